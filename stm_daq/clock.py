@@ -1,0 +1,116 @@
+"""Time as the program sees it: real on the microscope, jumping in a rehearsal.
+
+Nothing else in the project reads or waits on the operating system's clock, so that eleven hours of
+a map can be rehearsed in seconds through the same code.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from stm_daq.errors import DeadlineError
+
+
+class Clock(Protocol):
+    """What the program may ask of time."""
+
+    def now(self) -> float:
+        """Return monotonic seconds since an arbitrary origin; use for durations and deadlines."""
+        ...
+
+    def wall(self) -> float:
+        """Return seconds since the Unix epoch; use for time stamps shown to people."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds` (zero or negative: return at once)."""
+        ...
+
+
+class RealClock:
+    """The operating system's clock."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Return seconds since the Unix epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+class VirtualClock:
+    """A clock that jumps: sleeping costs nothing, time advances only when somebody waits.
+
+    Events scheduled with :meth:`call_at` are carried out in order while time passes over them.
+
+    Parameters
+    ----------
+    epoch : float
+        Wall time (seconds since the Unix epoch) at which virtual time zero lies.
+    """
+
+    def __init__(self, epoch: float = 0.0) -> None:
+        self._now = 0.0
+        self._epoch = epoch
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def now(self) -> float:
+        """Return virtual seconds since the start."""
+        return self._now
+
+    def wall(self) -> float:
+        """Return the virtual date as seconds since the Unix epoch."""
+        return self._epoch + self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Jump `seconds` ahead, carrying out what was scheduled in between."""
+        if seconds <= 0:
+            return
+        end = self._now + seconds
+        while self._events and self._events[0][0] <= end:
+            when, _, action = heapq.heappop(self._events)
+            self._now = max(self._now, when)
+            action()
+        self._now = max(self._now, end)
+
+    def call_at(self, when: float, action: Callable[[], None]) -> None:
+        """Schedule `action` at virtual time `when`; it is carried out as time passes over it."""
+        heapq.heappush(self._events, (when, next(self._order), action))
+
+
+def wait_until(
+    clock: Clock, condition: Callable[[], bool], timeout: float, poll: float, what: str
+) -> None:
+    """Poll `condition` until it is true.
+
+    Parameters
+    ----------
+    clock : Clock
+    condition : callable
+        Evaluated at once and then every `poll` seconds.
+    timeout, poll : float
+        Seconds.
+    what : str
+        Named in the error, as in "the feedback did not switch off".
+
+    Raises
+    ------
+    DeadlineError
+        If the condition is still false after `timeout` seconds.
+    """
+    deadline = clock.now() + timeout
+    while not condition():
+        if clock.now() >= deadline:
+            raise DeadlineError(f"{what} within {timeout:g} s")
+        clock.sleep(poll)

@@ -1,0 +1,218 @@
+"""What the sequencer needs from an instrument, whoever made it.
+
+A role is a small protocol. An adapter in ``drivers/`` fulfils one for one instrument; station.yaml
+says which adapter plays which role. All values are SI at the *junction*: an adapter knows about
+dividers, gains and scan-unit calibrations, the sequencer does not.
+
+Every method returns within its deadline or raises a subclass of
+:class:`stm_daq.errors.InstrumentError`. Values outside the limits raise
+:class:`stm_daq.errors.OutOfRangeError` before anything is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from stm_daq.records import Array, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class BufferedTrace:
+    """What the lock-in recorded during one sweep."""
+
+    in_phase: Array
+    """In-phase output X referred to the lock-in's input, V rms, shape (n,)."""
+    auxiliary: Array
+    """Auxiliary input (the preamplifier's dc output), V, shape (n,)."""
+    flags: tuple[str, ...]
+    """Any of "overload", "unlock", "range_changed" that happened since the buffer was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureReading:
+    """One reading of a thermometer."""
+
+    kelvin: float
+    """NaN if there is no trustworthy value."""
+    fresh: bool
+    """False if the channel was not scanned lately, the reading is invalid, or is still settling."""
+    time: float
+    """Wall time of the reading."""
+
+
+class StmController(Protocol):
+    """Moves the tip, holds the current by feedback, scans the topograph."""
+
+    def position(self) -> tuple[float, float]:
+        """Return the tip position (x, y), m."""
+        ...
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move the tip to (x, y), m, and return when it has arrived.
+
+        Raises
+        ------
+        FeedbackError
+            If this adapter did not see the feedback on since it was last held.
+        """
+        ...
+
+    def feedback_on(self) -> bool:
+        """Read from the instrument whether the feedback loop is closed."""
+        ...
+
+    def hold(self) -> None:
+        """Open the feedback loop and return when the instrument confirms it."""
+        ...
+
+    def release(self) -> None:
+        """Close the feedback loop and return when the instrument confirms it."""
+        ...
+
+    def height_and_current(self) -> tuple[float, float]:
+        """Return tip height z, m, and tunnelling current, A, from fresh samples."""
+        ...
+
+    def set_setpoint(self, current: float) -> None:
+        """Set the feedback's current set-point, A."""
+        ...
+
+    def setpoint(self) -> float:
+        """Read the feedback's current set-point, A."""
+        ...
+
+    def prepare_scan(self, frame: Frame, columns: int, rows: int, line_time: float) -> None:
+        """Set frame, pixels and seconds per line (each way) of the topograph, from the bottom up."""
+        ...
+
+    def scan_rows(self, count: int) -> None:
+        """Start or continue the scan, return when `count` more rows are recorded, then pause it."""
+        ...
+
+    def scan_data(self) -> Array:
+        """Return z of the whole frame, m, shape (rows, columns), row 0 at the bottom, NaN = not yet."""
+        ...
+
+    def stop_scan(self) -> None:
+        """End the topograph; the tip stays where it is, with feedback."""
+        ...
+
+    def withdraw(self) -> None:
+        """Pull the tip back and leave it there."""
+        ...
+
+
+class BiasSource(Protocol):
+    """Applies the bias to the junction."""
+
+    def voltage(self) -> float:
+        """Read the bias that is really applied now, V at the junction."""
+        ...
+
+    def ramp_to(self, volts: float) -> None:
+        """Change the bias obeying the slew limit; return when it is reached and read back."""
+        ...
+
+    def prepare_list(self, volts: Array, dwell: float) -> None:
+        """Load a hardware list of voltages (V at the junction), `dwell` seconds each.
+
+        One trigger pulse is given at the end of every step, when the reading has settled. The list
+        is checked against limits and slew as a whole. The output must already be at ``volts[0]``
+        (within one step) when the list is started.
+        """
+        ...
+
+    def start_list(self) -> None:
+        """Start the loaded list once; return at once."""
+        ...
+
+    def abort_list(self) -> None:
+        """Stop a running list where it is; the output keeps its value."""
+        ...
+
+
+class LockIn(Protocol):
+    """Modulates the bias and measures the response, sample by sample, into its own buffer."""
+
+    def configure(self, frequency: float, modulation: float, time_constant: float,
+                  phase: float, sensitivity: float) -> float:
+        """Set up the modulation and the demodulator.
+
+        Parameters
+        ----------
+        frequency : float
+            Hz.
+        modulation : float
+            Wanted peak amplitude at the junction, V.
+        time_constant : float
+            s; must be one that the instrument has.
+        phase : float
+            Degrees.
+        sensitivity : float
+            Full scale wanted, V rms at the lock-in's input; the next larger range is used.
+
+        Returns
+        -------
+        float
+            The peak amplitude at the junction that was really set, V (read back).
+        """
+        ...
+
+    def prepare_buffer(self) -> None:
+        """Set the buffer to one sample of X and the auxiliary input per trigger pulse."""
+        ...
+
+    def start_buffer(self) -> None:
+        """Empty the buffer and arm it."""
+        ...
+
+    def read_buffer(self, points: int) -> BufferedTrace:
+        """Read exactly `points` samples.
+
+        Raises
+        ------
+        InstrumentError
+            If the buffer holds another number of samples, or a reply is damaged.
+        """
+        ...
+
+    def modulation_off(self) -> None:
+        """Reduce the modulation to the least that the instrument can give."""
+        ...
+
+
+class Preamplifier(Protocol):
+    """Turns the tunnelling current into a voltage."""
+
+    def gain(self) -> float:
+        """Return the dc gain, V/A."""
+        ...
+
+    def response(self, frequency: float) -> complex:
+        """Return the complex gain at `frequency`, V/A."""
+        ...
+
+    def full_scale(self) -> float:
+        """Return the largest current that is not overloaded, A."""
+        ...
+
+
+class Thermometer(Protocol):
+    """Reads the temperature that the sample has."""
+
+    def read(self) -> TemperatureReading:
+        """Return the newest reading; never an old value as fresh."""
+        ...
+
+
+class MicrowaveSource(Protocol):
+    """Feeds microwaves to the tip; off in the safe state."""
+
+    def off(self) -> None:
+        """Switch the output off and confirm it."""
+        ...
+
+    def is_on(self) -> bool:
+        """Read whether the output is on."""
+        ...
