@@ -20,7 +20,7 @@ class BadInputError(StmDaqError):
 
 
 class OutOfRangeError(StmDaqError):
-    """A value outside the limits of station.yaml or of the instrument; it was refused, not clipped."""
+    """A value outside the limits of the station or instrument; refused, never clipped."""
 
     exit_code = 3
 

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pint
 
-_PREFIXES = ((1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""),
-             (1e3, "k"), (1e6, "M"), (1e9, "G"))
+_PREFIXES = (
+    (1e-15, "f"),
+    (1e-12, "p"),
+    (1e-9, "n"),
+    (1e-6, "µ"),
+    (1e-3, "m"),
+    (1.0, ""),
+    (1e3, "k"),
+    (1e6, "M"),
+    (1e9, "G"),
+)
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +49,7 @@ def parse(text: object, unit: str) -> float:
         If the unit is missing, unknown, or measures something else; the text says which.
     """
     if isinstance(text, bool) or not isinstance(text, str):
-        raise ValueError(f"needs a unit: write it as text, for example \"{text} {unit}\"")
+        raise ValueError(f'needs a unit: write it as text, for example "{text} {unit}"')
     if unit == "dBm":
         return _parse_dbm(text)
     import pint
@@ -50,8 +59,15 @@ def parse(text: object, unit: str) -> float:
         value = float(quantity.to(unit).magnitude)
     except pint.DimensionalityError:
         raise ValueError(f"'{text}' is not a quantity in {unit}") from None
-    except (pint.UndefinedUnitError, pint.errors.PintError, ValueError, TypeError, SyntaxError,
-            AttributeError, AssertionError) as error:
+    except (
+        pint.UndefinedUnitError,
+        pint.errors.PintError,
+        ValueError,
+        TypeError,
+        SyntaxError,
+        AttributeError,
+        AssertionError,
+    ) as error:
         raise ValueError(f"cannot read '{text}' as a quantity in {unit} ({error})") from None
     if not math.isfinite(value):
         raise ValueError(f"'{text}' is not a finite quantity")

@@ -179,6 +179,4 @@ class RunEnded:
     text: str = ""
 
 
-type Record = (
-    RunStarted | TopographRows | Spectrum | Fit | Truth | Event | Progress | RunEnded
-)
+type Record = RunStarted | TopographRows | Spectrum | Fit | Truth | Event | Progress | RunEnded

@@ -83,7 +83,7 @@ class StmController(Protocol):
         ...
 
     def prepare_scan(self, frame: Frame, columns: int, rows: int, line_time: float) -> None:
-        """Set frame, pixels and seconds per line (each way) of the topograph, from the bottom up."""
+        """Set frame, pixels and seconds per line (each way); the scan goes from the bottom up."""
         ...
 
     def scan_rows(self, count: int) -> None:
@@ -91,7 +91,7 @@ class StmController(Protocol):
         ...
 
     def scan_data(self) -> Array:
-        """Return z of the whole frame, m, shape (rows, columns), row 0 at the bottom, NaN = not yet."""
+        """Return z (m) of the frame, shape (rows, columns), row 0 at the bottom; NaN = not yet."""
         ...
 
     def stop_scan(self) -> None:
@@ -135,8 +135,14 @@ class BiasSource(Protocol):
 class LockIn(Protocol):
     """Modulates the bias and measures the response, sample by sample, into its own buffer."""
 
-    def configure(self, frequency: float, modulation: float, time_constant: float,
-                  phase: float, sensitivity: float) -> float:
+    def configure(
+        self,
+        frequency: float,
+        modulation: float,
+        time_constant: float,
+        phase: float,
+        sensitivity: float,
+    ) -> float:
         """Set up the modulation and the demodulator.
 
         Parameters
