@@ -1,0 +1,1 @@
+"""How a plan is measured: the site loop, the feedback hold, the sweep, and stopping."""

@@ -1,0 +1,60 @@
+"""The held feedback as an owned resource: whoever opens the loop closes it, on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stm_daq.errors import CleanupError
+from stm_daq.station.roles import BiasSource, StmController
+from stm_daq.station.safe_state import Failure, restore
+
+
+def close_loop(stm: StmController, bias: BiasSource, setpoint_bias: float) -> list[Failure]:
+    """Bring bias and feedback back after something went wrong.
+
+    The bias comes first: closing the loop at another bias would drive the tip into the sample. If the
+    bias cannot be brought back, or the loop cannot be closed, the tip is withdrawn instead.
+
+    Parameters
+    ----------
+    stm, bias : roles
+    setpoint_bias : float
+        Bias under which the feedback may be closed, V.
+
+    Returns
+    -------
+    list of failures
+        Every step that failed; empty if all is well.
+    """
+    failures = restore([("stop the bias list", bias.abort_list)])
+    unsafe = restore([("ramp the bias back", lambda: bias.ramp_to(setpoint_bias))])
+    if not unsafe:
+        unsafe = restore([("close the feedback loop", stm.release)])
+    if unsafe:
+        unsafe += restore([("withdraw the tip", stm.withdraw)])
+    return failures + unsafe
+
+
+@contextmanager
+def held_feedback(stm: StmController, bias: BiasSource, setpoint_bias: float) -> Iterator[None]:
+    """Hold the feedback inside the block; afterwards the bias is back and the loop is closed.
+
+    After a sweep that went well the hardware list has already returned the bias to the set-point, so
+    only the loop is closed. If anything was raised (an instrument's error, an abort by the user), see
+    :func:`close_loop`.
+
+    Raises
+    ------
+    CleanupError
+        If the loop could not be closed; the original error is its ``__context__``.
+    """
+    try:
+        stm.hold()
+        yield
+        stm.release()
+    except BaseException:
+        failures = close_loop(stm, bias, setpoint_bias)
+        if failures:
+            raise CleanupError(failures) from None
+        raise

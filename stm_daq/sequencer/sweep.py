@@ -1,0 +1,111 @@
+"""A bias sweep by the external DAC: one hardware list, one trigger train, one buffer read-out."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from stm_daq.clock import Clock
+from stm_daq.plan import Sweep, list_voltages
+from stm_daq.records import Array
+from stm_daq.station.limits import Limits
+from stm_daq.station.roles import BiasSource, LockIn, Preamplifier
+
+HEADROOM = 5.0
+"""The lock-in's range covers a differential conductance this many times the set-point's I/V, which
+leaves room for coherence peaks."""
+
+CLOSURE = 0.1
+"""Largest relative difference of the current at the start of the list and back at its end. More means
+that the tip changed during the sweep or that the trigger train slipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepData:
+    """What one sweep recorded."""
+
+    current: Array
+    """dc current at every bias, A, shape (n,)."""
+    conductance: Array
+    """dI/dV at every bias, S, shape (n,)."""
+    flags: tuple[str, ...]
+
+
+class DacSweep:
+    """Sweeps the bias with a hardware list that triggers the lock-in's buffer at every step.
+
+    The list goes from the set-point bias to the end and, in coarser steps, back to where it began, so
+    that the feedback can be closed again without another command. Only the way there is kept; the last
+    sample of the way back checks that the junction is still the same.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        limits: Limits,
+        *,
+        bias: BiasSource,
+        lockin: LockIn,
+        preamplifier: Preamplifier,
+        clock: Clock,
+    ) -> None:
+        self._sweep = sweep
+        self._bias = bias
+        self._lockin = lockin
+        self._preamplifier = preamplifier
+        self._clock = clock
+        self._list = list_voltages(sweep, limits.bias_step, limits.bias_slew)
+        self.modulation = sweep.modulation_peak
+        """Peak amplitude really set, V; known after :meth:`prepare`."""
+
+    def prepare(self, setpoint_conductance: float) -> None:
+        """Set up lock-in and DAC once per run.
+
+        Parameters
+        ----------
+        setpoint_conductance : float
+            Set-point current over set-point bias, S; decides the lock-in's range.
+        """
+        response = self._preamplifier.response(self._sweep.modulation_frequency)
+        expected = setpoint_conductance * self._sweep.modulation_peak * abs(response)
+        self.modulation = self._lockin.configure(
+            frequency=self._sweep.modulation_frequency,
+            modulation=self._sweep.modulation_peak,
+            time_constant=self._sweep.time_constant,
+            phase=math.degrees(cmath.phase(response)),
+            sensitivity=HEADROOM * expected / math.sqrt(2),
+        )
+        self._lockin.prepare_buffer()
+        self._bias.prepare_list(self._list, self._sweep.dwell)
+        self._per_siemens = self.modulation * abs(response) / math.sqrt(2)
+
+    def measure(self) -> SweepData:
+        """Sweep once; returns when the bias is back at its start.
+
+        Raises
+        ------
+        InstrumentError
+            If the buffer does not hold one sample per step.
+        """
+        self._lockin.start_buffer()
+        self._bias.start_list()
+        self._clock.sleep(len(self._list) * self._sweep.dwell)
+        trace = self._lockin.read_buffer(len(self._list))
+        current = trace.auxiliary / self._preamplifier.gain()
+        points = len(self._sweep.bias)
+        return SweepData(
+            current=current[:points],
+            conductance=trace.in_phase[:points] / self._per_siemens,
+            flags=trace.flags + self._suspicions(current),
+        )
+
+    def _suspicions(self, current: Array) -> tuple[str, ...]:
+        flags: tuple[str, ...] = ()
+        if abs(current[-1] - current[0]) > CLOSURE * abs(current[0]):
+            flags += ("current_not_reproduced",)
+        if float(np.max(np.abs(current))) >= self._preamplifier.full_scale():
+            flags += ("preamplifier_overload",)
+        return flags
