@@ -26,6 +26,8 @@ class Waveform:
     def __call__(self, times: Array | float) -> Array:
         """Return the voltage at each of `times` (s), same shape."""
         t = np.asarray(times, dtype=np.float64)
+        if t.size and t.min() >= self._times[-1]:
+            return np.full(t.shape, self._values[-1])
         after = np.searchsorted(self._times, t, side="right")
         left = np.clip(after - 1, 0, len(self._times) - 1)
         right = np.clip(after, 0, len(self._times) - 1)
@@ -65,6 +67,11 @@ class Waveform:
         v[2::2] = values[:-1]
         self._times = np.append(self._times[:-1], t)
         self._values = np.append(self._values[:-1], v)
+
+    def knots_between(self, first: float, last: float) -> Array:
+        """Return the times of the knots within (first, last], s."""
+        begin, end = np.searchsorted(self._times, (first, last), side="right")
+        return self._times[begin:end]
 
     def forget_before(self, time: float) -> None:
         """Drop knots that no longer matter, so that memory stays flat through a long night."""

@@ -1,0 +1,48 @@
+"""What the world needs from a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+
+class Junction(Protocol):
+    """The tunnel junction at one place, normalised to its normal-state conductance."""
+
+    @property
+    def truth(self) -> Mapping[str, float]:
+        """What a fit should find: gap (eV), temperature (K), barrier, as far as they are known."""
+        ...
+
+    def conductance(self, bias: Array, modulation: float) -> Array:
+        """Return dI/dV relative to the normal state, as a lock-in sees it.
+
+        Parameters
+        ----------
+        bias : ndarray, shape (n,)
+            V.
+        modulation : float
+            Peak amplitude of the sinusoidal modulation, V.
+        """
+        ...
+
+    def current(self, bias: Array, modulation: float) -> Array:
+        """Return the dc current divided by the normal-state conductance, V, shape (n,)."""
+        ...
+
+
+class Sample(Protocol):
+    """A surface in coordinates fixed to the sample."""
+
+    def height(self, x: Array, y: Array) -> Array:
+        """Return the height of the surface, m, at positions (m) of any shape."""
+        ...
+
+    def junction(self, x: float, y: float, stage_temperature: float) -> Junction:
+        """Return the junction under the tip at (x, y), m, with the stage at this temperature, K."""
+        ...

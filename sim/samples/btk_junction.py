@@ -1,0 +1,40 @@
+"""A junction that follows the model of Blonder, Tinkham and Klapwijk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.physics import btk
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BtkJunction:
+    """Gap, temperature and barrier at one place (Phys. Rev. B 25, 4515)."""
+
+    gap: float
+    """eV, at this temperature."""
+    temperature: float
+    """K."""
+    barrier: float
+    """Dimensionless Z."""
+
+    @property
+    def truth(self) -> Mapping[str, float]:
+        """The three parameters."""
+        return {"gap": self.gap, "temperature": self.temperature, "barrier": self.barrier}
+
+    def conductance(self, bias: Array, modulation: float) -> Array:
+        """Return dI/dV relative to the normal state, shape (n,)."""
+        return btk.conductance(
+            bias, self.gap, self.temperature, self.barrier, modulation=modulation
+        )
+
+    def current(self, bias: Array, modulation: float) -> Array:
+        """Return the dc current divided by the normal-state conductance, V, shape (n,)."""
+        return btk.current(bias, self.gap, self.temperature, self.barrier, modulation=modulation)

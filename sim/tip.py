@@ -1,0 +1,298 @@
+"""The tip of the twin: where it is, how far from the surface, and whether feedback holds it there.
+
+The junction's normal-state conductance falls with the distance d between tip and surface as
+``G = G0 exp(-2 kappa d)``, with G0 = 2e^2/h at contact. The surface drifts towards the tip at
+`drift_z`. With feedback, d follows from the set-point through the true nonlinear I(V), apart from
+an error that decays with the loop's time constant; without, the tip's z stays and d changes with
+the drift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.samples import Junction
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+type Array = NDArray[np.float64]
+
+CONTACT_CONDUCTANCE = 7.748091729e-5
+"""Conductance quantum 2e^2/h, S: the junction at contact."""
+KAPPA_PER_ROOT_EV = 5.123167e9
+"""sqrt(2 m e) / hbar: decay constant per sqrt(work function / eV), 1/m."""
+ZERO_BIAS = 20e-6
+"""Below this |bias| (V) the feedback would drive the tip into the surface."""
+
+
+@dataclass(slots=True)
+class Contact:
+    """A stretch of time in which the tip stays at one place in one state of the feedback."""
+
+    start: float
+    """World time at which it began, s."""
+    held: bool
+    """True while the feedback is open."""
+    x: float
+    """Position in the controller's coordinates, m."""
+    y: float
+    surface: float
+    """Height of the surface under the tip without drift, m."""
+    setpoint: float
+    """Current the feedback keeps, A."""
+    z: float = 0.0
+    """Tip height while held, m."""
+    error: float = 0.0
+    """Distance beyond the wanted one when the feedback began here, m."""
+    junction: Junction | None = None
+    stage_temperature: float = math.nan
+    """Temperature of the stage when `junction` was made, K."""
+
+
+class Tip:
+    """Position, feedback and height of the tip.
+
+    Parameters
+    ----------
+    drift_z : float
+        Speed at which the surface rises towards the tip, m/s.
+    drift_x, drift_y : float
+        Speed at which the surface slides under the tip, m/s.
+    work_function : float
+        Mean work function of tip and sample, eV.
+    feedback_time : float
+        Time constant of the feedback loop, s.
+    z_noise : float
+        rms noise of one reading of z, m.
+    setpoint : float
+        Current set-point at the start, A.
+    z_range : (float, float)
+        Travel of the z piezo, m.
+    """
+
+    def __init__(
+        self,
+        drift_z: float = 2e-12 / 60,
+        drift_x: float = 0.0,
+        drift_y: float = 0.0,
+        work_function: float = 4.0,
+        feedback_time: float = 5e-3,
+        z_noise: float = 2e-12,
+        setpoint: float = 100e-12,
+        z_range: tuple[float, float] = (-250e-9, 250e-9),
+    ) -> None:
+        self.drift_z = drift_z
+        self.drift_x = drift_x
+        self.drift_y = drift_y
+        self.kappa = KAPPA_PER_ROOT_EV * math.sqrt(work_function)
+        self.feedback_time = feedback_time
+        self.z_noise = z_noise
+        self.z_range = z_range
+        self.violations: list[str] = []
+        self._initial_setpoint = setpoint
+        self._contacts: deque[Contact] = deque(maxlen=64)
+        self._truth: dict[str, float] = {}
+
+    def enter(self, world: World) -> None:
+        """Come into `world` at its origin, with feedback; called once by the world."""
+        self._world = world
+        self._contacts.append(self._contact(0.0, 0.0, False, self._initial_setpoint))
+
+    # -- what the controller does with the tip ------------------------------------------------
+
+    @property
+    def feedback_on(self) -> bool:
+        """Whether the feedback loop is closed now."""
+        return not self._now.held
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Position (x, y) now, m, in the controller's coordinates."""
+        return self._now.x, self._now.y
+
+    @property
+    def setpoint(self) -> float:
+        """Current that the feedback keeps, A."""
+        return self._now.setpoint
+
+    def move_to(self, x: float, y: float) -> None:
+        """Be at (x, y), m, from now on; the caller lets the time of the travel pass."""
+        self._world.inspect()
+        old = self._now
+        new = self._contact(x, y, old.held, old.setpoint)
+        if old.held:
+            new.z = old.z
+            if (x, y) != (old.x, old.y):
+                self.violate("lateral move with the feedback off")
+        self._begin(new)
+
+    def hold(self) -> None:
+        """Open the feedback loop: the tip's z stays as it is."""
+        old = self._now
+        if old.held:
+            return
+        self._world.inspect()
+        new = self._contact(old.x, old.y, True, old.setpoint)
+        new.z = self.z(new.start)
+        if new.surface == old.surface and new.stage_temperature == old.stage_temperature:
+            new.junction = old.junction
+        self._begin(new)
+        self._truth = self._true_values(new)
+
+    def release(self) -> None:
+        """Close the feedback loop."""
+        old = self._now
+        if not old.held:
+            return
+        self._world.inspect()
+        time = self._world.clock.now()
+        self._restart(old, old.setpoint, float(self.distance(np.array([time]))[0]))
+        if abs(float(self._world.bias(np.array([time]))[0])) < ZERO_BIAS:
+            self.violate("crash: feedback closed at zero bias")
+
+    def set_setpoint(self, current: float) -> None:
+        """Change the current that the feedback keeps, A."""
+        old = self._now
+        if old.held:
+            old.setpoint = current
+            return
+        time = self._world.clock.now()
+        self._restart(old, current, float(self.distance(np.array([time]))[0]))
+
+    def set_z(self, z: float) -> None:
+        """Put the tip at height `z` (m) with the feedback open."""
+        self._world.inspect()
+        old = self._now
+        new = self._contact(old.x, old.y, True, old.setpoint)
+        new.z = z
+        self._begin(new)
+
+    def withdraw(self) -> None:
+        """Pull the tip back as far as the z piezo goes, feedback open."""
+        self.set_z(self.z_range[1])
+
+    # -- what is true of the junction at any time ---------------------------------------------
+
+    def z(self, time: float) -> float:
+        """Return the tip's height at `time`, m, without noise."""
+        contact = self.contact_at(time)
+        if contact.held:
+            return contact.z
+        distance = float(self.distance(np.array([time]))[0])
+        return contact.surface + self.drift_z * time + distance
+
+    def distance(self, times: Array) -> Array:
+        """Return the distance between tip and surface at `times` (one contact), m, shape (n,)."""
+        contact = self.contact_at(float(times[-1]))
+        if contact.held:
+            free: Array = contact.z - contact.surface - self.drift_z * times
+            return free
+        wanted = self._wanted_distance(contact, times)
+        decay = np.exp(-(times - contact.start) / self.feedback_time)
+        return np.maximum(wanted + contact.error * decay, 0.0)
+
+    def scale(self, times: Array) -> Array:
+        """Return the normal-state conductance at `times` (one contact), S, shape (n,)."""
+        distance = np.maximum(self.distance(times), 0.0)
+        scale: Array = CONTACT_CONDUCTANCE * np.exp(-2 * self.kappa * distance)
+        return scale
+
+    def contact_at(self, time: float) -> Contact:
+        """Return the contact that the tip had at `time` (the oldest remembered one before that)."""
+        for contact in reversed(self._contacts):
+            if contact.start <= time:
+                return contact
+        return self._contacts[0]
+
+    def boundaries(self, first: float, last: float) -> list[float]:
+        """Return the times within (first, last] at which a new contact began."""
+        return [c.start for c in self._contacts if first < c.start <= last]
+
+    def junction(self, contact: Contact) -> Junction:
+        """Return the junction of `contact`, made when it is first needed."""
+        if contact.junction is None:
+            x, y = self.surface_position(contact.x, contact.y, contact.start)
+            contact.junction = self._world.sample.junction(x, y, contact.stage_temperature)
+        return contact.junction
+
+    def surface_position(self, x: float, y: float, time: float) -> tuple[float, float]:
+        """Return where on the sample the tip is when the controller says (x, y), m."""
+        return x - self.drift_x * time, y - self.drift_y * time
+
+    def line(self, x: Array, y: Array, times: Array) -> Array:
+        """Return z, m, along a line scanned with feedback, without noise; all shape (n,).
+
+        The distance is that of a normal junction: at set-point biases well above the gap the
+        excess current moves the tip by a few picometres at most.
+        """
+        surface = self._world.sample.height(x - self.drift_x * times, y - self.drift_y * times)
+        bias = np.abs(self._world.bias(times))
+        z: Array = surface + self.drift_z * times + self._distance_for(bias, self._now.setpoint)
+        return z
+
+    def truth(self) -> dict[str, float]:
+        """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
+        return dict(self._truth)
+
+    def violate(self, what: str) -> None:
+        """Write a misdeed into the world's record."""
+        self.violations.append(f"t = {self._world.clock.now():.3f} s: {what}")
+
+    # -- inside -------------------------------------------------------------------------------
+
+    @property
+    def _now(self) -> Contact:
+        return self._contacts[-1]
+
+    def _contact(self, x: float, y: float, held: bool, setpoint: float) -> Contact:
+        time = self._world.clock.now()
+        on_sample = self.surface_position(x, y, time)
+        return Contact(
+            start=time,
+            held=held,
+            x=x,
+            y=y,
+            surface=float(self._world.sample.height(*np.array([on_sample]).T)[0]),
+            setpoint=setpoint,
+            stage_temperature=round(self._world.stage_temperature(time), 4),
+        )
+
+    def _begin(self, contact: Contact) -> None:
+        if contact.start == self._now.start and contact.held == self._now.held:
+            self._contacts.pop()
+        self._contacts.append(contact)
+        if contact.held and float(self.distance(np.array([contact.start]))[0]) < 0:
+            self.violate("crash: the tip touches the surface")
+
+    def _restart(self, old: Contact, setpoint: float, distance: float) -> None:
+        """Close the loop (again) from `distance`, with `setpoint`."""
+        new = self._contact(old.x, old.y, False, setpoint)
+        if new.surface == old.surface and new.stage_temperature == old.stage_temperature:
+            new.junction = old.junction
+        new.error = distance - float(self._wanted_distance(new, np.array([new.start]))[0])
+        self._begin(new)
+
+    def _wanted_distance(self, contact: Contact, times: Array) -> Array:
+        bias = self._world.bias(times)
+        modulation = self._world.modulation_peak
+        current = np.abs(self.junction(contact).current(bias, modulation))
+        return self._distance_for(current, contact.setpoint)
+
+    def _distance_for(self, normalised_current: Array, setpoint: float) -> Array:
+        """Distance at which this normalised current (V) gives the set-point; at least contact."""
+        ratio = CONTACT_CONDUCTANCE * normalised_current / setpoint
+        distance: Array = np.log(np.maximum(ratio, 1.0)) / (2 * self.kappa)
+        return distance
+
+    def _true_values(self, contact: Contact) -> dict[str, float]:
+        x, y = self.surface_position(contact.x, contact.y, contact.start)
+        scale = float(self.scale(np.array([contact.start]))[0])
+        values: dict[str, Any] = dict(self.junction(contact).truth)
+        return {**values, "x": x, "y": y, "scale": scale}
