@@ -108,8 +108,17 @@ class Runner:
         Raises
         ------
         InstrumentError, OutOfRangeError
-            If that is not possible; nothing was measured then.
+            If that is not possible; nothing was measured then and the station is parked.
         """
+        try:
+            self._prepare()
+        except BaseException:
+            failures = self._park()
+            if failures:
+                raise CleanupError(failures) from None
+            raise
+
+    def _prepare(self) -> None:
         plan, station = self._plan, self._station
         if station.microwave is not None:
             station.microwave.off()
@@ -132,7 +141,9 @@ class Runner:
         state, text = "failed", "unexpected error; see the log"
         try:
             self._measure_rows()
-            state, text = ("stopped", self._stop.reason) if self._stop.requested else ("finished", "")
+            state, text = (
+                ("stopped", self._stop.reason) if self._stop.requested else ("finished", "")
+            )
         except KeyboardInterrupt:
             state, text = "stopped", self._stop.reason or "interrupted"
         except StmDaqError as error:

@@ -1,0 +1,155 @@
+"""The command ``stm-daq``: a thin face over the program.
+
+Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
+outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
+the twin; 10 stopped on request before the end (what was measured is safe and readable).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stm_daq.errors import StmDaqError
+
+app = typer.Typer(
+    help="Take spectroscopic maps with a millikelvin STM overnight; rehearse the night beforehand.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its journal.db.")]
+StationPath = Annotated[Path, typer.Option("--station", help="The station.", metavar="FILE")]
+RunsPath = Annotated[Path, typer.Option("--runs", help="Where runs are kept.", metavar="FOLDER")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Port = Annotated[int, typer.Option("--port", help="Loopback port that `stm-daq watch` listens to.")]
+Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
+
+STATION = Path("station.yaml")
+RUNS = Path("runs")
+PORT = 5550
+
+
+@app.command()
+def check(plan: PlanPath, station: StationPath = STATION, as_json: AsJson = False) -> None:
+    """Explain a night before it starts; touches no instrument."""
+    from stm_daq.commands.check import check_plan
+
+    check_plan(plan, station, as_json)
+
+
+@app.command()
+def rehearse(
+    plan: PlanPath,
+    station: StationPath = STATION,
+    runs: RunsPath = RUNS,
+    seed: Annotated[int | None, typer.Option(help="Seed of the twin's world.")] = None,
+    topograph: Annotated[
+        Path | None,
+        typer.Option(help="Measured topograph (.sxm) as the surface.", metavar="FILE"),
+    ] = None,
+    spectra: Annotated[
+        Path | None,
+        typer.Option(help="Measured spectra at several temperatures.", metavar="FOLDER"),
+    ] = None,
+    port: Port = PORT,
+    report: Report = True,
+    as_json: AsJson = False,
+) -> None:
+    """Run a plan on the physics twin of the station, in virtual time.
+
+    With --topograph and --spectra the twin's surface and spectra are measured ones.
+    """
+    from stm_daq.commands.measure import rehearse_plan
+    from stm_daq.commands.measured import read_measured
+
+    measured = read_measured(topograph, spectra)
+    code = rehearse_plan(plan, station, runs, seed, measured, port, report, as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def run(
+    plan: PlanPath,
+    station: StationPath = STATION,
+    runs: RunsPath = RUNS,
+    port: Port = PORT,
+    report: Report = True,
+    as_json: AsJson = False,
+) -> None:
+    """Run a plan on the microscope."""
+    from stm_daq.commands.measure import run_plan
+
+    raise typer.Exit(run_plan(plan, station, runs, port, report, as_json))
+
+
+@app.command()
+def runs(folder: Annotated[Path, typer.Argument()] = RUNS, as_json: AsJson = False) -> None:
+    """List the runs in a folder."""
+    from stm_daq.commands.runs import show_runs
+
+    show_runs(folder, as_json)
+
+
+@app.command()
+def fit(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN|FILE...")],
+    model: Annotated[str, typer.Option(help="btk, btk+broadening or dynes.")] = "btk",
+    bias_column: Annotated[
+        str | None, typer.Option(help="Bias column: name or number, with unit if needed (1:mV).")
+    ] = None,
+    conductance_column: Annotated[
+        str | None, typer.Option(help="dI/dV column: name or number, with unit if needed (2:uS).")
+    ] = None,
+    modulation: Annotated[
+        str | None,
+        typer.Option(help='Peak lock-in modulation of measured files, such as "140 uV".'),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw data and fits to this file.", metavar="FILE")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the spectra of runs, or of measured files (Nanonis .dat and .3ds, CSV)."""
+    from stm_daq.commands.fit import fit_paths
+
+    fit_paths(paths, model, bias_column, conductance_column, modulation, figure, as_json)
+
+
+@app.command()
+def report(
+    run: RunPath,
+    out: Annotated[Path | None, typer.Option(help="Where to write it.", metavar="FILE")] = None,
+) -> None:
+    """Write the HTML report of a run (finished or not)."""
+    from stm_daq.commands.report import report_run
+
+    print(report_run(run, out))
+
+
+@app.command()
+def watch(
+    address: Annotated[str, typer.Argument()] = f"tcp://127.0.0.1:{PORT}",
+    stay: Annotated[bool, typer.Option(help="Wait for the next run when one ends.")] = False,
+) -> None:
+    """Show progress, spectra and fits of a run that is going on."""
+    from stm_daq.commands.watch import watch_run
+
+    watch_run(address, stay)
+
+
+def main() -> None:
+    """Run the command line; errors that we foresee are one line, not a traceback."""
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except StmDaqError as error:
+        print(f"stm-daq: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,62 @@
+"""``stm-daq check``."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from stm_daq.clock import RealClock
+from stm_daq.night import Night, prepare_night
+from stm_daq.quantities import show, show_duration
+
+
+def check_plan(plan: Path, station: Path, as_json: bool) -> None:
+    """Print what the night would be like; raise if it cannot be."""
+    night = prepare_night(plan, station)
+    if as_json:
+        print(json.dumps(_facts(night), indent=1))
+    else:
+        _print_facts(night)
+
+
+def _facts(night: Night) -> dict[str, object]:
+    estimate = night.estimate
+    return {
+        "plan": str(night.plan.path),
+        "station": str(night.config.path),
+        "name": night.plan.name,
+        "sites": estimate.sites,
+        "seconds": estimate.total,
+        "parts": dict(estimate.parts),
+        "disk_bytes": estimate.disk_bytes,
+        "largest_bias_step": estimate.largest_bias_step,
+        "largest_bias_slew": estimate.largest_bias_slew,
+        "dwell_over_time_constant": estimate.dwell_over_time_constant,
+        "warnings": [str(w) for w in (*night.plan.warnings, *estimate.warnings)],
+    }
+
+
+def _print_facts(night: Night) -> None:
+    plan, estimate, limits = night.plan, night.estimate, night.config.limits
+    finish = datetime.fromtimestamp(RealClock().wall() + estimate.total)
+    rows, columns = plan.grid.shape
+    print(f"{plan.name}: {plan.sample}")
+    print(
+        f"  sites            {estimate.sites}  ({columns} x {rows}), {len(plan.sweep.bias)} points each"
+    )
+    print(
+        f"  duration         {show_duration(estimate.total)}; started now it ends {finish:%a %d %b %H:%M}"
+    )
+    for part, seconds in estimate.parts.items():
+        print(f"    {part:<15}{show_duration(seconds)}")
+    print(f"  disk             {show(estimate.disk_bytes, 'B')}")
+    print(
+        f"  bias             steps up to {show(estimate.largest_bias_step, 'V')} "
+        f"(limit {show(limits.bias_step, 'V')}), slew up to {show(estimate.largest_bias_slew, 'V/s')} "
+        f"(limit {show(limits.bias_slew, 'V/s')})"
+    )
+    print(f"  dwell            {estimate.dwell_over_time_constant:.1f} lock-in time constants")
+    for warning in (*plan.warnings, *estimate.warnings):
+        print(f"warning: {warning}")
+    print("ok: plan and station can be used")

@@ -1,0 +1,211 @@
+"""``stm-daq fit``: runs and measured files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stm_daq.errors import BadInputError
+from stm_daq.fitting import EXPLANATIONS, FitResult, OnlineFitter, fit_measured
+from stm_daq.fitting.series import fit_gap_against_temperature
+from stm_daq.quantities import parse
+from stm_daq.records import Array
+
+MODELS = ("btk", "btk+broadening", "dynes")
+LISTED = 12
+"""Spectra of one source that are listed one by one; more are summed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """One fitted spectrum and where it came from."""
+
+    source: Path
+    label: str
+    temperature: float | None
+    """Stated by the source, K."""
+    bias: Array
+    conductance: Array
+    result: FitResult
+
+
+def fit_paths(
+    paths: list[Path],
+    model: str,
+    bias_column: str | None,
+    conductance_column: str | None,
+    modulation: str | None,
+    figure: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit everything that was named and print parameters with their uncertainty and verdict.
+
+    Raises
+    ------
+    BadInputError
+        If a path cannot be read, or the model or modulation makes no sense.
+    """
+    if model not in MODELS:
+        raise BadInputError(f"--model {model}: unknown; choose one of {', '.join(MODELS)}")
+    try:
+        peak = 0.0 if modulation is None else parse(modulation, "V")
+    except ValueError as error:
+        raise BadInputError(f"--modulation: {error}") from None
+    fitted: list[Fitted] = []
+    for path in paths:
+        if path.is_dir() or path.name == "journal.db":
+            fitted.extend(_fit_run(path, model))
+        else:
+            fitted.extend(_fit_file(path, model, bias_column, conductance_column, peak))
+    if as_json:
+        print(json.dumps([_as_dict(item) for item in fitted], indent=1))
+    else:
+        _print(fitted)
+    if figure is not None:
+        from stm_daq.report.spectra import figure_fits
+
+        figure_fits([(f.label, f.bias, f.conductance, f.result.curve) for f in fitted]).savefig(
+            figure
+        )
+
+
+def _fit_run(path: Path, model: str) -> Iterator[Fitted]:
+    from stm_daq import open_run
+
+    run = open_run(path)
+    bias = run["bias"].values
+    fitter = OnlineFitter(bias, modulation=run.attrs["modulation"], model=model)
+    spectra = run["conductance"].values
+    for row, col in np.ndindex(*spectra.shape[:2]):
+        if np.isfinite(spectra[row, col]).any():
+            yield Fitted(
+                path,
+                f"{path.name} [{row}, {col}]",
+                None,
+                bias,
+                spectra[row, col],
+                fitter.fit(spectra[row, col]),
+            )
+
+
+def _fit_file(
+    path: Path, model: str, bias_column: str | None, conductance_column: str | None, peak: float
+) -> Iterator[Fitted]:
+    from stm_daq.store.formats import read_spectra
+
+    data = read_spectra(path, bias_column, conductance_column)
+    shape = data.conductance.shape[:-1]
+    for place in np.ndindex(*shape):
+        conductance = data.conductance[place]
+        if place and not np.isfinite(conductance).any():
+            continue
+        label = path.name + (f" {list(place)}" if place else "")
+        result = fit_measured(
+            data.bias, conductance, temperature=data.temperature, model=model, modulation=peak
+        )
+        yield Fitted(path, label, data.temperature, data.bias, conductance, result)
+
+
+def _as_dict(item: Fitted) -> dict[str, Any]:
+    result = item.result
+    return {
+        "source": str(item.source),
+        "label": item.label,
+        "stated_temperature": item.temperature,
+        "model": result.model,
+        "values": dict(result.values),
+        "std": dict(result.std),
+        "reduced_chi_square": result.reduced_chi_square,
+        "ok": result.ok,
+        "flags": list(result.flags),
+    }
+
+
+def _print(fitted: list[Fitted]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "spectrum", "stated T", "gap (meV)", "T (K)", "barrier", "chi²/dof", "verdict", box=None
+    )
+    for source, items in _by_source(fitted).items():
+        if len(items) > LISTED:
+            table.add_row(*_summary_cells(source, items))
+            continue
+        for item in items:
+            table.add_row(*_cells(item))
+    console = Console()
+    console.print(table)
+    _print_explanations(fitted)
+    _print_closing(fitted)
+
+
+def _by_source(fitted: list[Fitted]) -> dict[Path, list[Fitted]]:
+    groups: dict[Path, list[Fitted]] = {}
+    for item in fitted:
+        groups.setdefault(item.source, []).append(item)
+    return groups
+
+
+def _cells(item: Fitted) -> tuple[str, ...]:
+    values, std = item.result.values, item.result.std
+    stated = "" if item.temperature is None else f"{item.temperature:.3g} K"
+
+    def cell(name: str, factor: float = 1.0) -> str:
+        if name not in values:
+            return "-"
+        if not np.isfinite(std.get(name, np.nan)):
+            return f"{values[name] * factor:.3f}"
+        return f"{values[name] * factor:.3f} ± {std[name] * factor:.3f}"
+
+    verdict = ", ".join(item.result.flags) or "good"
+    chi = f"{item.result.reduced_chi_square:.2f}"
+    return (
+        item.label,
+        stated,
+        cell("gap", 1e3),
+        cell("temperature"),
+        cell("barrier"),
+        chi,
+        verdict,
+    )
+
+
+def _summary_cells(source: Path, items: list[Fitted]) -> tuple[str, ...]:
+    good = [item.result for item in items if item.result.ok]
+
+    def spread(name: str, factor: float = 1.0) -> str:
+        found = np.array([r.values[name] for r in good if name in r.values]) * factor
+        if not len(found):
+            return "-"
+        low, middle, high = np.percentile(found, [16, 50, 84])
+        return f"{middle:.3f} (+{high - middle:.3f} -{middle - low:.3f})"
+
+    chi = f"{np.median([r.reduced_chi_square for r in good]):.2f}" if good else "-"
+    verdict = f"{len(good)} of {len(items)} good"
+    name = f"{source.name}: median"
+    return (name, "", spread("gap", 1e3), spread("temperature"), spread("barrier"), chi, verdict)
+
+
+def _print_explanations(fitted: list[Fitted]) -> None:
+    seen = sorted({flag for item in fitted for flag in item.result.flags})
+    for flag in seen:
+        print(f"{flag}: {EXPLANATIONS.get(flag, 'see the documentation')}")
+
+
+def _print_closing(fitted: list[Fitted]) -> None:
+    series = [f for f in fitted if f.temperature is not None]
+    closing = fit_gap_against_temperature(
+        [f.temperature for f in series if f.temperature is not None], [f.result for f in series]
+    )
+    if closing is not None:
+        print(
+            f"the gap closes at {closing.tc:.2f} ± {closing.tc_std:.2f} K and is "
+            f"{closing.gap0 * 1e3:.3f} ± {closing.gap0_std * 1e3:.3f} meV at zero temperature "
+            f"(weak-coupling BCS gap(T) through {closing.points} spectra)"
+        )

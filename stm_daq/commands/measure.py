@@ -1,0 +1,116 @@
+"""``stm-daq rehearse`` and ``stm-daq run``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from stm_daq import night
+from stm_daq.commands.progress import progress_display
+from stm_daq.commands.report import report_run
+from stm_daq.errors import InstrumentError
+from stm_daq.monitor.publisher import Publisher
+from stm_daq.quantities import show_duration
+
+STOPPED = 10
+
+
+def rehearse_plan(
+    plan: Path,
+    station: Path,
+    runs: Path,
+    seed: int | None,
+    measured: night.MeasuredSurface | None,
+    port: int,
+    report: bool,
+    as_json: bool,
+) -> int:
+    """Rehearse a plan on the twin, write the report, return the exit code."""
+    rehearsal = night.Rehearsal(seed=seed, measured=measured)
+    return _carry_out(
+        plan,
+        station,
+        port,
+        report,
+        as_json,
+        lambda prepared: night.rehearse(prepared, runs, rehearsal),
+    )
+
+
+def run_plan(plan: Path, station: Path, runs: Path, port: int, report: bool, as_json: bool) -> int:
+    """Run a plan on the microscope, write the report, return the exit code."""
+    return _carry_out(
+        plan, station, port, report, as_json, lambda prepared: night.run(prepared, runs)
+    )
+
+
+def _carry_out(
+    plan: Path,
+    station: Path,
+    port: int,
+    report: bool,
+    as_json: bool,
+    measure: Callable[[night.Night], night.NightResult],
+) -> int:
+    prepared = night.prepare_night(plan, station)
+    for warning in (*prepared.plan.warnings, *prepared.estimate.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    with _observers(port, as_json) as observers:
+        result = measure(prepared.watched_by(observers))
+    written = report_run(result.folder, None) if report else None
+    if as_json:
+        _print_json(result, written)
+    else:
+        _print_summary(result, written)
+    if result.ended.state == "finished":
+        return 0
+    return STOPPED if result.ended.state == "stopped" else InstrumentError.exit_code
+
+
+@contextmanager
+def _observers(port: int, as_json: bool) -> Iterator[list[night.Observer]]:
+    with ExitStack() as stack:
+        publisher = stack.enter_context(Publisher(port=port))
+        observers: list[night.Observer] = [publisher.publish]
+        if not as_json:
+            print(f"watch it from another terminal: stm-daq watch {publisher.address}")
+            observers.append(stack.enter_context(progress_display()))
+        yield observers
+
+
+def _print_summary(result: night.NightResult, written: Path | None) -> None:
+    from rich.console import Console
+
+    from stm_daq import open_run
+    from stm_daq.report.terminal import summary
+
+    ended = result.ended
+    if ended.state != "finished":
+        print(f"{ended.state}: {ended.text}")
+    Console().print(summary(open_run(result.folder)))
+    print(f"duration: {show_duration(result.seconds)}")
+    for violation in result.violations:
+        print(f"the twin objects: {violation}")
+    print(f"run:    {result.folder}")
+    if written is not None:
+        print(f"report: {written}")
+
+
+def _print_json(result: night.NightResult, written: Path | None) -> None:
+    print(
+        json.dumps(
+            {
+                "run": str(result.folder),
+                "report": None if written is None else str(written),
+                "state": result.ended.state,
+                "text": result.ended.text,
+                "seconds": result.seconds,
+                "transactions": result.transactions,
+                "violations": list(result.violations),
+            },
+            indent=1,
+        )
+    )

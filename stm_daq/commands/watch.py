@@ -1,0 +1,10 @@
+"""``stm-daq watch``."""
+
+from __future__ import annotations
+
+
+def watch_run(address: str, stay: bool) -> None:
+    """Follow a run in the terminal until it ends (or for ever with `stay`)."""
+    from stm_daq.monitor.watch import watch
+
+    watch(address, stay=stay)
