@@ -1,0 +1,85 @@
+"""The feedback comes back on every path: all combinations of failing steps are tried."""
+
+import itertools
+
+import pytest
+
+from stm_daq.errors import CleanupError, InstrumentError
+from stm_daq.sequencer.hold import close_loop, held_feedback
+
+STEPS = ("abort_list", "ramp_to", "release", "withdraw")
+
+
+class Recorder:
+    """Plays controller and bias source; writes down what is asked, fails where told."""
+
+    def __init__(self, failing=()):
+        self.calls = []
+        self.failing = set(failing)
+
+    def _do(self, name):
+        self.calls.append(name)
+        if name in self.failing:
+            raise InstrumentError(f"{name} failed")
+
+    def hold(self):
+        self._do("hold")
+
+    def release(self):
+        self._do("release")
+
+    def withdraw(self):
+        self._do("withdraw")
+
+    def abort_list(self):
+        self._do("abort_list")
+
+    def ramp_to(self, volts):
+        self.volts = volts
+        self._do("ramp_to")
+
+
+def test_good_sweep_only_closes_the_loop():
+    station = Recorder()
+    with held_feedback(station, station, 4e-3):
+        station.calls.append("sweep")
+    assert station.calls == ["hold", "sweep", "release"]
+
+
+@pytest.mark.parametrize("trouble", [InstrumentError, KeyboardInterrupt, ZeroDivisionError])
+def test_trouble_brings_the_bias_back_before_the_loop_closes(trouble):
+    station = Recorder()
+    with pytest.raises(trouble), held_feedback(station, station, 4e-3):
+        raise trouble("in the sweep")
+    assert station.calls == ["hold", "abort_list", "ramp_to", "release"]
+    assert station.volts == 4e-3
+
+
+def test_hold_that_is_not_confirmed_closes_the_loop():
+    station = Recorder(["hold"])
+    with pytest.raises(InstrumentError, match="hold failed"), held_feedback(station, station, 4e-3):
+        pytest.fail("the sweep must not start")
+    assert station.calls[-1] == "release"
+
+
+@pytest.mark.parametrize(
+    "failing", [c for n in range(5) for c in itertools.combinations(STEPS, n)], ids="+".join
+)
+def test_every_step_is_tried_whatever_fails(failing):
+    station = Recorder(failing)
+    failures = close_loop(station, station, 4e-3)
+    assert station.calls[:2] == ["abort_list", "ramp_to"]
+    if "ramp_to" in failing:
+        assert "release" not in station.calls, "closing the loop at a wrong bias crashes the tip"
+    if {"ramp_to", "release"} & set(failing):
+        assert station.calls[-1] == "withdraw"
+    tried = set(station.calls)
+    assert {str(error).split()[0] for _, error in failures} == set(failing) & tried
+
+
+def test_failed_release_after_a_good_sweep_is_reported():
+    station = Recorder(["release"])
+    with pytest.raises(CleanupError, match="close the feedback loop"):
+        with held_feedback(station, station, 4e-3):
+            pass
+    assert station.calls[-1] == "withdraw"
