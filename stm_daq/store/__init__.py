@@ -1,0 +1,1 @@
+"""Where runs are kept: the journal, datasets from it, the catalogue, file formats."""

@@ -1,0 +1,58 @@
+"""Nanonis ``.dat``: one spectrum with a header of settings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from stm_daq.errors import BadInputError
+from stm_daq.store.formats.columns import column_of
+from stm_daq.store.formats.measured import MeasuredSpectra, from_table
+from stm_daq.store.formats.text import Line, numbers
+
+MARK = "[DATA]"
+_TEMPERATURE = re.compile(r"(.*>)?.*temp.*\(K\)", re.IGNORECASE)
+
+
+def read_dat(
+    path: Path, text: str, bias_column: str | None, conductance_column: str | None
+) -> MeasuredSpectra:
+    """Read a Nanonis spectrum; see :func:`stm_daq.store.formats.read_spectra`."""
+    lines = text.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.strip() == MARK)
+    header = dict(_pair(line) for line in lines[:start] if line.strip())
+    if start + 1 >= len(lines):
+        raise BadInputError(f"{path}: ends after {MARK}; the file is cut off")
+    names = lines[start + 1].strip("\r\n").rstrip("\t").split("\t")
+    rows: list[Line] = [
+        (i, line) for i, line in enumerate(lines[start + 2 :], start + 3) if line.strip()
+    ]
+    if not rows:
+        raise BadInputError(f"{path}: holds no rows of numbers after {MARK}")
+    values = numbers(path, rows, "\t")
+    if values.shape[1] != len(names):
+        raise BadInputError(f"{path}: {len(names)} column names but {values.shape[1]} columns")
+    title = f"{path.stem} ({header.get('Experiment', 'spectroscopy')})"
+    columns = [column_of(name) for name in names]
+    spectra = from_table(path, title, columns, values, bias_column, conductance_column)
+    if spectra.temperature is not None:
+        return spectra
+    return _with_temperature(spectra, header)
+
+
+def _pair(line: str) -> tuple[str, str]:
+    key, _, value = line.partition("\t")
+    return key.strip(), value.strip()
+
+
+def _with_temperature(spectra: MeasuredSpectra, header: dict[str, str]) -> MeasuredSpectra:
+    for key, value in header.items():
+        if _TEMPERATURE.fullmatch(key):
+            try:
+                kelvin = float(value)
+            except ValueError:
+                continue  # "N/A": no thermometer
+            names = {**spectra.columns, "temperature": key}
+            return replace(spectra, temperature=kelvin, columns=names)
+    return spectra

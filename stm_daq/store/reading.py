@@ -1,0 +1,126 @@
+"""Open a journal for reading: during the run, after it, after a crash; never changing it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from stm_daq.errors import JournalError
+from stm_daq.records import Event, RunEnded, RunStarted
+from stm_daq.store import schema
+from stm_daq.store.journal import explain
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+def journal_path(path: Path | str) -> Path:
+    """Return the journal file of a run folder (or the file itself).
+
+    Raises
+    ------
+    JournalError
+        If there is none.
+    """
+    given = Path(path)
+    file = given / schema.FILE_NAME if given.is_dir() else given
+    if not file.is_file():
+        where = f"{given} holds no {schema.FILE_NAME}" if given.is_dir() else f"{given} not found"
+        raise JournalError(f"{where}: give a run folder or its {schema.FILE_NAME}")
+    return file
+
+
+@contextmanager
+def reader(path: Path | str) -> Iterator[sqlite3.Connection]:
+    """Open the journal of a run read-only, seeing one consistent state of it.
+
+    Parameters
+    ----------
+    path : Path or str
+        The run folder or its journal file.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal, it is no journal of ours, or damaged beyond reading.
+    """
+    file = journal_path(path)
+    with file.open("rb") as start:
+        if start.read(16) != _MAGIC:
+            raise JournalError(f"{file} is not a run journal (not an SQLite file)")
+    connection = _connect(file)
+    try:
+        _check(connection, file)
+        connection.execute("BEGIN")
+        yield connection
+    except sqlite3.Error as error:
+        raise explain(error, file) from error
+    finally:
+        connection.close()
+
+
+def started_of(connection: sqlite3.Connection) -> RunStarted:
+    """Return the first record of the run.
+
+    Raises
+    ------
+    JournalError
+        If it was never stored: the program died while it created the journal.
+    """
+    row = connection.execute("SELECT * FROM run").fetchone()
+    if row is None:
+        raise JournalError("the journal is empty: its run died before it began")
+    return schema.run_of(row)
+
+
+def ended_of(connection: sqlite3.Connection) -> RunEnded | None:
+    """Return the last record of the run, or None if it still goes on or was cut off."""
+    row = connection.execute("SELECT * FROM ended ORDER BY rowid DESC LIMIT 1").fetchone()
+    return RunEnded(*row) if row else None
+
+
+def events(path: Path | str) -> list[Event]:
+    """Return the events of a run in the order in which they were stored.
+
+    Parameters
+    ----------
+    path : Path or str
+        The run folder or its journal file.
+    """
+    with reader(path) as connection:
+        rows = connection.execute("SELECT * FROM event ORDER BY rowid")
+        return [schema.event_of(row) for row in rows]
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    """Open read-only; on a read-only disk, where SQLite finds no place for its index, frozen."""
+    address = f"file:{quote(file.resolve().as_posix())}?mode=ro"
+    wal = file.with_name(file.name + "-wal")
+    try:
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5.0)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            raise
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_CANTOPEN" or (wal.exists() and wal.stat().st_size):
+            raise explain(error, file) from error
+        return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise explain(error, file) from error
+    return connection
+
+
+def _check(connection: sqlite3.Connection, file: Path) -> None:
+    identity = connection.execute("PRAGMA application_id").fetchone()[0]
+    if identity != schema.APPLICATION_ID:
+        raise JournalError(f"{file} is an SQLite file, but not a run journal of stm_daq")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > schema.VERSION:
+        raise JournalError(
+            f"{file} was written by a newer stm_daq (format {version}, known {schema.VERSION}): "
+            "update stm_daq"
+        )

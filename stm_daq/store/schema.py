@@ -1,0 +1,269 @@
+"""The run journal's tables, and how records become rows and rows records.
+
+One SQLite file per run. Arrays are little-endian float64 blobs sealed, together with the scalars
+of their row, by a CRC-32. SQLite stores NaN as NULL; reading turns NULL back into NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from stm_daq.errors import JournalError
+from stm_daq.records import (
+    Array,
+    Event,
+    Fit,
+    Frame,
+    RunEnded,
+    RunStarted,
+    Site,
+    Spectrum,
+    TopographRows,
+    Truth,
+)
+
+FILE_NAME = "journal.db"
+APPLICATION_ID = 0x53544D31
+"""Marks the file as ours ("STM1") in the SQLite header."""
+VERSION = 1
+"""Version of the tables below (SQLite's user_version)."""
+
+type Row = tuple[Any, ...]
+
+TABLES = """
+CREATE TABLE run (
+    run_id TEXT, kind TEXT, time REAL, name TEXT, sample TEXT, plan_text TEXT, station_text TEXT,
+    frame TEXT, grid_rows INTEGER, grid_columns INTEGER, grid_x BLOB, grid_y BLOB,
+    topograph_rows INTEGER, topograph_columns INTEGER, bias BLOB, modulation REAL, metadata TEXT,
+    software TEXT
+);
+CREATE TABLE topograph (time REAL, first_row INTEGER, columns INTEGER, z BLOB, crc32 INTEGER);
+CREATE TABLE spectrum (
+    site INTEGER, attempt INTEGER, row INTEGER, col INTEGER, x REAL, y REAL, time REAL,
+    duration REAL, z REAL, setpoint_current REAL, temperature REAL, flags TEXT,
+    data BLOB,      -- bias (V), current (A), conductance (S), one after the other
+    crc32 INTEGER,  -- of the scalars and the data
+    UNIQUE (site, attempt)
+);
+CREATE TABLE fit (
+    site INTEGER, attempt INTEGER, model TEXT, value TEXT, std TEXT, reduced_chi_square REAL,
+    ok INTEGER, flags TEXT
+);
+CREATE INDEX fit_of_site ON fit (site);
+CREATE TABLE truth (site INTEGER, attempt INTEGER, value TEXT);
+CREATE TABLE event (time REAL, kind TEXT, text TEXT, data TEXT);
+CREATE TABLE ended (time REAL, state TEXT, text TEXT);
+"""
+
+
+def blob(array: Array) -> bytes:
+    """Return `array` as little-endian float64 bytes, C order."""
+    return np.ascontiguousarray(array, dtype="<f8").tobytes()
+
+
+def array_of(data: bytes) -> Array:
+    """Return the one-dimensional array kept in `data` (a fresh copy)."""
+    return np.frombuffer(data, dtype="<f8").astype(np.float64)
+
+
+def number(value: float | None) -> float:
+    """Return `value`, or NaN for SQLite's NULL."""
+    return math.nan if value is None else value
+
+
+def text_of(value: object, where: str) -> str:
+    """Write `value` as JSON.
+
+    Raises
+    ------
+    JournalError
+        If it holds something other than plain JSON types.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise JournalError(
+            f"{where} cannot be stored ({error}); use plain JSON types only"
+        ) from None
+
+
+def join_flags(flags: Iterable[str]) -> str:
+    """Write flags as one comma-separated text."""
+    return ",".join(flags)
+
+
+def split_flags(text: str) -> tuple[str, ...]:
+    """Undo :func:`join_flags`."""
+    return tuple(text.split(",")) if text else ()
+
+
+def seal(scalars: Iterable[float | None], flags: str, data: bytes) -> int:
+    """Return the CRC-32 of a row: its numbers as float64, its flags and its arrays."""
+    numbers = [math.nan if value is None or value != value else value for value in scalars]
+    start = zlib.crc32(struct.pack(f"<{len(numbers)}d", *numbers))
+    return zlib.crc32(data, zlib.crc32(flags.encode(), start))
+
+
+def run_row(record: RunStarted, software: str) -> Row:
+    """Return the row of table ``run``."""
+    frame = record.frame
+    return (
+        record.run_id,
+        record.kind,
+        record.time,
+        record.name,
+        record.sample,
+        record.plan_text,
+        record.station_text,
+        text_of([frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle], "frame"),
+        *record.grid_shape,
+        blob(record.grid_x),
+        blob(record.grid_y),
+        *record.topograph_shape,
+        blob(record.bias),
+        record.modulation,
+        text_of(dict(record.metadata), "the metadata of the run"),
+        software,
+    )
+
+
+def run_of(row: Row) -> RunStarted:
+    """Undo :func:`run_row` (all columns but ``software``)."""
+    return RunStarted(
+        run_id=row[0],
+        kind=row[1],
+        time=row[2],
+        name=row[3],
+        sample=row[4],
+        plan_text=row[5],
+        station_text=row[6],
+        frame=Frame(*json.loads(row[7])),
+        grid_shape=(row[8], row[9]),
+        grid_x=array_of(row[10]),
+        grid_y=array_of(row[11]),
+        topograph_shape=(row[12], row[13]),
+        bias=array_of(row[14]),
+        modulation=number(row[15]),
+        metadata=json.loads(row[16]),
+    )
+
+
+def topograph_row(record: TopographRows) -> Row:
+    """Return the row of table ``topograph``."""
+    data = blob(record.z)
+    scalars = (float(record.time), int(record.first_row), int(record.z.shape[1]))
+    return (*scalars, data, seal(scalars, "", data))
+
+
+def topograph_of(row: Row) -> TopographRows | None:
+    """Undo :func:`topograph_row`; None if the seal is broken."""
+    if seal(row[:3], "", row[3]) != row[4]:
+        return None
+    return TopographRows(row[0], row[1], array_of(row[3]).reshape(-1, row[2]))
+
+
+def spectrum_row(record: Spectrum) -> Row:
+    """Return the row of table ``spectrum``."""
+    site = record.site
+    # int() and float(): SQLite would store numpy's scalar types as bytes
+    scalars = (
+        int(site.index),
+        int(record.attempt),
+        int(site.row),
+        int(site.col),
+        float(site.x),
+        float(site.y),
+        float(record.time),
+        float(record.duration),
+        float(record.z),
+        float(record.setpoint_current),
+        float(record.temperature),
+    )
+    flags = join_flags(record.flags)
+    data = blob(record.bias) + blob(record.current) + blob(record.conductance)
+    return (*scalars, flags, data, seal(scalars, flags, data))
+
+
+def spectrum_is_whole(row: Row) -> bool:
+    """Say whether the seal of a row of table ``spectrum`` is unbroken."""
+    return bool(seal(row[:11], row[11], row[12]) == row[13])
+
+
+def spectrum_of(row: Row) -> Spectrum:
+    """Undo :func:`spectrum_row`."""
+    bias, current, conductance = array_of(row[12]).reshape(3, -1)
+    return Spectrum(
+        site=Site(row[0], row[2], row[3], number(row[4]), number(row[5])),
+        attempt=row[1],
+        time=row[6],
+        duration=number(row[7]),
+        bias=bias,
+        current=current,
+        conductance=conductance,
+        z=number(row[8]),
+        setpoint_current=number(row[9]),
+        temperature=number(row[10]),
+        flags=split_flags(row[11]),
+    )
+
+
+def fit_row(record: Fit) -> Row:
+    """Return the row of table ``fit``."""
+    return (
+        int(record.site_index),
+        int(record.attempt),
+        record.model,
+        text_of(dict(record.values), "the values of a fit"),
+        text_of(dict(record.std), "the standard deviations of a fit"),
+        float(record.reduced_chi_square),
+        int(record.ok),
+        join_flags(record.flags),
+    )
+
+
+def fit_of(row: Row) -> Fit:
+    """Undo :func:`fit_row`."""
+    return Fit(
+        site_index=row[0],
+        attempt=row[1],
+        model=row[2],
+        values=json.loads(row[3]),
+        std=json.loads(row[4]),
+        reduced_chi_square=number(row[5]),
+        ok=bool(row[6]),
+        flags=split_flags(row[7]),
+    )
+
+
+def truth_row(record: Truth) -> Row:
+    """Return the row of table ``truth``."""
+    values = text_of(dict(record.values), "the truth of a site")
+    return (int(record.site_index), int(record.attempt), values)
+
+
+def truth_of(row: Row) -> Truth:
+    """Undo :func:`truth_row`."""
+    return Truth(row[0], row[1], json.loads(row[2]))
+
+
+def event_row(record: Event) -> Row:
+    """Return the row of table ``event``."""
+    data: Mapping[str, Any] = dict(record.data)
+    return (float(record.time), record.kind, record.text, text_of(data, f"event '{record.text}'"))
+
+
+def event_of(row: Row) -> Event:
+    """Undo :func:`event_row`."""
+    return Event(number(row[0]), row[1], row[2], json.loads(row[3]))
+
+
+def ended_row(record: RunEnded) -> Row:
+    """Return the row of table ``ended``."""
+    return (float(record.time), record.state, record.text)
