@@ -68,6 +68,12 @@ class Waveform:
         self._times = np.append(self._times[:-1], t)
         self._values = np.append(self._values[:-1], v)
 
+    def path(self, times: Array, values: Array) -> None:
+        """From ``times[0]`` on go in straight lines through (times, values), shape (n,), ascending."""
+        self.cut(float(times[0]))
+        self._times = np.append(self._times, times)
+        self._values = np.append(self._values, values)
+
     def knots_between(self, first: float, last: float) -> Array:
         """Return the times of the knots within (first, last], s."""
         begin, end = np.searchsorted(self._times, (first, last), side="right")

@@ -88,6 +88,15 @@ class World:
             total += waveform(times)
         return total
 
+    def changes_between(self, first: float, last: float) -> Array:
+        """Return the times within (first, last] at which the bias turns or the tip begins anew.
+
+        Between two of them the bias is a straight line and the tip is at one place in one state of
+        the feedback. Ascending, s.
+        """
+        knots = [w.knots_between(first, last) for w in self._sources.values()]
+        return np.unique(np.concatenate([*knots, self.tip.boundaries(first, last)]))
+
     def set_modulation(self, frequency: float, peak: float) -> None:
         """Modulate the bias at `frequency` (Hz) with amplitude `peak` (V at the junction)."""
         self.modulation_frequency = frequency
