@@ -6,6 +6,9 @@ traceback and ends with :attr:`StmDaqError.exit_code`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 
 class StmDaqError(Exception):
     """Base of every error that this project raises on purpose."""
@@ -13,10 +16,43 @@ class StmDaqError(Exception):
     exit_code = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file, and where it is."""
+
+    file: str
+    line: int
+    """From 1; 0 if the whole file is meant."""
+    column: int
+    """From 1; 0 if the whole file is meant."""
+    text: str
+
+    def __str__(self) -> str:
+        """Return ``file:line:column: text``, the form that editors can jump to."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.text}"
+
+
 class BadInputError(StmDaqError):
-    """A file given by the user (plan, station, data) cannot be used."""
+    """A file given by the user (plan, station, data) cannot be used.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        Every mistake with its position, where it is known; the message has a line for each.
+    """
 
     exit_code = 2
+
+    def __init__(self, text: str, problems: Iterable[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(text)
+
+    @classmethod
+    def from_problems(cls, problems: Iterable[Problem]) -> BadInputError:
+        """Make the error that lists `problems` in the order of the file, a line each."""
+        ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.text))
+        return cls("\n".join(str(problem) for problem in ordered), ordered)
 
 
 class OutOfRangeError(StmDaqError):

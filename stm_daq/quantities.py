@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,14 @@ _PREFIXES = (
     (1e6, "M"),
     (1e9, "G"),
 )
+
+
+_FACTOR = r"(?:1|%|[^\W\d_]+)(?:(?:\*\*|\^)-?[0-9](?:\.[0-9]{1,2})?)?"
+_WRITTEN = re.compile(
+    r"\s*(?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)"
+    rf"\s*(?P<unit>{_FACTOR}(?:\s*[*/]\s*{_FACTOR})*)?\s*"
+)
+"""One number and its unit, nothing to be calculated ("4 mV", not "2 * 2 mV")."""
 
 
 @lru_cache(maxsize=1)
@@ -49,31 +58,44 @@ def parse(text: object, unit: str) -> float:
         If the unit is missing, unknown, or measures something else; the text says which.
     """
     if isinstance(text, bool) or not isinstance(text, str):
-        raise ValueError(f'needs a unit: write it as text, for example "{text} {unit}"')
+        raise ValueError(f'needs a unit: write it as text, for example "{_example(text, unit)}"')
     if unit == "dBm":
         return _parse_dbm(text)
-    import pint
-
-    try:
-        quantity = _registry().Quantity(text)
-        value = float(quantity.to(unit).magnitude)
-    except pint.DimensionalityError:
-        raise ValueError(f"'{text}' is not a quantity in {unit}") from None
-    except (
-        pint.UndefinedUnitError,
-        pint.errors.PintError,
-        ValueError,
-        TypeError,
-        SyntaxError,
-        AttributeError,
-        AssertionError,
-    ) as error:
-        raise ValueError(f"cannot read '{text}' as a quantity in {unit} ({error})") from None
+    written = _WRITTEN.fullmatch(text)
+    if written is None:
+        raise ValueError(f"cannot read '{text}' as a quantity in {unit}, for example \"4 {unit}\"")
+    if written["unit"] is None and unit:
+        raise ValueError(f"'{text}' needs a unit, for example \"{text.strip()} {unit}\"")
+    value = _convert(float(written["number"]), written["unit"] or "", unit, text)
     if not math.isfinite(value):
         raise ValueError(f"'{text}' is not a finite quantity")
-    if quantity.unitless and unit:
-        raise ValueError(f"'{text}' needs a unit, for example \"{text} {unit}\"")
     return value
+
+
+def _example(value: object, unit: str) -> str:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 4
+    return f"{number} {unit}"
+
+
+def _convert(number: float, written_unit: str, unit: str, text: str) -> float:
+    import pint
+
+    registry = _registry()
+    try:
+        quantity = registry.Quantity(number, registry.parse_units(written_unit))
+        value = float(quantity.to(unit).magnitude)
+    except pint.UndefinedUnitError:
+        raise ValueError(f"'{text}': there is no unit '{written_unit}'") from None
+    except (pint.errors.PintError, ValueError, AssertionError):
+        raise ValueError(f"'{text}' is not a quantity in {unit or 'pure numbers'}") from None
+    # pint counts radians as pure numbers: 60 rpm or 6.28 rad/s would pass as 6.28 Hz
+    if _has_angle(quantity) != _has_angle(registry.Quantity(1.0, unit)):
+        raise ValueError(f"'{text}' is not a quantity in {unit} (an angle is in it)")
+    return value
+
+
+def _has_angle(quantity: Any) -> bool:
+    return "radian" in str(quantity.to_root_units().units)
 
 
 def _parse_dbm(text: str) -> float:
