@@ -73,27 +73,27 @@ class ModelReader:
         """Check the mapping at `path`."""
         fields = model.model_fields
         if not isinstance(data, dict):
-            self._at_value(path, f"should be a block with the keys {', '.join(fields)}")
+            self.at_value(path, f"should be a block with the keys {', '.join(fields)}")
             return
         missing = [n for n, field in fields.items() if n not in data and field.is_required()]
         for key, value in data.items():
             meant = fields.get(key)
             if meant is None:
                 guess = get_close_matches(key, list(fields), n=1)
-                self._at_key((*path, key), f"unknown key{nearest(key, list(fields))}")
+                self.at_key((*path, key), f"unknown key{nearest(key, list(fields))}")
                 if not guess or guess[0] in data:
                     continue
                 meant = fields[guess[0]]  # go on inside, so that nothing in it stays hidden
                 missing = [name for name in missing if name != guess[0]]
             self._field(meant, value, (*path, key))
         for name in missing:
-            self._at_key((*path, name), "this key is missing")
+            self.at_key((*path, name), "this key is missing")
 
     def _field(self, field: FieldInfo, data: Any, path: KeyPath) -> None:
         kind = _without_none(field.annotation)
         inner: Any = get_args(kind)[1] if get_origin(kind) is dict else None
         if data is None:
-            self._at_value(path, "has no value")
+            self.at_value(path, "has no value")
         elif _is_block(kind):
             self.block(kind, data, path)
         elif _is_block(inner):
@@ -103,7 +103,7 @@ class ModelReader:
 
     def _blocks(self, model: type[Block], data: Any, path: KeyPath) -> None:
         if not isinstance(data, dict):
-            self._at_value(path, "should be a block of names, each with a block of keys")
+            self.at_value(path, "should be a block of names, each with a block of keys")
             return
         for name, value in data.items():
             self.block(model, value, (*path, name))
@@ -115,7 +115,7 @@ class ModelReader:
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 where = (*path, *detail["loc"])
-                self._at_value(where, _reason(detail, self._written(where)))
+                self.at_value(where, _reason(detail, self._written(where)))
 
     def _written(self, path: KeyPath) -> Any:
         value: Any = self.source.data
@@ -126,10 +126,12 @@ class ModelReader:
                 return None
         return value
 
-    def _at_key(self, path: KeyPath, text: str) -> None:
+    def at_key(self, path: KeyPath, text: str) -> None:
+        """Add a problem that points at a key."""
         self.problems.append(self.source.at_key(path, f"{dotted(path)}: {text}"))
 
-    def _at_value(self, path: KeyPath, text: str) -> None:
+    def at_value(self, path: KeyPath, text: str) -> None:
+        """Add a problem that points at a value."""
         self.problems.append(self.source.at_value(path, f"{dotted(path)}: {text}"))
 
 

@@ -1,0 +1,129 @@
+"""The form of station.yaml, key by key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from stm_daq.yaml_model import Block, DottedPath, Number, Text, Whole, quantity
+
+Volts = Annotated[float, quantity("V")]
+VoltsPerSecond = Annotated[float, quantity("V/s"), Field(gt=0)]
+Amperes = Annotated[float, quantity("A")]
+Metres = Annotated[float, quantity("m")]
+Dbm = Annotated[float, quantity("dBm")]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+class ParameterBlock(Block):
+    """Settings of one QCoDeS parameter, in the driver's own units."""
+
+    label: Text | None = None
+    unit: Annotated[str, Field(strict=True)] | None = None
+    scale: Number | None = None
+    offset: Number | None = None
+    step: Number | None = None
+    inter_delay: Annotated[Number, Field(ge=0)] | None = None
+    post_delay: Annotated[Number, Field(ge=0)] | None = None
+    limits: tuple[Number, Number] | None = None
+    monitor: Flag | None = None
+    alias: Text | None = None
+    initial_value: Any = None
+
+
+class AddedParameterBlock(ParameterBlock):
+    """A parameter that QCoDeS adds to an instrument."""
+
+    source: Text | None = None
+    """Parameter of the same instrument that it stands for."""
+
+
+class InstrumentBlock(Block):
+    """One instrument as QCoDeS loads it; any further key is a submodule with settings."""
+
+    type: DottedPath
+    address: Text | None = None
+    port: Annotated[Whole, Field(ge=1, le=65_535)] | None = None
+    enable_forced_reconnect: Flag | None = None
+    init: dict[str, Any] | None = None
+    parameters: dict[str, ParameterBlock] | None = None
+    add_parameters: dict[str, AddedParameterBlock] | None = None
+
+
+class RoleBlock(Block):
+    """Who plays a role; any further key is an option of the adapter."""
+
+    instrument: Text
+    adapter: DottedPath
+
+
+class RolesBlock(Block):
+    """All roles."""
+
+    stm: dict[str, Any]
+    bias: dict[str, Any]
+    lockin: dict[str, Any]
+    preamplifier: dict[str, Any]
+    thermometer: dict[str, Any] | None = None
+    microwave: dict[str, Any] | None = None
+
+
+class BiasLimits(Block):
+    """Of the bias at the junction."""
+
+    min: Volts
+    max: Volts
+    slew: VoltsPerSecond
+    step: Annotated[Volts, Field(gt=0)]
+
+
+class CurrentLimits(Block):
+    """Of the feedback's set-point."""
+
+    min: Annotated[Amperes, Field(gt=0)]
+    max: Amperes
+
+
+class HeightLimits(Block):
+    """Of the tip height."""
+
+    min: Metres
+    max: Metres
+
+
+class PowerLimits(Block):
+    """Of the microwave power."""
+
+    min: Dbm
+    max: Dbm
+
+
+class LimitsBlock(Block):
+    """What nothing may ever pass."""
+
+    bias: BiasLimits
+    setpoint_current: CurrentLimits
+    z: HeightLimits
+    microwave_power: PowerLimits | None = None
+
+
+class SimulationBlock(Block):
+    """The twin; what is inside is the twin's own business."""
+
+    type: DottedPath
+    seed: Annotated[Whole, Field(ge=0)] = 1
+    sample: dict[str, Any] | None = None
+    devices: dict[str, Any] | None = None
+    preamplifier: dict[str, Any] | None = None
+    fridge: dict[str, Any] | None = None
+    tip: dict[str, Any] | None = None
+
+
+class StationFile(Block):
+    """A whole station."""
+
+    instruments: Annotated[dict[str, Any], Field(min_length=1)]
+    roles: RolesBlock
+    limits: LimitsBlock
+    simulation: SimulationBlock | None = None
