@@ -1,0 +1,224 @@
+"""``stm-daq watch``: a run live in the terminal, from another process than the one that measures."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from stm_daq.clock import RealClock
+from stm_daq.monitor.blocks import heat_map, robust_range, spectrum_plot
+from stm_daq.monitor.client import STALE, Item, Missed, Refused, Silence, connect
+from stm_daq.monitor.messages import Heartbeat, Message
+from stm_daq.monitor.view import RunView
+from stm_daq.quantities import show
+from stm_daq.records import Event, Fit, Progress, RunEnded, RunStarted
+
+_REDRAW = 0.25
+_SHOWN_EVENTS = 5
+_PLAIN_PROGRESS = 30.0
+"""Without a terminal: a line of progress so often (s)."""
+
+
+class Watcher:
+    """What one viewer knows: the run, and how well it is heard."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.view = RunView()
+        self.silent = 0.0
+        self.heard = False
+        self.missed = 0
+        self.refused = 0
+        self.dropped = 0
+
+    def take(self, item: Item) -> None:
+        """Take one item of :func:`stm_daq.monitor.client.connect` into account."""
+        match item:
+            case Message():
+                self.silent, self.heard = 0.0, True
+                self.view.apply(item.body)
+                if isinstance(item.body, Heartbeat):
+                    self.dropped = item.body.dropped
+            case Missed():
+                self.missed += item.count
+            case Refused():
+                self.refused += 1
+            case Silence():
+                self.silent = item.seconds
+
+    @property
+    def status(self) -> str:
+        """Return one line: waiting, running, stale or ended."""
+        state = self.view.state
+        if self.view.ended is not None:
+            return f"ended: {state} {self.view.ended.text}".rstrip()
+        if not self.heard or state == "waiting":
+            return f"waiting for a run at {self.address}"
+        if self.silent >= STALE:
+            return f"stale {self.silent:.0f} s: nothing has come from the run"
+        return state
+
+
+def watch(address: str, stay: bool = False, console: Console | None = None) -> None:
+    """Show a run until it ends or the user interrupts.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``tcp://127.0.0.1:5550``.
+    stay : bool
+        Whether to wait for the next run after the end.
+    console : rich.console.Console, optional
+        Where to; plain lines if it is no terminal.
+    """
+    console = console or Console()
+    try:
+        if console.is_terminal:
+            _watch_live(address, stay, console)
+        else:
+            _watch_plain(address, stay, console)
+    except KeyboardInterrupt:
+        console.print("no longer watching; the run goes on")
+
+
+def _watch_live(address: str, stay: bool, console: Console) -> None:
+    clock = RealClock()
+    watcher = Watcher(address)
+    drawn = clock.now()
+    with Live(render(watcher), console=console, auto_refresh=False) as live:
+        for item in connect(address):
+            watcher.take(item)
+            ended = watcher.view.ended is not None and not stay
+            if ended or clock.now() - drawn >= _REDRAW:
+                live.update(render(watcher), refresh=True)
+                drawn = clock.now()
+            if ended:
+                return
+
+
+def _watch_plain(address: str, stay: bool, console: Console) -> None:
+    clock = RealClock()
+    watcher = Watcher(address)
+    status, reported, known = "", -math.inf, 0
+    for item in connect(address):
+        watcher.take(item)
+        now = watcher.status.split(" s:")[0] if watcher.silent < STALE else "stale"
+        if now != status:
+            console.print(watcher.status, highlight=False)
+            status = now
+        line = _line(item) if isinstance(item, Message) else None
+        if isinstance(item, Message) and isinstance(item.body, Progress):
+            if clock.now() - reported < _PLAIN_PROGRESS:
+                line = None
+            else:
+                reported = clock.now()
+        if line:
+            console.print(line, highlight=False)
+        if watcher.missed > known:
+            console.print(f"{watcher.missed - known} messages lost", highlight=False)
+            known = watcher.missed
+        if watcher.view.ended is not None and not stay:
+            return
+
+
+def _line(message: Message) -> str | None:
+    body = message.body
+    if isinstance(body, RunStarted):
+        rows, columns = body.grid_shape
+        return f"{body.name} ({body.kind} {body.run_id}): {rows * columns} spectra"
+    if isinstance(body, Progress):
+        return _progress_text(body)
+    if isinstance(body, Event) and body.kind != "temperature":
+        return _event_text(body)
+    if isinstance(body, RunEnded):
+        return None  # told as the status
+    return None
+
+
+def render(watcher: Watcher) -> RenderableType:
+    """Draw all that is known."""
+    view = watcher.view
+    parts: list[RenderableType] = [Text(watcher.status, style=_style(watcher))]
+    if view.progress is not None:
+        total = max(view.progress.total, 1)
+        parts.append(ProgressBar(total=total, completed=view.progress.done, width=60))
+        parts.append(Text(_progress_text(view.progress)))
+    columns = [panel for panel in (_gap_panel(view), _spectrum_panel(view)) if panel is not None]
+    if columns:
+        parts.append(Columns(columns))
+    if math.isfinite(view.stage_temperature):
+        parts.append(Text(f"stage {show(view.stage_temperature, 'K')}"))
+    notes = [event for event in view.events if event.kind != "temperature"]
+    parts.extend(Text(_event_text(event)) for event in notes[-_SHOWN_EVENTS:])
+    losses = {"lost": watcher.missed, "refused": watcher.refused, "dropped": watcher.dropped}
+    if any(losses.values()):
+        text = ", ".join(f"{count} {name}" for name, count in losses.items() if count)
+        parts.append(Text(f"messages: {text} (the journal has everything)", style="yellow"))
+    title = f"{view.started.name} ({view.started.kind})" if view.started else "stm-daq watch"
+    return Panel(Group(*parts), title=title)
+
+
+def _style(watcher: Watcher) -> str:
+    if watcher.view.ended is not None:
+        return "bold green" if watcher.view.state == "finished" else "bold red"
+    if watcher.heard and watcher.silent >= STALE:
+        return "bold red" if watcher.silent >= 10.0 else "bold yellow"
+    return "bold"
+
+
+def _gap_panel(view: RunView) -> Panel | None:
+    gap = view.map("gap")
+    if gap.size == 0:
+        return None
+    low, high = robust_range(gap)
+    caption = "no fit yet"
+    if math.isfinite(low):
+        caption = f"{show(low, 'eV')} (dark) to {show(high, 'eV')} (bright)"
+    return Panel(heat_map(gap), title="gap", subtitle=caption, expand=False)
+
+
+def _spectrum_panel(view: RunView) -> Panel | None:
+    spectrum = view.spectrum
+    if spectrum is None:
+        return None
+    site = spectrum.site
+    fit = view.fit
+    parts: list[RenderableType] = [spectrum_plot(spectrum.bias, spectrum.conductance)]
+    parts.append(Text(f"{show(min(spectrum.bias), 'V')} ... {show(max(spectrum.bias), 'V')}"))
+    if fit is not None and (fit.site_index, fit.attempt) == (site.index, spectrum.attempt):
+        parts.append(Text(_fit_text(fit), style="" if fit.ok else "yellow"))
+    if spectrum.flags:
+        parts.append(Text(", ".join(spectrum.flags), style="yellow"))
+    return Panel(Group(*parts), title=f"dI/dV, row {site.row}, column {site.col}", expand=False)
+
+
+def _fit_text(fit: Fit) -> str:
+    units = {"gap": "eV", "temperature": "K", "barrier": ""}
+    values = [
+        f"{name} {show(fit.values[name], unit)} ± {show(fit.std.get(name, math.nan), unit, 2)}"
+        for name, unit in units.items()
+        if name in fit.values
+    ]
+    verdict = "good" if fit.ok else "not to be trusted: " + ", ".join(fit.flags)
+    return "\n".join([*values, f"chi-square {fit.reduced_chi_square:.2f}, {verdict}"])
+
+
+def _progress_text(progress: Progress) -> str:
+    share = 100 * progress.done / max(progress.total, 1)
+    text = f"{progress.done} of {progress.total} spectra ({share:.0f} %)"
+    if math.isfinite(progress.rate) and progress.rate > 0:
+        text += f", {progress.rate:.0f} per hour"
+    if math.isfinite(progress.finish_time):
+        text += f", done {datetime.fromtimestamp(progress.finish_time):%a %d %b %H:%M}"
+    return f"{text}, {progress.state}"
+
+
+def _event_text(event: Event) -> str:
+    return f"{datetime.fromtimestamp(event.time):%H:%M:%S} {event.kind}: {event.text}"
