@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.contact import Contact
 from sim.samples import Junction
 
 if TYPE_CHECKING:
@@ -30,30 +30,6 @@ KAPPA_PER_ROOT_EV = 5.123167e9
 """sqrt(2 m e) / hbar: decay constant per sqrt(work function / eV), 1/m."""
 ZERO_BIAS = 20e-6
 """Below this |bias| (V) the feedback would drive the tip into the surface."""
-
-
-@dataclass(slots=True)
-class Contact:
-    """A stretch of time in which the tip stays at one place in one state of the feedback."""
-
-    start: float
-    """World time at which it began, s."""
-    held: bool
-    """True while the feedback is open."""
-    x: float
-    """Position in the controller's coordinates, m."""
-    y: float
-    surface: float
-    """Height of the surface under the tip without drift, m."""
-    setpoint: float
-    """Current the feedback keeps, A."""
-    z: float = 0.0
-    """Tip height while held, m."""
-    error: float = 0.0
-    """Distance beyond the wanted one when the feedback began here, m."""
-    junction: Junction | None = None
-    stage_temperature: float = math.nan
-    """Temperature of the stage when `junction` was made, K."""
 
 
 class Tip:
@@ -141,8 +117,7 @@ class Tip:
         self._world.inspect()
         new = self._contact(old.x, old.y, True, old.setpoint)
         new.z = self.z(new.start)
-        if new.surface == old.surface and new.stage_temperature == old.stage_temperature:
-            new.junction = old.junction
+        new.inherit(old)
         self._begin(new)
         self._truth = self._true_values(new)
 
@@ -227,11 +202,13 @@ class Tip:
         return x - self.drift_x * time, y - self.drift_y * time
 
     def line(self, x: Array, y: Array, times: Array) -> Array:
-        """Return z, m, along a line scanned with feedback, without noise; all shape (n,).
+        """Return z, m, along a line scanned now, without noise; all shape (n,).
 
-        The distance is that of a normal junction: at set-point biases well above the gap the
-        excess current moves the tip by a few picometres at most.
+        With feedback the distance is that of a normal junction: at set-point biases well above
+        the gap the excess current moves the tip by a few picometres at most.
         """
+        if self._now.held:
+            return np.full(len(x), self._now.z)
         surface = self._world.sample.height(x - self.drift_x * times, y - self.drift_y * times)
         bias = np.abs(self._world.bias(times))
         z: Array = surface + self.drift_z * times + self._distance_for(bias, self._now.setpoint)
@@ -274,16 +251,25 @@ class Tip:
     def _restart(self, old: Contact, setpoint: float, distance: float) -> None:
         """Close the loop (again) from `distance`, with `setpoint`."""
         new = self._contact(old.x, old.y, False, setpoint)
-        if new.surface == old.surface and new.stage_temperature == old.stage_temperature:
-            new.junction = old.junction
+        new.inherit(old)
         new.error = distance - float(self._wanted_distance(new, np.array([new.start]))[0])
         self._begin(new)
 
     def _wanted_distance(self, contact: Contact, times: Array) -> Array:
         bias = self._world.bias(times)
-        modulation = self._world.modulation_peak
-        current = np.abs(self.junction(contact).current(bias, modulation))
-        return self._distance_for(current, contact.setpoint)
+        if np.ptp(bias) == 0:
+            return np.full(len(times), self._wanted_at(contact, float(bias[0])))
+        current = self.junction(contact).current(bias, self._world.modulation_peak)
+        return self._distance_for(np.abs(current), contact.setpoint)
+
+    def _wanted_at(self, contact: Contact, bias: float) -> float:
+        """Same for one bias, remembered: it rarely changes while the loop is closed."""
+        key = (bias, self._world.modulation_peak, contact.setpoint)
+        if contact.wanted is None or contact.wanted[0] != key:
+            current = self.junction(contact).current(np.array([bias]), key[1])
+            distance = float(self._distance_for(np.abs(current), contact.setpoint)[0])
+            contact.wanted = (key, distance)
+        return contact.wanted[1]
 
     def _distance_for(self, normalised_current: Array, setpoint: float) -> Array:
         """Distance at which this normalised current (V) gives the set-point; at least contact."""

@@ -15,7 +15,10 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class BtkJunction:
-    """Gap, temperature and barrier at one place (Phys. Rev. B 25, 4515)."""
+    """Gap, temperature and barrier at one place (Phys. Rev. B 25, 4515).
+
+    Above ``btk.HIGHEST_BIAS`` the junction is taken as normal.
+    """
 
     gap: float
     """eV, at this temperature."""
@@ -31,10 +34,13 @@ class BtkJunction:
 
     def conductance(self, bias: Array, modulation: float) -> Array:
         """Return dI/dV relative to the normal state, shape (n,)."""
+        near = np.clip(bias, -btk.HIGHEST_BIAS, btk.HIGHEST_BIAS)
         return btk.conductance(
-            bias, self.gap, self.temperature, self.barrier, modulation=modulation
+            near, self.gap, self.temperature, self.barrier, modulation=modulation
         )
 
     def current(self, bias: Array, modulation: float) -> Array:
         """Return the dc current divided by the normal-state conductance, V, shape (n,)."""
-        return btk.current(bias, self.gap, self.temperature, self.barrier, modulation=modulation)
+        near = np.clip(bias, -btk.HIGHEST_BIAS, btk.HIGHEST_BIAS)
+        inner = btk.current(near, self.gap, self.temperature, self.barrier, modulation=modulation)
+        return inner + (bias - near)
