@@ -1,0 +1,154 @@
+"""Errors of a finished fit and the flags it deserves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.fitting.models import MOST_REFLECTION, NAMES, Choice
+from stm_daq.fitting.solver import Search
+
+type Array = NDArray[np.float64]
+
+SIGNIFICANT = 4.5
+"""Deviations from chance, in standard deviations, that are taken to be real."""
+
+BLOCKS = 24
+"""Blocks of neighbouring points in which residuals are summed to see whether they are systematic."""
+
+GAP_EVIDENCE = 25.0
+"""A gap must lower chi-square by this much below that of a smooth background."""
+
+BACKGROUND_DEGREE = 4
+"""Degree of the polynomial that stands for a spectrum without gap: as many terms as BTK has."""
+
+STRONG = 0.98
+"""Correlation above which two parameters can hardly be told apart."""
+
+NOISY = 0.25
+"""Relative error of gap or temperature above which they count as unknown."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Standard deviations of the physical parameters, their correlation, and flags."""
+
+    std: dict[str, float]
+    correlation: Array
+    flags: tuple[str, ...]
+
+
+def judge(search: Search, choice: Choice) -> Judgement:
+    """Errors and flags of a finished search.
+
+    The covariance is that with every free parameter free, also those at a bound: a parameter at a
+    bound does not make the others look better known.
+    """
+    covariance = _inverse(search.matrix)
+    misfit, systematic = _misfit(search)
+    flags = [] if search.converged else ["not_converged"]
+    if systematic:
+        covariance = covariance * misfit
+        flags.append("model_inadequate")
+    sigma = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(sigma, sigma)
+    spread = dict.fromkeys(NAMES, 0.0) | dict(zip(choice.free, sigma.tolist(), strict=True))
+    if not _gap_seen(search, misfit):
+        flags.append("no_gap")
+    flags += _flags_at_bounds(search, choice)
+    flags += _flags_of_limits(search, choice, spread)
+    if np.any(np.abs(correlation - np.eye(len(sigma))) > STRONG):
+        flags.append("correlated")
+    return Judgement(_physical(search, spread), correlation, tuple(flags))
+
+
+def _inverse(matrix: Array) -> Array:
+    """Inverse of the normal matrix; an undetermined parameter gets a huge, finite variance."""
+    unit = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled = matrix / np.outer(unit, unit) + 1e-12 * np.eye(len(unit))
+    return np.asarray(np.linalg.inv(scaled) / np.outer(unit, unit))
+
+
+def _misfit(search: Search) -> tuple[float, bool]:
+    """Misfit relative to the noise (at least 1), and whether it is beyond chance.
+
+    Two measures: reduced chi-square, which spikes raise, and the same over sums of neighbouring
+    residuals, which a wrong shape raises long before chi-square shows it.
+    """
+    from stm_daq.fitting import kernel
+
+    points = len(search.bias)
+    blocks = min(BLOCKS, points // 6)
+    power = kernel.smooth_power(search.residual, search.weight, blocks) / blocks
+    smooth = _deviate(power, blocks)
+    whole = (search.reduced_chi_square - 1.0) / math.sqrt(5.0 / points)
+    misfit = max(1.0, power, search.reduced_chi_square)
+    return misfit, smooth > SIGNIFICANT or whole > SIGNIFICANT
+
+
+def _deviate(reduced: float, dof: int) -> float:
+    """Normal deviate of a reduced chi-square (E. B. Wilson, M. M. Hilferty, PNAS 17, 684 (1931))."""
+    width = 2.0 / (9.0 * dof)
+    return (math.cbrt(reduced) - (1.0 - width)) / math.sqrt(width)
+
+
+def _gap_seen(search: Search, misfit: float) -> bool:
+    """Whether the model beats a polynomial of as many terms by more than chance."""
+    largest = float(np.max(np.abs(search.bias)))
+    terms = np.vander(search.bias / largest, BACKGROUND_DEGREE + 1)
+    weighted = terms * search.weight[:, None]
+    coefficients = np.linalg.solve(weighted.T @ terms, weighted.T @ search.values)
+    rest = search.values - terms @ coefficients
+    gain = float(search.weight @ np.square(rest)) - search.chi_square
+    return gain > GAP_EVIDENCE * misfit
+
+
+def _flags_at_bounds(search: Search, choice: Choice) -> list[str]:
+    position = search.theta[search.free]
+    margin = 1e-6 * (search.upper - search.lower)
+    low = position <= search.lower + margin
+    high = position >= search.upper - margin
+    flags = []
+    for name, at_low, at_high in zip(choice.free, low, high, strict=True):
+        if name == "barrier" or (name == "broadening" and at_low):
+            continue  # these are limits, not failures
+        if at_low or at_high:
+            flags.append(f"{name}_at_bound")
+    return flags
+
+
+def _flags_of_limits(search: Search, choice: Choice, spread: dict[str, float]) -> list[str]:
+    gap, _, reflection, broadening, *_ = search.theta.tolist()
+    flags = []
+    if spread["gap"] > NOISY * gap or spread["temperature"] > 2.0 * NOISY:
+        flags.append("too_noisy")
+    if "barrier" in choice.free:
+        if reflection < spread["barrier"]:
+            flags.append("barrier_upper_limit")
+        if 1.0 - reflection < 2.0 * spread["barrier"] or reflection > 0.999 * MOST_REFLECTION:
+            flags.append("barrier_lower_limit")
+    if "broadening" in choice.free and broadening < 2.0 * spread["broadening"]:
+        flags.append("broadening_upper_limit")
+    return flags
+
+
+def _physical(search: Search, spread: dict[str, float]) -> dict[str, float]:
+    """Standard deviations of T and Z from those of ln T and R; the others are the same.
+
+    Where R is not known to differ from zero, the deviation of Z is the distance to Z(R + sigma).
+    """
+    std = dict(spread)
+    std["temperature"] = math.exp(search.theta[1]) * spread["temperature"]
+    reflection, sigma = float(search.theta[2]), spread["barrier"]
+    if sigma == 0.0:
+        return std
+    barrier = math.sqrt(reflection / (1.0 - reflection))
+    if reflection > sigma:
+        std["barrier"] = sigma * (1.0 + barrier**2) ** 2 / (2.0 * barrier)
+    else:
+        above = min(reflection + sigma, 1.0 - 1e-6)
+        std["barrier"] = math.sqrt(above / (1.0 - above)) - barrier
+    return std

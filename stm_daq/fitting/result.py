@@ -1,0 +1,35 @@
+"""The outcome of fitting one spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Parameters of one spectrum, what is known of their errors, and a verdict."""
+
+    model: str
+    values: Mapping[str, float]
+    """gap (eV), temperature (K), barrier, scale (S), offset (V), and broadening (eV) or slope (1/V)
+    where the model or the caller has them. NaN where the spectrum does not tell."""
+    std: Mapping[str, float]
+    """Standard deviations, same keys; 0 for fixed parameters. Multiplied by the square root of the
+    misfit where the flag "model_inadequate" is raised; see `fit_spectrum`."""
+    free: tuple[str, ...]
+    """Names of the fitted parameters, the order of `correlation`."""
+    correlation: NDArray[np.float64]
+    """Shape (len(free), len(free))."""
+    chi_square: float
+    reduced_chi_square: float
+    dof: int
+    ok: bool
+    """False where a number must not be trusted; `flags` say why."""
+    flags: tuple[str, ...]
+    """Keys of `stm_daq.fitting.verdict.EXPLANATIONS`."""
+    curve: NDArray[np.float64]
+    """Fitted conductance at every bias, S, in the order given."""

@@ -1,0 +1,53 @@
+"""What a fit is worth: flags that say in one word each why a number should be read with care."""
+
+from __future__ import annotations
+
+EXPLANATIONS = {
+    "too_few_points": "there are fewer valid points than the fit needs",
+    "constant": "all conductance values are the same: not a measurement",
+    "no_gap": "a smooth background describes the spectrum as well: no superconducting gap is seen",
+    "not_converged": "the search did not settle; the values are not a minimum of chi-square",
+    "model_inadequate": "the residuals are systematic: this model cannot describe the spectrum; "
+    "standard deviations are scaled up accordingly but do not cover the model's own error",
+    "too_noisy": "gap or temperature is hardly determined by this spectrum",
+    "gap_at_bound": "the gap is at the edge of what the bias range can show",
+    "temperature_at_bound": "the temperature is at the edge of what the bias grid can show",
+    "broadening_at_bound": "the broadening is as large as the bias range",
+    "scale_at_bound": "the normal-state conductance ran away from the measured conductance",
+    "offset_at_bound": "the bias offset is larger than a fifth of the bias range",
+    "slope_at_bound": "the background changes by half over the bias range",
+    "barrier_upper_limit": "the contact is so transparent that only an upper limit of the barrier "
+    "is known: value + 1 standard deviation",
+    "barrier_lower_limit": "the contact is so opaque that only a lower limit of the barrier is known",
+    "broadening_upper_limit": "the broadening is zero within two standard deviations",
+    "correlated": "two parameters can hardly be told apart (see the correlation matrix)",
+}
+"""One line on every flag."""
+
+FATAL = frozenset(
+    {
+        "too_few_points",
+        "constant",
+        "no_gap",
+        "not_converged",
+        "model_inadequate",
+        "too_noisy",
+        "gap_at_bound",
+        "temperature_at_bound",
+        "broadening_at_bound",
+        "scale_at_bound",
+        "offset_at_bound",
+        "slope_at_bound",
+    }
+)
+"""Flags that make `FitResult.ok` False: a number of the result must not be trusted."""
+
+
+def is_ok(flags: tuple[str, ...]) -> bool:
+    """Whether every value may be used within its standard deviation."""
+    return FATAL.isdisjoint(flags)
+
+
+def explain(flags: tuple[str, ...]) -> list[str]:
+    """Sentences for people, one for each flag, in order."""
+    return [f"{flag}: {EXPLANATIONS[flag]}" for flag in flags]
