@@ -1,0 +1,73 @@
+"""What is known about a run as a whole, read from the attributes of its dataset."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A run in words and times."""
+
+    run_id: str
+    kind: str
+    name: str
+    sample: str
+    state: str
+    """"finished", "stopped", "failed"; "not ended" while it goes on or if it was cut off."""
+    started: float
+    """Seconds since the Unix epoch."""
+    ended: float
+    """The last sign of life if the run never said that it ended."""
+    modulation: float
+    """Peak amplitude at the junction, V."""
+    fit_model: str
+    plan_text: str
+    station_text: str
+    versions: Mapping[str, str]
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether the run was a rehearsal on the twin."""
+        return self.kind == "rehearsal"
+
+
+def facts_of(dataset: xr.Dataset) -> Facts:
+    """Read the attributes of a run."""
+    attributes = dataset.attrs
+    started = datetime.fromisoformat(attributes["started"]).timestamp()
+    last = float(np.nanmax(dataset["time"].values, initial=started))
+    ended = attributes.get("ended") or ""
+    return Facts(
+        run_id=attributes["run_id"],
+        kind=attributes["kind"],
+        name=attributes["name"],
+        sample=attributes["sample"],
+        state=attributes["state"],
+        started=started,
+        ended=datetime.fromisoformat(ended).timestamp() if ended else last,
+        modulation=float(attributes["modulation"]),
+        fit_model=json.loads(attributes.get("metadata", "{}")).get("fit_model", "btk"),
+        plan_text=attributes["plan_text"],
+        station_text=attributes["station_text"],
+        versions=json.loads(attributes.get("versions", "{}")),
+    )
+
+
+def show_date(time: float) -> str:
+    """Write a time for people, in the zone of this computer: ``21 Nov 2026, 03:23 (UTC+01:00)``."""
+    if not math.isfinite(time):
+        return "unknown"
+    local = datetime.fromtimestamp(time).astimezone()
+    zone = f"{local:%z}"
+    return f"{local.day} {local:%b %Y, %H:%M} (UTC{zone[:3]}:{zone[3:5]})"

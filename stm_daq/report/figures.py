@@ -1,0 +1,22 @@
+"""The figures of a report, one function each; all work in a notebook as well.
+
+>>> from stm_daq import open_run
+>>> from stm_daq.report.figures import figure_maps
+>>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
+"""
+
+from stm_daq.report.maps import figure_maps, figure_topograph
+from stm_daq.report.spectra import figure_fits, figure_spectra, pick_examples
+from stm_daq.report.statistics import figure_histogram, figure_truth
+from stm_daq.report.timeline import figure_timeline
+
+__all__ = [
+    "figure_fits",
+    "figure_histogram",
+    "figure_maps",
+    "figure_spectra",
+    "figure_timeline",
+    "figure_topograph",
+    "figure_truth",
+    "pick_examples",
+]

@@ -1,0 +1,204 @@
+"""The report of a run: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stm_daq.quantities import show_duration
+from stm_daq.records import Event
+from stm_daq.report.embed import data_uri, write_atomically
+from stm_daq.report.facts import Facts, facts_of, show_date
+from stm_daq.report.flags import explain
+from stm_daq.report.numbers import (
+    FITTED,
+    SIGMAS,
+    Quantity,
+    Sites,
+    agreement_of,
+    count_flags,
+    sites_of,
+    spread_of,
+)
+from stm_daq.report.outline import Chapter, chapters
+from stm_daq.report.spectra import FitCurve
+from stm_daq.report.style import NothingToShowError
+from stm_daq.report.timeline import notable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MOST_EVENTS = 200
+"""A night that has more events lists the first and the last of them."""
+
+log = logging.getLogger(__name__)
+
+
+def write_report(
+    dataset: xr.Dataset,
+    events: Sequence[Event],
+    path: Path,
+    fit_curve: FitCurve | None = None,
+) -> Path:
+    """Write the report of a run, complete or not.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From :func:`stm_daq.open_run`.
+    events : sequence of Event
+        What happened during the run.
+    path : Path
+        The HTML file; replaced as a whole if it exists.
+    fit_curve : callable, optional
+        ``fit_curve(bias, values, model, modulation)`` draws a fit: bias in V, fitted values as in
+        :class:`stm_daq.records.Fit`, modulation as peak amplitude in V; conductance in S. Without
+        it the spectra are shown without their fits.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("stm_daq.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html").render(
+        **_header(dataset),
+        figures=[_drawn(chapter) for chapter in chapters(dataset, events, fit_curve)],
+        flags=_flag_rows(dataset),
+        agreement=_agreement_rows(dataset),
+        sigmas=f"{SIGMAS:g}",
+        events=_event_rows(notable(events)),
+    )
+    write_atomically(path, page)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A figure as the page shows it: an image, or a sentence that says why there is none."""
+
+    title: str
+    caption: str
+    alternative: str
+    image: str
+    missing: str
+
+
+def _drawn(chapter: Chapter) -> _Drawn:
+    image, missing = "", ""
+    try:
+        image = data_uri(chapter.draw())
+    except NothingToShowError as reason:
+        missing = str(reason)
+    except Exception as error:  # one bad figure must not cost the reader all the others
+        log.exception("figure '%s' failed", chapter.title)
+        missing = f"This figure could not be drawn ({type(error).__name__}: {error})."
+    return _Drawn(chapter.title, chapter.caption, chapter.alternative, image, missing)
+
+
+def _header(dataset: xr.Dataset) -> dict[str, Any]:
+    facts, sites = facts_of(dataset), sites_of(dataset)
+    return {
+        "facts": facts,
+        "started": show_date(facts.started),
+        "ended": show_date(facts.ended),
+        "duration": show_duration(facts.ended - facts.started),
+        "sites": {
+            "total": sites.total,
+            "measured": int(sites.measured.sum()),
+            "ok": int(sites.ok.sum()),
+            "failed": int(sites.failed.sum()),
+        },
+        "shortfalls": _shortfalls(facts, sites),
+        "medians": [_median_row(dataset, quantity, sites) for quantity in FITTED],
+    }
+
+
+def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
+    """Say in sentences what this run does not have."""
+    said = []
+    if facts.state != "finished":
+        ending = {
+            "not ended": "The run has not ended, or was cut off",
+            "stopped": "The run was stopped on request",
+            "failed": "The run failed",
+        }.get(facts.state, f"The run is {facts.state}")
+        said.append(
+            f"{ending}; this report shows what was measured until {show_date(facts.ended)}."
+        )
+    missing = sites.total - int(sites.measured.sum())
+    if missing:
+        said.append(f"{missing} of {sites.total} spectra were not measured.")
+    if sites.measured.any() and not sites.ok.any():
+        said.append("No fit can be trusted; the maps of gap, temperature and barrier are empty.")
+    return said
+
+
+def _median_row(dataset: xr.Dataset, quantity: Quantity, sites: Sites) -> dict[str, str]:
+    spread = spread_of(dataset, quantity, sites.ok)
+    known = math.isfinite(spread.median)
+    return {
+        "title": quantity.title,
+        "unit": quantity.unit,
+        "median": f"{spread.median:.3f}" if known else "–",
+        "range": f"{spread.low:.3f} to {spread.high:.3f}" if known else "–",
+        "std": f"{spread.typical_std:.2g}" if math.isfinite(spread.typical_std) else "–",
+    }
+
+
+def _flag_rows(dataset: xr.Dataset) -> list[dict[str, str | int]]:
+    return [
+        {
+            "flag": count.flag,
+            "meaning": explain(count.flag),
+            "failed": count.failed,
+            "ok": count.ok,
+        }
+        for count in count_flags(dataset)
+    ]
+
+
+def _agreement_rows(dataset: xr.Dataset) -> list[dict[str, str]]:
+    rows = []
+    for quantity in FITTED:
+        agreement = agreement_of(dataset, quantity)
+        if agreement is None:
+            continue
+        relative = agreement.median_relative_error
+        rows.append(
+            {
+                "title": quantity.title,
+                "error": f"{agreement.median_error:.2g} {quantity.unit}".rstrip(),
+                "relative": f"{100 * relative:.2g} %" if math.isfinite(relative) else "–",
+                "within": f"{100 * agreement.within:.2f} %",
+            }
+        )
+    return rows
+
+
+def _event_rows(events: Sequence[Event]) -> list[dict[str, str]]:
+    rows = [
+        {"time": show_date(event.time), "kind": event.kind, "text": event.text} for event in events
+    ]
+    if len(rows) <= MOST_EVENTS:
+        return rows
+    half = MOST_EVENTS // 2
+    left_out = {"time": "", "kind": "", "text": f"... {len(rows) - 2 * half} more events ..."}
+    return [*rows[:half], left_out, *rows[-half:]]

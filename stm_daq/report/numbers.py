@@ -1,0 +1,245 @@
+"""The numbers of a report: which sites worked, medians and their scatter, agreement with truth."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.records import Array
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+type Mask = NDArray[np.bool_]
+
+SIGMAS = 4.0
+"""A fit is called right if the truth lies within so many of its stated standard deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A fitted quantity and how people write it."""
+
+    name: str
+    """Name of the variable in the dataset."""
+    title: str
+    symbol: str
+    """In matplotlib's mathematics."""
+    unit: str
+    factor: float
+    """From the dataset's unit to `unit`."""
+
+    @property
+    def label(self) -> str:
+        """Label of an axis."""
+        return f"{self.title} {self.symbol}" + (f" ({self.unit})" if self.unit else "")
+
+
+GAP = Quantity("gap", "Gap", r"$\Delta$", "meV", 1e3)
+TEMPERATURE = Quantity("temperature", "Temperature", "$T$", "K", 1.0)
+BARRIER = Quantity("barrier", "Barrier", "$Z$", "", 1.0)
+FITTED = (GAP, TEMPERATURE, BARRIER)
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """What became of every site of the map; masks of shape (rows, columns)."""
+
+    measured: Mask
+    """A spectrum was taken and can be read."""
+    ok: Mask
+    """Its fit can be trusted."""
+
+    @property
+    def failed(self) -> Mask:
+        """Measured, but without a fit that can be trusted."""
+        return self.measured & ~self.ok
+
+    @property
+    def total(self) -> int:
+        """Number of sites in the plan."""
+        return self.measured.size
+
+
+def sites_of(dataset: xr.Dataset) -> Sites:
+    """Sort the sites of a run."""
+    measured = np.isfinite(dataset["conductance"].values).any(axis=-1)
+    ok = dataset["fit_ok"].values.astype(bool) & np.isfinite(dataset["gap"].values)
+    return Sites(measured, measured & ok)
+
+
+def values_of(dataset: xr.Dataset, quantity: Quantity, mask: Mask) -> Array:
+    """Return a quantity in the unit of people where `mask` is true, shape (n,)."""
+    found: Array = dataset[quantity.name].values[mask] * quantity.factor
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where the values of a map lie; in the unit of people, NaN without values."""
+
+    median: float
+    low: float
+    """16 % of the values are below."""
+    high: float
+    """84 % of the values are below."""
+    typical_std: float
+    """Median of the standard deviations stated by the fits."""
+
+    @property
+    def scatter(self) -> float:
+        """Half the distance from `low` to `high`: one sigma of a normal distribution."""
+        return (self.high - self.low) / 2
+
+
+def spread_of(dataset: xr.Dataset, quantity: Quantity, mask: Mask) -> Spread:
+    """Summarise a quantity over the sites in `mask`."""
+    values = values_of(dataset, quantity, mask)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Spread(math.nan, math.nan, math.nan, math.nan)
+    low, median, high = (float(v) for v in np.percentile(values, [16, 50, 84]))
+    std = dataset[f"{quantity.name}_std"].values[mask] * quantity.factor
+    std = std[np.isfinite(std)]
+    return Spread(median, low, high, float(np.median(std)) if len(std) else math.nan)
+
+
+def fwhm(values: Array) -> float:
+    """Return the full width at half maximum of the distribution of `values`, same unit.
+
+    The distribution is smoothed by a Gaussian of Silverman's width (0.9 min(std, IQR/1.34)
+    n^-1/5; B. W. Silverman, Density Estimation, 1986, eq. 3.31), whose own broadening is taken
+    out in quadrature. NaN for fewer than ten values or a width of zero.
+    """
+    if len(values) < 10:
+        return math.nan
+    quartiles = np.percentile(values, [25, 75])
+    narrow = min(float(np.std(values)), float(quartiles[1] - quartiles[0]) / 1.34)
+    if narrow <= 0:
+        return math.nan
+    width = 0.9 * narrow * len(values) ** -0.2
+    grid = np.linspace(values.min() - 3 * width, values.max() + 3 * width, 512)
+    counts, edges = np.histogram(values, bins=2048, range=(grid[0], grid[-1]))
+    centres = (edges[1:] + edges[:-1]) / 2
+    density = np.exp(-(((grid[:, None] - centres) / width) ** 2) / 2) @ counts
+    above = grid[density >= density.max() / 2]
+    smoothing = 2 * math.sqrt(2 * math.log(2)) * width
+    return math.sqrt(max(float(above[-1] - above[0]) ** 2 - smoothing**2, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class FlagCount:
+    """How often a flag was given."""
+
+    flag: str
+    failed: int
+    """Sites without a trustworthy fit that have it."""
+    ok: int
+    """Sites with a trustworthy fit that have it."""
+
+
+def count_flags(dataset: xr.Dataset) -> list[FlagCount]:
+    """Count the flags of spectra and fits together, each once a site, most frequent first."""
+    sites = sites_of(dataset)
+    failed: Counter[str] = Counter()
+    ok: Counter[str] = Counter()
+    spectra, fits = dataset["flags"].values, dataset["fit_flags"].values
+    for row, col in np.ndindex(sites.ok.shape):
+        flags = set(f"{spectra[row, col]},{fits[row, col]}".split(",")) - {"", "nan", "None"}
+        (ok if sites.ok[row, col] else failed).update(flags)
+    counts = [FlagCount(flag, failed[flag], ok[flag]) for flag in failed.keys() | ok.keys()]
+    return sorted(counts, key=lambda c: (-c.failed, -c.ok, c.flag))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well the fits of a rehearsal found the truth of the twin, for one quantity."""
+
+    quantity: Quantity
+    fitted: Array
+    """Sites with a trustworthy fit, in the unit of people, shape (n,)."""
+    true: Array
+    pull: Array
+    """(fitted - true) / stated standard deviation, shape (n,)."""
+
+    @property
+    def median_relative_error(self) -> float:
+        """Median of |fitted - true| / |true| where the truth is not zero."""
+        some = self.true != 0
+        if not some.any():
+            return math.nan
+        return float(np.median(np.abs(self.fitted[some] / self.true[some] - 1)))
+
+    @property
+    def median_error(self) -> float:
+        """Median of |fitted - true|, in the unit of people."""
+        return float(np.median(np.abs(self.fitted - self.true)))
+
+    @property
+    def within(self) -> float:
+        """Fraction of the sites whose truth lies within `SIGMAS` stated standard deviations.
+
+        A fit that states no standard deviation counts as not within.
+        """
+        return float(np.mean(np.abs(self.pull) <= SIGMAS))
+
+
+def agreement_of(dataset: xr.Dataset, quantity: Quantity) -> Agreement | None:
+    """Compare a rehearsal's fits with the truth; None without a true value or a good fit."""
+    if f"true_{quantity.name}" not in dataset:
+        return None
+    true = dataset[f"true_{quantity.name}"].values
+    mask = sites_of(dataset).ok & np.isfinite(true)
+    if not mask.any():
+        return None
+    fitted = values_of(dataset, quantity, mask)
+    std = dataset[f"{quantity.name}_std"].values[mask] * quantity.factor
+    true = true[mask] * quantity.factor
+    pull = np.full_like(fitted, np.nan)
+    np.divide(fitted - true, std, out=pull, where=std > 0)
+    return Agreement(quantity, fitted, true, pull)
+
+
+def without_plane(z: Array, x: Array, y: Array) -> Array:
+    """Subtract the best plane from heights with gaps.
+
+    Parameters
+    ----------
+    z : ndarray
+        Heights, shape (rows, columns), NaN = not measured.
+    x, y : ndarray
+        Column and row positions, shapes (columns,) and (rows,).
+
+    Returns
+    -------
+    ndarray
+        Same shape; a frame of fewer than three rows or columns only loses its mean.
+    """
+    known = np.isfinite(z)
+    if not known.any():
+        return z
+    result: Array = z - z[known].mean()
+    rows, columns = np.nonzero(known)
+    if np.ptp(rows) < 2 or np.ptp(columns) < 2:
+        return result
+    centred_x, centred_y = x - x.mean(), y - y.mean()
+    X, Y = np.meshgrid(centred_x / np.ptp(x), centred_y / np.ptp(y))
+    terms = np.stack([np.ones(len(rows)), X[known], Y[known]], axis=-1)
+    (constant, slope_x, slope_y), *_ = np.linalg.lstsq(terms, result[known], rcond=None)
+    result -= constant + slope_x * X + slope_y * Y
+    return result
+
+
+def plus_minus(value: float, std: float) -> str:
+    """Write a value with its standard deviation: ``plus_minus(0.61234, 0.0042)`` is 0.612 ± 0.004."""
+    if not math.isfinite(value):
+        return "unknown"
+    if not (math.isfinite(std) and std > 0):
+        return f"{value:.3g}"
+    digits = max(0, -math.floor(math.log10(std)) + (1 if f"{std:.0e}"[0] == "1" else 0))
+    return f"{value:.{digits}f} ± {std:.{digits}f}"

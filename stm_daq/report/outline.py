@@ -1,0 +1,95 @@
+"""The figures of a report in their order, with what is written below them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stm_daq.records import Event
+from stm_daq.report.facts import facts_of
+from stm_daq.report.maps import figure_maps, figure_topograph
+from stm_daq.report.spectra import FitCurve, figure_spectra, pick_examples
+from stm_daq.report.statistics import figure_histogram, figure_truth
+from stm_daq.report.timeline import figure_timeline
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A figure, not yet drawn."""
+
+    title: str
+    caption: str
+    alternative: str
+    """What the figure shows, for those who cannot see it."""
+    draw: Callable[[], Figure]
+
+
+def chapters(
+    dataset: xr.Dataset, events: Sequence[Event], fit_curve: FitCurve | None
+) -> list[Chapter]:
+    """Return what a report of this run shows, in order."""
+    facts, examples = facts_of(dataset), pick_examples(dataset)
+    shown = [
+        Chapter(
+            "Topograph",
+            "Tip height after subtraction of the best plane; circles mark the spectra of figure 3. "
+            "Hatched: not scanned. Right: section along the dashed line.",
+            "Map of the tip height over the frame with a height profile along one row.",
+            partial(figure_topograph, dataset, examples),
+        ),
+        Chapter(
+            "Gap, temperature, barrier",
+            f"Maps from the fit of every spectrum (model {facts.fit_model}). Colours span the "
+            "2nd to 98th percentile; pointed ends of a bar mean that some values lie beyond. "
+            "Goodness of fit is the reduced chi square: near 1 the fit describes the data within "
+            "their noise. Grey: measured, but no fit that can be trusted; hatched: not measured.",
+            "Four colour maps over the frame: superconducting gap, electron temperature, barrier "
+            "strength, and reduced chi square of the fits.",
+            partial(figure_maps, dataset),
+        ),
+        Chapter(
+            "Example spectra",
+            "Measured conductance (points), fit (line), and residuals below in the same unit (nS). "
+            "Best, median and worst are by reduced chi square among the trusted fits; the lowest "
+            "barrier shows what a transparent contact looks like. Uncertainties are one standard "
+            "deviation as stated by the fit.",
+            "Differential conductance against bias with fitted curves and residuals for a few "
+            "sites: " + "; ".join(f"{e.letter} {e.why.lower()}" for e in examples) + ".",
+            partial(figure_spectra, dataset, examples, fit_curve),
+        ),
+        Chapter(
+            "Distribution of the gap",
+            "Histogram of the gap over all trusted fits, and the gap against tip height, fitted "
+            "temperature and barrier, one dot a site. Correlations are Spearman's.",
+            "Histogram of the gap and three scatter plots of the gap against tip height, "
+            "temperature and barrier.",
+            partial(figure_histogram, dataset),
+        ),
+        Chapter(
+            "The night",
+            "Stage temperature and sites per hour; vertical lines mark events, which are listed "
+            "below.",
+            "Stage temperature and number of sites per hour against time, with events marked.",
+            partial(figure_timeline, dataset, events),
+        ),
+    ]
+    if facts.rehearsed:
+        shown.append(
+            Chapter(
+                "Fitted against true",
+                "What the fits found against what the twin's world was at each site; on the line "
+                "both agree. A pull is (fitted − true) / stated standard deviation; if the stated "
+                "uncertainties are honest, pulls follow the dashed normal distribution. Pulls "
+                "beyond ±6 are counted in the outermost bins.",
+                "Scatter plots of fitted against true gap, temperature and barrier, and the "
+                "histogram of their deviations in standard deviations.",
+                partial(figure_truth, dataset),
+            )
+        )
+    return shown

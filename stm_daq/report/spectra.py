@@ -1,0 +1,215 @@
+"""Example spectra with their fits and residuals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stm_daq.records import Array
+from stm_daq.report.facts import facts_of
+from stm_daq.report.numbers import FITTED, plus_minus, sites_of
+from stm_daq.report.style import (
+    DATA,
+    FAILED,
+    FIT,
+    WIDTH,
+    NothingToShowError,
+    in_house_style,
+    new_figure,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+type FitCurve = Callable[[Array, Mapping[str, float], str, float], Array]
+"""(bias (V), fitted values, model, modulation (V peak)) -> conductance (S), shape of the bias."""
+
+MV = 1e3
+NS = 1e9
+MOST_PANELS = 24
+"""More spectra than this are not legible in one figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One site that is shown in full."""
+
+    letter: str
+    why: str
+    """What it is an example of."""
+    row: int
+    col: int
+    x: float
+    """From the left edge of the frame, m."""
+    y: float
+    """From the bottom of the frame, m."""
+
+
+def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
+    """Choose the best, a middling and the worst good fit, the lowest barrier, and a failure."""
+    sites = sites_of(dataset)
+    chosen: dict[tuple[int, int], str] = {}
+
+    def choose(why: str, place: tuple[int, int]) -> None:
+        before = chosen.get(place)
+        chosen[place] = why if before is None else f"{before}, {why.lower()}"
+
+    rows, cols = np.nonzero(sites.ok)
+    if len(rows):
+        by_misfit = np.argsort(dataset["reduced_chi_square"].values[rows, cols])
+        for why, rank in (("Best fit", 0), ("Median fit", len(rows) // 2), ("Worst good fit", -1)):
+            at = by_misfit[rank]
+            choose(why, (int(rows[at]), int(cols[at])))
+        at = np.argmin(dataset["barrier"].values[rows, cols])
+        choose("Lowest barrier", (int(rows[at]), int(cols[at])))
+    rows, cols = np.nonzero(sites.failed)
+    if len(rows):
+        choose("Failed fit", (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
+    x, y = dataset["x"].values, dataset["y"].values
+    return tuple(
+        Example(ascii_lowercase[number], why, row, col, float(x[col]), float(y[row]))
+        for number, ((row, col), why) in enumerate(chosen.items())
+    )
+
+
+@in_house_style
+def figure_spectra(
+    dataset: xr.Dataset, examples: Sequence[Example], fit_curve: FitCurve | None = None
+) -> Figure:
+    """Draw example spectra (points), their fits (lines) and the residuals below.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A run.
+    examples : sequence of Example
+        From :func:`pick_examples`.
+    fit_curve : callable, optional
+        Draws the fit; without it only the data are shown.
+
+    Raises
+    ------
+    NothingToShowError
+        If there are no examples: no spectrum was taken.
+    """
+    if not examples:
+        raise NothingToShowError("No spectrum was taken.")
+    bias = dataset["bias"].values
+    figure, panels = _panels(len(examples))
+    for example, (upper, lower) in zip(examples, panels, strict=True):
+        conductance = dataset["conductance"].values[example.row, example.col]
+        curve = _curve_at(dataset, example, fit_curve)
+        good = bool(sites_of(dataset).ok[example.row, example.col])
+        _draw_spectrum(upper, lower, bias, conductance, curve, FIT if good else FAILED)
+        upper.set_title(_describe(dataset, example), fontsize=7, linespacing=1.3)
+    return figure
+
+
+@in_house_style
+def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Figure:
+    """Draw any spectra with their fits and residuals.
+
+    Parameters
+    ----------
+    spectra : sequence of (label, bias, conductance, curve)
+        Bias in V; conductance and fitted curve in S, all of shape (n,); None = no curve. Only the
+        first `MOST_PANELS` are drawn.
+
+    Raises
+    ------
+    NothingToShowError
+        If the sequence is empty.
+    """
+    if not spectra:
+        raise NothingToShowError("There is no spectrum to draw.")
+    shown = spectra[:MOST_PANELS]
+    figure, panels = _panels(len(shown))
+    for (label, bias, conductance, curve), (upper, lower) in zip(shown, panels, strict=True):
+        _draw_spectrum(upper, lower, bias, conductance, curve, FIT)
+        upper.set_title(label, fontsize=7)
+    if len(shown) < len(spectra):
+        figure.suptitle(f"the first {len(shown)} of {len(spectra)} spectra", fontsize=8)
+    return figure
+
+
+def _panels(count: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
+    """Return a figure and, for each spectrum, the axes of data and of residuals."""
+    columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
+    rows = math.ceil(count / columns)
+    figure = new_figure(2.6 * rows, WIDTH if columns > 1 else WIDTH / 2)
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.4, 1) * rows)
+    panels = []
+    for number in range(count):
+        row, column = divmod(number, columns)
+        upper = figure.add_subplot(grid[2 * row, column])
+        lower = figure.add_subplot(grid[2 * row + 1, column], sharex=upper)
+        upper.tick_params(labelbottom=False)
+        lower.set_xlabel("Bias (mV)")
+        lower.locator_params(axis="x", nbins=5, steps=(1, 2, 4, 5, 10))
+        if column == 0:
+            upper.set_ylabel("dI/dV (nS)")
+            lower.set_ylabel("Residual")
+        panels.append((upper, lower))
+    figure.align_ylabels()
+    return figure, panels
+
+
+def _draw_spectrum(
+    upper: Axes, lower: Axes, bias: Array, conductance: Array, curve: Array | None, colour: str
+) -> None:
+    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": DATA}
+    upper.plot(bias * MV, conductance * NS, label="data", **points)
+    top = np.nanmax(conductance) * NS
+    upper.set_ylim(min(0.0, float(np.nanmin(conductance)) * NS), 1.08 * top if top > 0 else 1.0)
+    lower.axhline(0, color=colour, linewidth=0.8)
+    if curve is None:
+        return
+    upper.plot(bias * MV, curve * NS, color=colour, linewidth=1.2, label="fit")
+    residual = (conductance - curve) * NS
+    lower.plot(bias * MV, residual, **points)
+    reach = 1.1 * float(np.nanmax(np.abs(residual), initial=0.0))
+    lower.set_ylim(-reach or -1.0, reach or 1.0)
+    lower.locator_params(axis="y", nbins=3, min_n_ticks=2)
+
+
+def values_at(dataset: xr.Dataset, row: int, col: int) -> dict[str, float]:
+    """Return every value fitted at a site: the variables that come with a ``<name>_std``."""
+    return {
+        str(name): float(dataset[name].values[row, col])
+        for name in dataset.data_vars
+        if f"{name}_std" in dataset
+    }
+
+
+def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None) -> Array | None:
+    values = values_at(dataset, example.row, example.col)
+    if fit_curve is None or not all(math.isfinite(values[q.name]) for q in FITTED):
+        return None
+    facts = facts_of(dataset)
+    return fit_curve(dataset["bias"].values, values, facts.fit_model, facts.modulation)
+
+
+def _describe(dataset: xr.Dataset, example: Example) -> str:
+    at = {"y": example.row, "x": example.col}
+    place = f"({example.x * 1e9:.1f}, {example.y * 1e9:.1f}) nm"
+    head = rf"$\mathbf{{{example.letter}}}$  {example.why}"
+    site = dataset.isel(at)
+    if not math.isfinite(float(site["gap"])):
+        return f"{head}\n{place}\nno fit"
+    gap, temperature, barrier = (
+        plus_minus(float(site[q.name]) * q.factor, float(site[f"{q.name}_std"]) * q.factor)
+        for q in FITTED
+    )
+    if not bool(site["fit_ok"]):
+        head += f"\n{site['fit_flags'].item()}".replace(",", ", ")
+    misfit = f"$\\chi^2_\\nu$ = {float(site['reduced_chi_square']):.2f}"
+    return (
+        f"{head}\n{place}, {misfit}\n$\\Delta$ = {gap} meV\n$T$ = {temperature} K, $Z$ = {barrier}"
+    )

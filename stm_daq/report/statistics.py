@@ -1,0 +1,191 @@
+"""Distributions over the map: histogram of the gap, correlations, agreement with the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stm_daq.records import Array
+from stm_daq.report.numbers import (
+    BARRIER,
+    FITTED,
+    GAP,
+    SIGMAS,
+    TEMPERATURE,
+    Agreement,
+    agreement_of,
+    fwhm,
+    sites_of,
+    spread_of,
+    values_of,
+    without_plane,
+)
+from stm_daq.report.style import (
+    BLUE,
+    DATA,
+    FIT,
+    GREEN,
+    NothingToShowError,
+    in_house_style,
+    letter,
+    new_figure,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PULL_COLOURS = {GAP.name: BLUE, TEMPERATURE.name: FIT, BARRIER.name: GREEN}
+
+
+@in_house_style
+def figure_histogram(dataset: xr.Dataset) -> Figure:
+    """Draw the histogram of the gap, and the gap against height, temperature and barrier.
+
+    Raises
+    ------
+    NothingToShowError
+        If no fit can be trusted.
+    """
+    ok = sites_of(dataset).ok
+    if not ok.any():
+        raise NothingToShowError("No fit can be trusted, so there is no distribution to show.")
+    figure = new_figure(4.8)
+    panels = figure.subplots(2, 2)
+    gap = values_of(dataset, GAP, ok)
+    _draw_histogram(panels[0, 0], gap, spread_of(dataset, GAP, ok).typical_std)
+    letter(panels[0, 0], 0, "Distribution of the gap")
+    z = without_plane(
+        np.where(ok, dataset["z"].values, np.nan), dataset["x"].values, dataset["y"].values
+    )
+    others = (
+        (z[ok] * 1e9, "height", "Tip height, plane subtracted (nm)"),
+        (values_of(dataset, TEMPERATURE, ok), "temperature", TEMPERATURE.label),
+        (values_of(dataset, BARRIER, ok), "barrier", BARRIER.label),
+    )
+    for number, (axes, (values, name, label)) in enumerate(
+        zip(panels.ravel()[1:], others, strict=True)
+    ):
+        _draw_cloud(axes, values, gap)
+        axes.set(xlabel=label, ylabel=GAP.label)
+        letter(axes, number + 1, f"Gap and {name}{_correlation(values, gap)}")
+    return figure
+
+
+def _draw_histogram(axes: Axes, gap: Array, typical_std: float) -> None:
+    low, high = np.percentile(gap, [0.5, 99.5])
+    margin = max(0.1 * (high - low), 1e-3)
+    shown = (float(low - margin), float(high + margin))
+    bins = int(np.clip(round(math.sqrt(len(gap))), 5, 60))
+    counts, _, _ = axes.hist(gap, bins=bins, range=shown, color=BLUE, alpha=0.85)
+    median, width = float(np.median(gap)), fwhm(gap)
+    lines = [f"median {median:.3f} meV"]
+    lines += [f"FWHM {width:.3f} meV"] if math.isfinite(width) else []
+    lines += [f"one fit ± {typical_std:.3f} meV"] if math.isfinite(typical_std) else []
+    lines += [f"{len(gap)} sites"]
+    axes.axvline(median, color=DATA, linewidth=1, linestyle="--")
+    left = median > (shown[0] + shown[1]) / 2
+    axes.text(0.03 if left else 0.97, 0.96, "\n".join(lines), transform=axes.transAxes, va="top",
+              ha="left" if left else "right", fontsize=7.5, linespacing=1.4)  # fmt: skip
+    axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.25 * np.max(counts)))
+
+
+def _draw_cloud(axes: Axes, x: Array, y: Array) -> None:
+    """Draw one dot a site, paler the more there are; a few outliers may lie outside."""
+    axes.plot(x, y, linestyle="none", marker=".", markersize=3 if len(x) < 3000 else 2,
+              markeredgewidth=0, color=BLUE, alpha=0.5 if len(x) < 3000 else 0.2,
+              rasterized=len(x) > 300)  # fmt: skip
+    axes.set(xlim=_without_outliers(x), ylim=_without_outliers(y))
+
+
+def _without_outliers(values: Array) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(finite, [0.2, 99.8]))
+    margin = 0.08 * (high - low) or 0.05 * max(abs(low), 1e-3)
+    return low - margin, high + margin
+
+
+def _correlation(x: Array, y: Array) -> str:
+    """Write Spearman's rank correlation, which outliers and curvature leave alone."""
+    both = np.isfinite(x) & np.isfinite(y)
+    if both.sum() < 10 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+        return ""
+    from scipy.stats import spearmanr
+
+    rank = float(spearmanr(x[both], y[both]).statistic)
+    return f": rank correlation {rank:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+@in_house_style
+def figure_truth(dataset: xr.Dataset) -> Figure:
+    """Draw fitted against true values of a rehearsal, and the pulls.
+
+    A pull is (fitted - true) / stated standard deviation; honest ones follow a normal distribution
+    of width one.
+
+    Raises
+    ------
+    NothingToShowError
+        If the dataset holds no truth, or no fit can be trusted.
+    """
+    found = [agreement_of(dataset, quantity) for quantity in FITTED]
+    agreements = [agreement for agreement in found if agreement is not None]
+    if not agreements:
+        raise NothingToShowError("There is no good fit of a site whose truth is known.")
+    figure = new_figure(5.2)
+    panels = figure.subplots(2, 2).ravel()
+    for number, (axes, agreement) in enumerate(zip(panels, agreements, strict=False)):
+        _draw_agreement(axes, agreement)
+        letter(axes, number, _error_text(agreement))
+    for unused in panels[len(agreements) : -1]:
+        unused.set_axis_off()
+    _draw_pulls(panels[-1], agreements)
+    letter(panels[-1], 3, "Pulls")
+    return figure
+
+
+def _error_text(agreement: Agreement) -> str:
+    quantity = agreement.quantity
+    if quantity is GAP:
+        return f"Gap: median error {100 * agreement.median_relative_error:.2g} %"
+    return f"{quantity.title}: median error {agreement.median_error:.2g} {quantity.unit}".rstrip()
+
+
+def _draw_agreement(axes: Axes, agreement: Agreement) -> None:
+    quantity = agreement.quantity
+    _draw_cloud(axes, agreement.true, agreement.fitted)
+    low, high = _without_outliers(np.concatenate([agreement.true, agreement.fitted]))
+    axes.plot([low, high], [low, high], color=FIT, linewidth=0.9)
+    unit = f" ({quantity.unit})" if quantity.unit else ""
+    axes.set(
+        xlabel=f"True {quantity.symbol}{unit}",
+        ylabel=f"Fitted {quantity.symbol}{unit}",
+        xlim=(low, high),
+        ylim=(low, high),
+    )
+
+
+def _draw_pulls(axes: Axes, agreements: Sequence[Agreement]) -> None:
+    bins, reach = 48, 6.0
+    for agreement in agreements:
+        pull = agreement.pull[np.isfinite(agreement.pull)]
+        colour = _PULL_COLOURS[agreement.quantity.name]
+        # beyond the axis means in the outermost bin, so that nothing bad is hidden
+        axes.hist(np.clip(pull, -reach, reach), bins=bins, range=(-reach, reach),
+                  density=len(pull) > 0, histtype="step", color=colour, linewidth=1.1,
+                  label=f"{agreement.quantity.symbol}: {100 * agreement.within:.1f} %")  # fmt: skip
+    pulls = np.linspace(-reach, reach, 121)
+    normal = np.exp(-(pulls**2) / 2) / math.sqrt(2 * math.pi)
+    axes.plot(pulls, normal, color=DATA, linewidth=0.8, linestyle="--", label="normal")
+    axes.legend(title=f"within {SIGMAS:g} std", loc="upper right", title_fontsize=7.5)
+    axes.set(
+        xlabel="(fitted \N{MINUS SIGN} true) / std",
+        ylabel="Density",
+        xlim=(-reach, reach),
+    )
