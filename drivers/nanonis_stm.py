@@ -1,0 +1,196 @@
+"""A Nanonis controller in the role of the station's STM controller."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivers.nanonis_connection import ConnectionLostError
+from drivers.nanonis_scan import NanonisScan
+from stm_daq.clock import Clock, wait_until
+from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError, OutOfRangeError
+from stm_daq.records import Array, Frame
+from stm_daq.station.limits import Limits
+
+if TYPE_CHECKING:
+    from drivers.nanonis import NanonisController
+
+log = logging.getLogger(__name__)
+
+CURRENT, Z = "Current (A)", "Z (m)"
+FEEDBACK_DEADLINE = 2.0
+"""Time within which the controller must confirm that the loop is open or closed, s."""
+FEEDBACK_POLL = 0.02
+SIGNAL_TIME = 0.5
+"""Longest time that two acquisition periods of the signals may last, s."""
+
+
+class NanonisStm:
+    """Tip, feedback and topograph of a Nanonis controller.
+
+    The controller's own bias output is not touched: in this station the bias comes from elsewhere.
+
+    Parameters
+    ----------
+    instrument : NanonisController
+    limits : Limits
+    clock : Clock
+    """
+
+    def __init__(self, instrument: NanonisController, limits: Limits, clock: Clock) -> None:
+        self._nanonis = instrument
+        self._limits = limits
+        self._clock = clock
+        self._scan = NanonisScan(instrument, clock, instrument.signal(Z))
+        self._channels = (instrument.signal(Z), instrument.signal(CURRENT))
+        self._loop_closed: bool | None = None
+        """None: not known. False after a hold until the loop is seen closed again."""
+        self._position: tuple[float, float] | None = None
+        self._connections = instrument.connections
+
+    # -- position -----------------------------------------------------------------------------
+
+    def position(self) -> tuple[float, float]:
+        """Return the tip position (x, y), m."""
+        x, y = self._nanonis.call("FolMe.XYPosGet", 1, duration=SIGNAL_TIME)
+        return float(x), float(y)
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move the tip to (x, y), m, and return when it has arrived.
+
+        Raises
+        ------
+        FeedbackError
+            If the loop was held and not seen closed since; nothing is sent then.
+        """
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise OutOfRangeError(f"({x}, {y}) is not a position; nothing was sent")
+        self._require_feedback()
+        start = self._position if self._position is not None else self.position()
+        self._position = None
+        duration = math.dist(start, (x, y)) / self._nanonis.follow_speed.cache.get()
+        self._nanonis.call("FolMe.XYPosSet", x, y, 1, duration=duration)
+        self._position = (x, y)
+
+    # -- feedback -----------------------------------------------------------------------------
+
+    def feedback_on(self) -> bool:
+        """Read from the controller whether the feedback loop is closed."""
+        on = bool(self._nanonis.call("ZCtrl.OnOffGet")[0])
+        if on:
+            self._loop_closed = True
+        elif self._loop_closed:
+            self._loop_closed = False
+        return on
+
+    def hold(self) -> None:
+        """Open the feedback loop and return when the controller confirms it."""
+        self._switch(False)
+
+    def release(self) -> None:
+        """Close the feedback loop and return when the controller confirms it."""
+        self._switch(True)
+
+    def _switch(self, on: bool) -> None:
+        self._loop_closed = False
+        for _ in range(2):
+            lost = not self._order(on)
+            delay = 0.0 if on else float(self._nanonis.switch_off_delay.cache.get())
+            self._clock.sleep(delay)
+            try:
+                self._await_feedback(on)
+            except DeadlineError:
+                if lost:  # the order never arrived: its state was read back, so it may be repeated
+                    continue
+                raise
+            self._loop_closed = on
+            return
+        raise FeedbackError(
+            f"the feedback loop could not be {'closed' if on else 'opened'}: "
+            "the connection broke twice"
+        )
+
+    def _order(self, on: bool) -> bool:
+        """Send the order; return whether the controller acknowledged it."""
+        try:
+            self._nanonis.call("ZCtrl.OnOffSet", int(on))
+        except ConnectionLostError as error:
+            log.warning("%s; reading the state of the feedback back", error)
+            return False
+        return True
+
+    def _await_feedback(self, on: bool) -> None:
+        def reached() -> bool:
+            return bool(self._nanonis.call("ZCtrl.OnOffGet")[0]) == on
+
+        state = "on" if on else "off"
+        what = f"the feedback did not switch {state}"
+        wait_until(self._clock, reached, FEEDBACK_DEADLINE, FEEDBACK_POLL, what)
+
+    def _require_feedback(self) -> None:
+        if self._connections != self._nanonis.connections:
+            self._connections = self._nanonis.connections
+            self._position = None
+            if self._loop_closed:
+                self._loop_closed = None
+        if self._loop_closed is None:
+            self.feedback_on()
+        if not self._loop_closed:
+            raise FeedbackError(
+                "the tip must not move sideways: the feedback was not seen on since it was held; "
+                "close the loop first"
+            )
+
+    # -- readings and set-point ---------------------------------------------------------------
+
+    def height_and_current(self) -> tuple[float, float]:
+        """Return tip height z, m, and tunnelling current, A, from fresh samples."""
+        (values,) = self._nanonis.call("Signals.ValsGet", self._channels, 1, duration=SIGNAL_TIME)
+        if len(values) != 2 or not np.all(np.isfinite(values)):
+            raise InstrumentError(f"the Nanonis controller read z and current as {values}")
+        return float(values[0]), float(values[1])
+
+    def set_setpoint(self, current: float) -> None:
+        """Set the feedback's current set-point, A."""
+        self._limits.setpoint_current.require(current, "set-point current")
+        self._nanonis.setpoint(current)
+        found = self.setpoint()
+        if abs(found - current) > 1e-5 * abs(current):
+            raise InstrumentError(f"the set-point reads back {found:g} A instead of {current:g} A")
+
+    def setpoint(self) -> float:
+        """Read the feedback's current set-point, A."""
+        return float(self._nanonis.setpoint())
+
+    def withdraw(self) -> None:
+        """Pull the tip back and leave it there, with the feedback off."""
+        self._loop_closed = False
+        high, _ = self._nanonis.call("ZCtrl.LimitsGet")
+        (z,) = self._nanonis.call("ZCtrl.ZPosGet")
+        duration = 1.0 + abs(high - z) / self._nanonis.withdraw_rate()
+        self._nanonis.call("ZCtrl.Withdraw", 1, round(duration * 1e3), duration=duration)
+        self._await_feedback(False)
+
+    # -- topograph ----------------------------------------------------------------------------
+
+    def prepare_scan(self, frame: Frame, columns: int, rows: int, line_time: float) -> None:
+        """Set frame, pixels and seconds per line (each way); the scan goes from the bottom up."""
+        self._scan.prepare(frame, columns, rows, line_time)
+
+    def scan_rows(self, count: int) -> None:
+        """Start or continue the scan, return when `count` more rows are recorded, then pause it."""
+        self._require_feedback()
+        self._position = None
+        self._scan.rows(count)
+
+    def scan_data(self) -> Array:
+        """Return z (m) of the frame, shape (rows, columns), row 0 at the bottom; NaN = not yet."""
+        return self._scan.data()
+
+    def stop_scan(self) -> None:
+        """End the topograph; the tip stays where it is, with feedback."""
+        self._position = None
+        self._scan.stop()
