@@ -36,7 +36,8 @@ _ADVICE = {
     "SQLITE_IOERR": "the disk reports an error: check cable, quota and disk, use a local folder",
     "SQLITE_CANTOPEN": "the folder cannot be written: check its permissions",
     "SQLITE_BUSY": "another program holds the file: close it",
-    "SQLITE_CORRUPT": "the file is damaged: keep a copy of the folder, start a new run",
+    "SQLITE_CORRUPT": "the file is damaged: copy the folder, then save what is left with the "
+    "command `sqlite3 journal.db .recover`",
     "SQLITE_NOTADB": "the file is not a journal: use a new folder",
 }
 
@@ -48,10 +49,10 @@ def _insert(table: str, columns: int) -> str:
 _WRITERS: dict[type, tuple[str, Callable[[Any], schema.Row]]] = {
     TopographRows: (_insert("topograph", 5), schema.topograph_row),
     Spectrum: (_insert("spectrum", 14), schema.spectrum_row),
-    Fit: (_insert("fit", 8), schema.fit_row),
-    Truth: (_insert("truth", 3), schema.truth_row),
-    Event: (_insert("event", 4), schema.event_row),
-    RunEnded: (_insert("ended", 3), schema.ended_row),
+    Fit: (_insert("fit", 9), schema.fit_row),
+    Truth: (_insert("truth", 4), schema.truth_row),
+    Event: (_insert("event", 5), schema.event_row),
+    RunEnded: (_insert("ended", 4), schema.ended_row),
 }
 
 
@@ -132,7 +133,7 @@ class Journal:
             If the folder holds a journal already, cannot be written, or the disk is full.
         """
         path = folder / schema.FILE_NAME
-        row = schema.run_row(started, f"stm-daq {version('stm-daq')}")
+        row = schema.sealed(schema.run_row(started, f"stm-daq {version('stm-daq')}"))
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # "x" makes sure that two runs never share a file
@@ -176,7 +177,7 @@ class Journal:
             if len(rows) > 1:
                 self._connection.execute("BEGIN IMMEDIATE")
             for statement, to_row, record in rows:
-                self._connection.execute(statement, to_row(record))
+                self._connection.execute(statement, schema.sealed(to_row(record)))
             if len(rows) > 1:
                 self._connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stm_daq.records import Array, Fit, RunStarted
 from stm_daq.store import schema
+from stm_daq.store.reading import whole_rows
 
 SCALARS = {"time": 6, "z": 8, "setpoint_current": 9, "stage_temperature": 10}
 """Map: column of table ``spectrum``."""
@@ -91,7 +92,7 @@ class _Checker:
     def __call__(self, row: schema.Row) -> str:
         """Return "", "damaged", or "off_nominal_bias"."""
         size = 8 * len(self._nominal)
-        if not schema.spectrum_is_whole(row) or len(row[12]) != 3 * size:
+        if not schema.is_whole(row) or len(row[12]) != 3 * size:
             self.damaged += 1
             return "damaged"
         bias = row[12][:size]
@@ -109,7 +110,7 @@ def fit_maps(
     """Read the fits of the spectra at `places` (see :attr:`SpectrumMaps.places`)."""
     shape = started.grid_shape
     latest: dict[tuple[int, int], Fit] = {}
-    for row in connection.execute("SELECT * FROM fit ORDER BY rowid"):
+    for row in whole_rows(connection, "fit"):
         at = places.get((row[0], row[1]))
         if at is not None:
             latest[at] = schema.fit_of(row)
@@ -132,7 +133,7 @@ def truth_maps(
 ) -> dict[str, Array]:
     """Read what the twin's world was where the spectra at `places` were taken."""
     maps: dict[str, Array] = {}
-    for row in connection.execute("SELECT * FROM truth ORDER BY rowid"):
+    for row in whole_rows(connection, "truth"):
         at = places.get((row[0], row[1]))
         if at is None:
             continue
@@ -146,11 +147,8 @@ def truth_maps(
 def topograph(connection: sqlite3.Connection, started: RunStarted) -> Array:
     """Read the topograph, m, shape (rows, columns); rows not scanned are NaN."""
     z = np.full(started.topograph_shape, np.nan)
-    for row in connection.execute("SELECT * FROM topograph ORDER BY rowid"):
+    for row in whole_rows(connection, "topograph"):
         rows = schema.topograph_of(row)
-        if rows is None or rows.z.shape[1] != z.shape[1]:
-            warnings.warn(f"topograph rows from {row[1]} on are damaged: NaN", stacklevel=4)
-            continue
         part = z[rows.first_row : rows.first_row + len(rows.z)]
         part[:] = rows.z[: len(part)]
     return z

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -50,15 +51,19 @@ def reader(path: Path | str) -> Iterator[sqlite3.Connection]:
     with file.open("rb") as start:
         if start.read(16) != _MAGIC:
             raise JournalError(f"{file} is not a run journal (not an SQLite file)")
-    connection = _connect(file)
     try:
-        _check(connection, file)
-        connection.execute("BEGIN")
-        yield connection
+        with closing(_connect(file)) as connection:
+            # damaged text must break the seal of its row, not the whole reading
+            connection.text_factory = lambda data: data.decode(errors="replace")
+            _check(connection, file)
+            connection.execute("BEGIN")
+            yield connection
     except sqlite3.Error as error:
         raise explain(error, file) from error
-    finally:
-        connection.close()
+    except UnicodeDecodeError:
+        raise JournalError(f"{file}: the table definitions are damaged: use a copy") from None
+    except JournalError as error:
+        raise error if str(file) in str(error) else JournalError(f"{file}: {error}") from None
 
 
 def started_of(connection: sqlite3.Connection) -> RunStarted:
@@ -67,18 +72,34 @@ def started_of(connection: sqlite3.Connection) -> RunStarted:
     Raises
     ------
     JournalError
-        If it was never stored: the program died while it created the journal.
+        If it was never stored (the program died while it created the journal) or is damaged.
     """
     row = connection.execute("SELECT * FROM run").fetchone()
     if row is None:
         raise JournalError("the journal is empty: its run died before it began")
+    if not schema.is_whole(row):
+        raise JournalError("the journal's first record is damaged: use a copy of the run folder")
     return schema.run_of(row)
 
 
 def ended_of(connection: sqlite3.Connection) -> RunEnded | None:
     """Return the last record of the run, or None if it still goes on or was cut off."""
-    row = connection.execute("SELECT * FROM ended ORDER BY rowid DESC LIMIT 1").fetchone()
-    return RunEnded(*row) if row else None
+    rows = list(whole_rows(connection, "ended"))
+    return RunEnded(*rows[-1][:-1]) if rows else None
+
+
+def whole_rows(connection: sqlite3.Connection, table: str) -> Iterator[schema.Row]:
+    """Yield the rows of `table` in the order of writing; warn about damaged ones, left out."""
+    damaged = 0
+    for row in connection.execute(f"SELECT * FROM {table} ORDER BY rowid"):
+        if schema.is_whole(row):
+            yield row
+        else:
+            damaged += 1
+    if damaged:
+        warnings.warn(
+            f"{damaged} rows of '{table}' are damaged on the disk and left out", stacklevel=3
+        )
 
 
 def events(path: Path | str) -> list[Event]:
@@ -90,27 +111,25 @@ def events(path: Path | str) -> list[Event]:
         The run folder or its journal file.
     """
     with reader(path) as connection:
-        rows = connection.execute("SELECT * FROM event ORDER BY rowid")
-        return [schema.event_of(row) for row in rows]
+        return [schema.event_of(row) for row in whole_rows(connection, "event")]
 
 
 def _connect(file: Path) -> sqlite3.Connection:
     """Open read-only; on a read-only disk, where SQLite finds no place for its index, frozen."""
     address = f"file:{quote(file.resolve().as_posix())}?mode=ro"
     wal = file.with_name(file.name + "-wal")
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5.0)
     try:
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5.0)
-        try:
-            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.Error:
-            connection.close()
-            raise
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname != "SQLITE_CANTOPEN" or (wal.exists() and wal.stat().st_size):
-            raise explain(error, file) from error
+        connection.close()
+        unmerged = wal.exists() and wal.stat().st_size > 0
+        if error.sqlite_errorname != "SQLITE_CANTOPEN" or unmerged:
+            raise
         return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
-    except sqlite3.Error as error:
-        raise explain(error, file) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

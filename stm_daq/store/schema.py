@@ -1,7 +1,7 @@
 """The run journal's tables, and how records become rows and rows records.
 
-One SQLite file per run. Arrays are little-endian float64 blobs sealed, together with the scalars
-of their row, by a CRC-32. SQLite stores NaN as NULL; reading turns NULL back into NaN.
+One SQLite file per run. Arrays are little-endian float64 blobs; every row is sealed by a CRC-32 of
+all its values. SQLite stores NaN as NULL; reading turns NULL back into NaN.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from stm_daq.errors import JournalError
@@ -42,24 +43,24 @@ CREATE TABLE run (
     run_id TEXT, kind TEXT, time REAL, name TEXT, sample TEXT, plan_text TEXT, station_text TEXT,
     frame TEXT, grid_rows INTEGER, grid_columns INTEGER, grid_x BLOB, grid_y BLOB,
     topograph_rows INTEGER, topograph_columns INTEGER, bias BLOB, modulation REAL, metadata TEXT,
-    software TEXT
+    software TEXT, crc32 INTEGER
 );
 CREATE TABLE topograph (time REAL, first_row INTEGER, columns INTEGER, z BLOB, crc32 INTEGER);
 CREATE TABLE spectrum (
     site INTEGER, attempt INTEGER, row INTEGER, col INTEGER, x REAL, y REAL, time REAL,
     duration REAL, z REAL, setpoint_current REAL, temperature REAL, flags TEXT,
     data BLOB,      -- bias (V), current (A), conductance (S), one after the other
-    crc32 INTEGER,  -- of the scalars and the data
+    crc32 INTEGER,
     UNIQUE (site, attempt)
 );
 CREATE TABLE fit (
     site INTEGER, attempt INTEGER, model TEXT, value TEXT, std TEXT, reduced_chi_square REAL,
-    ok INTEGER, flags TEXT
+    ok INTEGER, flags TEXT, crc32 INTEGER
 );
 CREATE INDEX fit_of_site ON fit (site);
-CREATE TABLE truth (site INTEGER, attempt INTEGER, value TEXT);
-CREATE TABLE event (time REAL, kind TEXT, text TEXT, data TEXT);
-CREATE TABLE ended (time REAL, state TEXT, text TEXT);
+CREATE TABLE truth (site INTEGER, attempt INTEGER, value TEXT, crc32 INTEGER);
+CREATE TABLE event (time REAL, kind TEXT, text TEXT, data TEXT, crc32 INTEGER);
+CREATE TABLE ended (time REAL, state TEXT, text TEXT, crc32 INTEGER);
 """
 
 
@@ -94,6 +95,17 @@ def text_of(value: object, where: str) -> str:
         ) from None
 
 
+_NUMBERS = msgspec.json.Decoder(dict[str, float])
+
+
+def numbers_of(text: str) -> dict[str, float]:
+    """Read named numbers; also NaN and Infinity, which strict JSON does not know."""
+    try:
+        return _NUMBERS.decode(text)
+    except msgspec.DecodeError:
+        return {str(name): float(value) for name, value in json.loads(text).items()}
+
+
 def join_flags(flags: Iterable[str]) -> str:
     """Write flags as one comma-separated text."""
     return ",".join(flags)
@@ -104,11 +116,28 @@ def split_flags(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
-def seal(scalars: Iterable[float | None], flags: str, data: bytes) -> int:
-    """Return the CRC-32 of a row: its numbers as float64, its flags and its arrays."""
-    numbers = [math.nan if value is None or value != value else value for value in scalars]
-    start = zlib.crc32(struct.pack(f"<{len(numbers)}d", *numbers))
-    return zlib.crc32(data, zlib.crc32(flags.encode(), start))
+def sealed(row: Row) -> Row:
+    """Return `row` as it will be read back (NaN as NULL), with its CRC-32 appended."""
+    stored = tuple(None if value != value else value for value in row)
+    return (*stored, _crc32(stored))
+
+
+def is_whole(row: Row) -> bool:
+    """Say whether the CRC-32 at the end of `row` is that of the values before it."""
+    return bool(_crc32(row[:-1]) == row[-1])
+
+
+_BYTES: dict[type, Callable[[Any], bytes]] = {
+    float: struct.Struct("<d").pack,
+    int: lambda value: b"%d" % value,
+    str: lambda value: value.encode(errors="surrogatepass"),
+    bytes: bytes,
+    type(None): lambda _: b"NULL",
+}
+
+
+def _crc32(row: Row) -> int:
+    return zlib.crc32(b"".join([_BYTES[type(value)](value) for value in row]))
 
 
 def run_row(record: RunStarted, software: str) -> Row:
@@ -117,25 +146,25 @@ def run_row(record: RunStarted, software: str) -> Row:
     return (
         record.run_id,
         record.kind,
-        record.time,
+        float(record.time),
         record.name,
         record.sample,
         record.plan_text,
         record.station_text,
         text_of([frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle], "frame"),
-        *record.grid_shape,
+        *map(int, record.grid_shape),
         blob(record.grid_x),
         blob(record.grid_y),
-        *record.topograph_shape,
+        *map(int, record.topograph_shape),
         blob(record.bias),
-        record.modulation,
+        float(record.modulation),
         text_of(dict(record.metadata), "the metadata of the run"),
         software,
     )
 
 
 def run_of(row: Row) -> RunStarted:
-    """Undo :func:`run_row` (all columns but ``software``)."""
+    """Undo :func:`run_row` (``software`` is left out)."""
     return RunStarted(
         run_id=row[0],
         kind=row[1],
@@ -158,14 +187,11 @@ def run_of(row: Row) -> RunStarted:
 def topograph_row(record: TopographRows) -> Row:
     """Return the row of table ``topograph``."""
     data = blob(record.z)
-    scalars = (float(record.time), int(record.first_row), int(record.z.shape[1]))
-    return (*scalars, data, seal(scalars, "", data))
+    return (float(record.time), int(record.first_row), int(record.z.shape[1]), data)
 
 
-def topograph_of(row: Row) -> TopographRows | None:
-    """Undo :func:`topograph_row`; None if the seal is broken."""
-    if seal(row[:3], "", row[3]) != row[4]:
-        return None
+def topograph_of(row: Row) -> TopographRows:
+    """Undo :func:`topograph_row`."""
     return TopographRows(row[0], row[1], array_of(row[3]).reshape(-1, row[2]))
 
 
@@ -173,7 +199,7 @@ def spectrum_row(record: Spectrum) -> Row:
     """Return the row of table ``spectrum``."""
     site = record.site
     # int() and float(): SQLite would store numpy's scalar types as bytes
-    scalars = (
+    return (
         int(site.index),
         int(record.attempt),
         int(site.row),
@@ -185,15 +211,9 @@ def spectrum_row(record: Spectrum) -> Row:
         float(record.z),
         float(record.setpoint_current),
         float(record.temperature),
+        join_flags(record.flags),
+        blob(record.bias) + blob(record.current) + blob(record.conductance),
     )
-    flags = join_flags(record.flags)
-    data = blob(record.bias) + blob(record.current) + blob(record.conductance)
-    return (*scalars, flags, data, seal(scalars, flags, data))
-
-
-def spectrum_is_whole(row: Row) -> bool:
-    """Say whether the seal of a row of table ``spectrum`` is unbroken."""
-    return bool(seal(row[:11], row[11], row[12]) == row[13])
 
 
 def spectrum_of(row: Row) -> Spectrum:
@@ -234,8 +254,8 @@ def fit_of(row: Row) -> Fit:
         site_index=row[0],
         attempt=row[1],
         model=row[2],
-        values=json.loads(row[3]),
-        std=json.loads(row[4]),
+        values=numbers_of(row[3]),
+        std=numbers_of(row[4]),
         reduced_chi_square=number(row[5]),
         ok=bool(row[6]),
         flags=split_flags(row[7]),
@@ -250,7 +270,7 @@ def truth_row(record: Truth) -> Row:
 
 def truth_of(row: Row) -> Truth:
     """Undo :func:`truth_row`."""
-    return Truth(row[0], row[1], json.loads(row[2]))
+    return Truth(row[0], row[1], numbers_of(row[2]))
 
 
 def event_row(record: Event) -> Row:
