@@ -171,8 +171,11 @@ def run(night: Night, runs: Path) -> NightResult:
 def _measure(
     night: Night, runs: Path, kind: str, clock: Clock, twin: TwinLike | None
 ) -> tuple[RunEnded, Path, float]:
+    from stm_daq.fitting import OnlineFitter
+
     plan, began = night.plan, clock.now()
-    fitter = _fitter(plan)
+    sweep = plan.sweep
+    OnlineFitter(sweep.bias, sweep.modulation_peak, plan.fit_model).warm_up()
     stop = StopSwitch()
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
@@ -185,7 +188,8 @@ def _measure(
         folder = new_run_folder(runs, plan.name, clock.wall())
         started = _run_started(night, kind, folder.name, clock.wall(), station, runner.modulation)
         journal = stack.enter_context(Journal.create(folder, started))
-        fitting = _FitObserver(fitter(runner.modulation), records.emit)
+        fitter = OnlineFitter(sweep.bias, runner.modulation, plan.fit_model)
+        fitting = _FitObserver(fitter, records.emit)
         truth = [_TruthObserver(twin, records.emit)] if twin else []
         records.connect(journal.write, [*truth, fitting, *night.observers], started)
         ended = runner.run()
@@ -273,18 +277,6 @@ class _TruthObserver:
     def __call__(self, record: Record) -> None:
         if isinstance(record, Spectrum):
             self._emit(Truth(record.site.index, record.attempt, dict(self._twin.truth())))
-
-
-def _fitter(plan: Plan) -> Callable[[float], OnlineFitter]:
-    """Compile the fit before the tip is on the surface; the modulation is known only later."""
-    from stm_daq.fitting import OnlineFitter, warm_up
-
-    warm_up()
-
-    def make(modulation: float) -> OnlineFitter:
-        return OnlineFitter(plan.sweep.bias, modulation=modulation, model=plan.fit_model)
-
-    return make
 
 
 def _run_started(

@@ -160,18 +160,21 @@ class Runner:
     def _measure_rows(self) -> None:
         grid = self._plan.grid
         for number, sites in enumerate(self._rows):
-            if self._stop.requested:
+            if self._stopping():
                 return
             self._scan_topograph(number * grid.every, grid.every)
             self._pace.row_scanned(len(self._rows) - number - 1)
             for site in sites:
-                if self._stop.requested:
+                if self._stopping():
                     return
                 self._measure_site(site)
                 self._pace.site_done()
-                self._emit(self._pace.progress("stopping" if self._stop.requested else "running"))
+                self._emit(self._pace.progress("stopping" if self._stopping() else "running"))
             self._check_bias()
         self._station.stm.stop_scan()
+
+    def _stopping(self) -> bool:
+        return self._stop.requested
 
     def _scan_topograph(self, first_row: int, count: int) -> None:
         stm = self._station.stm

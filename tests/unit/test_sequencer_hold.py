@@ -8,6 +8,7 @@ from stm_daq.errors import CleanupError, InstrumentError
 from stm_daq.sequencer.hold import close_loop, held_feedback
 
 STEPS = ("abort_list", "ramp_to", "release", "withdraw")
+COMBINATIONS = [c for n in range(5) for c in itertools.combinations(STEPS, n)]
 
 
 class Recorder:
@@ -62,9 +63,7 @@ def test_hold_that_is_not_confirmed_closes_the_loop():
     assert station.calls[-1] == "release"
 
 
-@pytest.mark.parametrize(
-    "failing", [c for n in range(5) for c in itertools.combinations(STEPS, n)], ids="+".join
-)
+@pytest.mark.parametrize("failing", COMBINATIONS, ids="+".join)
 def test_every_step_is_tried_whatever_fails(failing):
     station = Recorder(failing)
     failures = close_loop(station, station, 4e-3)
@@ -79,7 +78,7 @@ def test_every_step_is_tried_whatever_fails(failing):
 
 def test_failed_release_after_a_good_sweep_is_reported():
     station = Recorder(["release"])
-    with pytest.raises(CleanupError, match="close the feedback loop"):
-        with held_feedback(station, station, 4e-3):
-            pass
+    hold = held_feedback(station, station, 4e-3)
+    with pytest.raises(CleanupError, match="close the feedback loop"), hold:
+        pass
     assert station.calls[-1] == "withdraw"
