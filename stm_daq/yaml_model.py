@@ -93,7 +93,7 @@ class ModelReader:
         kind = _without_none(field.annotation)
         inner: Any = get_args(kind)[1] if get_origin(kind) is dict else None
         if data is None:
-            self.at_value(path, "has no value")
+            self.at_key(path, "has no value")
         elif _is_block(kind):
             self.block(kind, data, path)
         elif _is_block(inner):

@@ -129,7 +129,7 @@ def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
     if not _inside(current, plan.setpoint_current):
         text = show(plan.setpoint_current, "A")
         yield _forbidden(plan, ("setpoint", "current"), text, current)
-    step = float(np.max(np.abs(np.diff(sweep.bias))))
+    step = abs(float(sweep.bias[-1] - sweep.bias[0])) / (len(sweep.bias) - 1)
     if step > limits.bias_step:
         text = (
             f"one step would be {show(step, 'V')}; the station allows {show(limits.bias_step, 'V')}"

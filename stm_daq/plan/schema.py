@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from stm_daq.yaml_model import Block, Text, Whole, quantity
 
@@ -15,6 +15,13 @@ Degrees = Annotated[float, quantity("deg")]
 Seconds = Annotated[float, quantity("s")]
 Hertz = Annotated[float, quantity("Hz")]
 Kelvin = Annotated[float, quantity("K")]
+
+
+def _version(written: object) -> int:
+    if written != 1 or isinstance(written, bool):
+        raise ValueError(f"this program reads version 1 of the format, not {written!r}")
+    return 1
+
 
 POSITIVE = Field(gt=0)
 NOT_NEGATIVE = Field(ge=0)
@@ -111,7 +118,7 @@ class FitBlock(Block):
 class PlanFile(Block):
     """A whole plan."""
 
-    plan: Literal[1]
+    plan: Annotated[int, BeforeValidator(_version)]
     name: Text
     sample: Text
     setpoint: SetpointBlock

@@ -23,7 +23,7 @@ def return_steps(sweep: Sweep, bias_step: float, bias_slew: float) -> int:
     """
     span = abs(float(sweep.bias[-1] - sweep.bias[0]))
     largest = min(bias_step, bias_slew * sweep.dwell)
-    return math.floor(span / largest) + 1  # always a little finer than allowed
+    return math.floor(span / largest * (1 + 1e-9)) + 1  # finer than allowed, whatever the rounding
 
 
 def list_voltages(sweep: Sweep, bias_step: float, bias_slew: float) -> Array:
