@@ -1,6 +1,8 @@
-"""What the flags of spectra mean, in plain words (those of fits: ``stm_daq.fitting``)."""
+"""What the flags of spectra mean, in plain words (those of fits are explained there)."""
 
 from __future__ import annotations
+
+from stm_daq.fitting.verdict import EXPLANATIONS
 
 SPECTRUM_FLAGS = {
     "overload": "the lock-in's input or filter was overloaded during the sweep",
@@ -17,4 +19,4 @@ SPECTRUM_FLAGS = {
 
 def explain(flag: str) -> str:
     """Return what a flag means, in plain words."""
-    return SPECTRUM_FLAGS.get(flag, "no explanation is known")
+    return (SPECTRUM_FLAGS | EXPLANATIONS).get(flag, "no explanation is known")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stm_daq.quantities import show_duration
 from stm_daq.records import Event
+from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.embed import data_uri, write_atomically
 from stm_daq.report.facts import Facts, facts_of, show_date
 from stm_daq.report.flags import explain
@@ -21,11 +22,11 @@ from stm_daq.report.numbers import (
     Sites,
     agreement_of,
     count_flags,
+    show_percent,
     sites_of,
     spread_of,
 )
 from stm_daq.report.outline import Chapter, chapters
-from stm_daq.report.spectra import FitCurve
 from stm_daq.report.style import NothingToShowError
 from stm_daq.report.timeline import notable
 
@@ -42,7 +43,7 @@ def write_report(
     dataset: xr.Dataset,
     events: Sequence[Event],
     path: Path,
-    fit_curve: FitCurve | None = None,
+    fit_curve: FitCurve | None = fitted_curve,
 ) -> Path:
     """Write the report of a run, complete or not.
 
@@ -56,8 +57,8 @@ def write_report(
         The HTML file; replaced as a whole if it exists.
     fit_curve : callable, optional
         ``fit_curve(bias, values, model, modulation)`` draws a fit: bias in V, fitted values as in
-        :class:`stm_daq.records.Fit`, modulation as peak amplitude in V; conductance in S. Without
-        it the spectra are shown without their fits.
+        :class:`stm_daq.records.Fit`, modulation as peak amplitude in V; conductance in S. None
+        shows the spectra without their fits.
 
     Returns
     -------
@@ -176,21 +177,17 @@ def _flag_rows(dataset: xr.Dataset) -> list[dict[str, str | int]]:
 
 
 def _agreement_rows(dataset: xr.Dataset) -> list[dict[str, str]]:
-    rows = []
-    for quantity in FITTED:
-        agreement = agreement_of(dataset, quantity)
-        if agreement is None:
-            continue
-        relative = agreement.median_relative_error
-        rows.append(
-            {
-                "title": quantity.title,
-                "error": f"{agreement.median_error:.2g} {quantity.unit}".rstrip(),
-                "relative": f"{100 * relative:.2g} %" if math.isfinite(relative) else "–",
-                "within": f"{100 * agreement.within:.2f} %",
-            }
-        )
-    return rows
+    found = (agreement_of(dataset, quantity) for quantity in FITTED)
+    return [
+        {
+            "title": agreement.quantity.title,
+            "error": f"{agreement.median_error:.2g} {agreement.quantity.unit}".rstrip(),
+            "relative": show_percent(agreement.median_relative_error),
+            "within": show_percent(agreement.within),
+        }
+        for agreement in found
+        if agreement is not None
+    ]
 
 
 def _event_rows(events: Sequence[Event]) -> list[dict[str, str]]:

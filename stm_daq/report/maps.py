@@ -141,12 +141,22 @@ def _draw_image(
         below, above = bool(finite.min() < low), bool(finite.max() > high)
         ends = {(False, False): "neither", (True, False): "min", (False, True): "max"}
         axes.figure.colorbar(
-            image, cax=axes.inset_axes((1.03, 0, 0.045, 1)), label=label,
-            extend=ends.get((below, above), "both"), extendfrac=0.03,
-        )  # fmt: skip
+            image,
+            cax=axes.inset_axes((1.03, 0, 0.045, 1)),
+            label=label,
+            extend=ends.get((below, above), "both"),
+            extendfrac=0.03,
+        )
     else:
-        axes.text(0.5, 0.5, "no good fit", ha="center", va="center", transform=axes.transAxes,
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "no values",
+            ha="center",
+            va="center",
+            transform=axes.transAxes,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
     return extent
 
 
@@ -189,10 +199,24 @@ def _mark(axes: Axes, examples: tuple[Example, ...]) -> None:
     outline = [withStroke(linewidth=2, foreground="black")]
     for example in examples:
         x, y = example.x * NM, example.y * NM
-        axes.plot(x, y, "o", markersize=4, markerfacecolor="none", markeredgecolor="white",
-                  path_effects=outline)  # fmt: skip
-        axes.annotate(example.letter, (x, y), (4, 3), textcoords="offset points", color="white",
-                      weight="bold", path_effects=outline)  # fmt: skip
+        axes.plot(
+            x,
+            y,
+            "o",
+            markersize=4,
+            markerfacecolor="none",
+            markeredgecolor="white",
+            path_effects=outline,
+        )
+        axes.annotate(
+            example.letter,
+            (x, y),
+            (4, 3),
+            textcoords="offset points",
+            color="white",
+            weight="bold",
+            path_effects=outline,
+        )
 
 
 def _scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
@@ -200,10 +224,24 @@ def _scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
     left, right, _, _ = extent
     length = round_length((right - left) / 3)
     below = axes.get_xaxis_transform()
-    axes.plot([left, left + length], [-0.045, -0.045], transform=below, color="black",
-              linewidth=2, solid_capstyle="butt", clip_on=False)  # fmt: skip
-    axes.annotate(f"{length:g} nm", (left + length, -0.045), (4, 0), xycoords=below,
-                  textcoords="offset points", va="center", annotation_clip=False)  # fmt: skip
+    axes.plot(
+        [left, left + length],
+        [-0.045, -0.045],
+        transform=below,
+        color="black",
+        linewidth=2,
+        solid_capstyle="butt",
+        clip_on=False,
+    )
+    axes.annotate(
+        f"{length:g} nm",
+        (left + length, -0.045),
+        (4, 0),
+        xycoords=below,
+        textcoords="offset points",
+        va="center",
+        annotation_clip=False,
+    )
 
 
 def round_length(longest: float) -> float:

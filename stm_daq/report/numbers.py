@@ -194,7 +194,7 @@ def agreement_of(dataset: xr.Dataset, quantity: Quantity) -> Agreement | None:
     if f"true_{quantity.name}" not in dataset:
         return None
     true = dataset[f"true_{quantity.name}"].values
-    mask = sites_of(dataset).ok & np.isfinite(true)
+    mask = sites_of(dataset).ok & np.isfinite(true) & np.isfinite(dataset[quantity.name].values)
     if not mask.any():
         return None
     fitted = values_of(dataset, quantity, mask)
@@ -233,6 +233,16 @@ def without_plane(z: Array, x: Array, y: Array) -> Array:
     (constant, slope_x, slope_y), *_ = np.linalg.lstsq(terms, result[known], rcond=None)
     result -= constant + slope_x * X + slope_y * Y
     return result
+
+
+def show_percent(fraction: float) -> str:
+    """Write a fraction for people; only all of it is 100 %: ``show_percent(0.99996)`` is 99.99 %."""
+    if not math.isfinite(fraction):
+        return "–"
+    percent = 100 * fraction
+    if 99 < percent < 100:
+        return f"{min(percent, 99.99):.2f} %"
+    return f"{percent:.3g} %"
 
 
 def plus_minus(value: float, std: float) -> str:

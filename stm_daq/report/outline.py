@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stm_daq.records import Event
+from stm_daq.report.curve import FitCurve
 from stm_daq.report.facts import facts_of
 from stm_daq.report.maps import figure_maps, figure_topograph
-from stm_daq.report.spectra import FitCurve, figure_spectra, pick_examples
+from stm_daq.report.spectra import figure_spectra, pick_examples
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
 

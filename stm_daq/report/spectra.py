@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stm_daq.records import Array
+from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.facts import facts_of
 from stm_daq.report.numbers import FITTED, plus_minus, sites_of
 from stm_daq.report.style import (
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-type FitCurve = Callable[[Array, Mapping[str, float], str, float], Array]
-"""(bias (V), fitted values, model, modulation (V peak)) -> conductance (S), shape of the bias."""
 
 MV = 1e3
 NS = 1e9
@@ -67,8 +65,10 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
         for why, rank in (("Best fit", 0), ("Median fit", len(rows) // 2), ("Worst good fit", -1)):
             at = by_misfit[rank]
             choose(why, (int(rows[at]), int(cols[at])))
-        at = np.argmin(dataset["barrier"].values[rows, cols])
-        choose("Lowest barrier", (int(rows[at]), int(cols[at])))
+        barrier = dataset["barrier"].values[rows, cols]
+        if np.isfinite(barrier).any():
+            at = np.nanargmin(barrier)
+            choose("Lowest barrier", (int(rows[at]), int(cols[at])))
     rows, cols = np.nonzero(sites.failed)
     if len(rows):
         choose("Failed fit", (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
@@ -81,7 +81,7 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
 
 @in_house_style
 def figure_spectra(
-    dataset: xr.Dataset, examples: Sequence[Example], fit_curve: FitCurve | None = None
+    dataset: xr.Dataset, examples: Sequence[Example], fit_curve: FitCurve | None = fitted_curve
 ) -> Figure:
     """Draw example spectra (points), their fits (lines) and the residuals below.
 
@@ -92,7 +92,7 @@ def figure_spectra(
     examples : sequence of Example
         From :func:`pick_examples`.
     fit_curve : callable, optional
-        Draws the fit; without it only the data are shown.
+        Computes the fitted conductance; None shows the data only.
 
     Raises
     ------
@@ -166,8 +166,8 @@ def _draw_spectrum(
 ) -> None:
     points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": DATA}
     upper.plot(bias * MV, conductance * NS, label="data", **points)
-    top = np.nanmax(conductance) * NS
-    upper.set_ylim(min(0.0, float(np.nanmin(conductance)) * NS), 1.08 * top if top > 0 else 1.0)
+    top = NS * float(np.nanmax(conductance, initial=0.0))
+    upper.set_ylim(NS * float(np.nanmin(conductance, initial=0.0)), 1.08 * top or 1.0)
     lower.axhline(0, color=colour, linewidth=0.8)
     if curve is None:
         return
@@ -190,7 +190,7 @@ def values_at(dataset: xr.Dataset, row: int, col: int) -> dict[str, float]:
 
 def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None) -> Array | None:
     values = values_at(dataset, example.row, example.col)
-    if fit_curve is None or not all(math.isfinite(values[q.name]) for q in FITTED):
+    if fit_curve is None or not math.isfinite(values["gap"]):
         return None
     facts = facts_of(dataset)
     return fit_curve(dataset["bias"].values, values, facts.fit_model, facts.modulation)

@@ -18,6 +18,7 @@ from stm_daq.report.numbers import (
     Agreement,
     agreement_of,
     fwhm,
+    show_percent,
     sites_of,
     spread_of,
     values_of,
@@ -89,16 +90,35 @@ def _draw_histogram(axes: Axes, gap: Array, typical_std: float) -> None:
     lines += [f"{len(gap)} sites"]
     axes.axvline(median, color=DATA, linewidth=1, linestyle="--")
     left = median > (shown[0] + shown[1]) / 2
-    axes.text(0.03 if left else 0.97, 0.96, "\n".join(lines), transform=axes.transAxes, va="top",
-              ha="left" if left else "right", fontsize=7.5, linespacing=1.4)  # fmt: skip
+    axes.text(
+        0.03 if left else 0.97,
+        0.96,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        va="top",
+        ha="left" if left else "right",
+        fontsize=7.5,
+        linespacing=1.4,
+    )
     axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.25 * np.max(counts)))
 
 
 def _draw_cloud(axes: Axes, x: Array, y: Array) -> None:
     """Draw one dot a site, paler the more there are; a few outliers may lie outside."""
-    axes.plot(x, y, linestyle="none", marker=".", markersize=3 if len(x) < 3000 else 2,
-              markeredgewidth=0, color=BLUE, alpha=0.5 if len(x) < 3000 else 0.2,
-              rasterized=len(x) > 300)  # fmt: skip
+    if not (np.isfinite(x) & np.isfinite(y)).any():
+        axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center")
+        return
+    axes.plot(
+        x,
+        y,
+        linestyle="none",
+        marker=".",
+        markersize=3 if len(x) < 3000 else 2,
+        markeredgewidth=0,
+        color=BLUE,
+        alpha=0.5 if len(x) < 3000 else 0.2,
+        rasterized=len(x) > 300,
+    )
     axes.set(xlim=_without_outliers(x), ylim=_without_outliers(y))
 
 
@@ -153,7 +173,7 @@ def figure_truth(dataset: xr.Dataset) -> Figure:
 def _error_text(agreement: Agreement) -> str:
     quantity = agreement.quantity
     if quantity is GAP:
-        return f"Gap: median error {100 * agreement.median_relative_error:.2g} %"
+        return f"Gap: median error {show_percent(agreement.median_relative_error)}"
     return f"{quantity.title}: median error {agreement.median_error:.2g} {quantity.unit}".rstrip()
 
 
@@ -177,9 +197,16 @@ def _draw_pulls(axes: Axes, agreements: Sequence[Agreement]) -> None:
         pull = agreement.pull[np.isfinite(agreement.pull)]
         colour = _PULL_COLOURS[agreement.quantity.name]
         # beyond the axis means in the outermost bin, so that nothing bad is hidden
-        axes.hist(np.clip(pull, -reach, reach), bins=bins, range=(-reach, reach),
-                  density=len(pull) > 0, histtype="step", color=colour, linewidth=1.1,
-                  label=f"{agreement.quantity.symbol}: {100 * agreement.within:.1f} %")  # fmt: skip
+        axes.hist(
+            np.clip(pull, -reach, reach),
+            bins=bins,
+            range=(-reach, reach),
+            density=len(pull) > 0,
+            histtype="step",
+            color=colour,
+            linewidth=1.1,
+            label=f"{agreement.quantity.symbol}: {show_percent(agreement.within)}",
+        )
     pulls = np.linspace(-reach, reach, 121)
     normal = np.exp(-(pulls**2) / 2) / math.sqrt(2 * math.pi)
     axes.plot(pulls, normal, color=DATA, linewidth=0.8, linestyle="--", label="normal")

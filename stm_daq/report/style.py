@@ -86,7 +86,14 @@ def shade_not_measured(axes: Axes) -> None:
 
     axes.add_patch(
         Rectangle(
-            (0, 0), 1, 1, transform=axes.transAxes, facecolor=NOT_MEASURED,
-            edgecolor=_NOT_MEASURED_HATCH, hatch="////", linewidth=0, zorder=-1,
+            (0, 0),
+            1,
+            1,
+            transform=axes.transAxes,
+            facecolor=NOT_MEASURED,
+            edgecolor=_NOT_MEASURED_HATCH,
+            hatch="////",
+            linewidth=0,
+            zorder=-1,
         )
-    )  # fmt: skip
+    )

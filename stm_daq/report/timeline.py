@@ -93,8 +93,16 @@ def _draw_temperature(
 
 
 def _draw_readings(axes: Axes, hours: Array, kelvin: Array, colour: str, label: str) -> None:
-    axes.plot(hours, kelvin, linestyle="none", marker=".", markersize=2.5, color=colour,
-              label=label, rasterized=len(hours) > 500)  # fmt: skip
+    axes.plot(
+        hours,
+        kelvin,
+        linestyle="none",
+        marker=".",
+        markersize=2.5,
+        color=colour,
+        label=label,
+        rasterized=len(hours) > 500,
+    )
 
 
 def _draw_pace(axes: Axes, dataset: xr.Dataset, started: float, unit: float) -> None:
@@ -105,8 +113,9 @@ def _draw_pace(axes: Axes, dataset: xr.Dataset, started: float, unit: float) -> 
         axes.stairs(rates, hours, color=BLUE, linewidth=0.9)
         axes.set_ylim(0, 1.15 * rates.max())
     else:
-        axes.text(0.5, 0.5, "no spectrum was taken", transform=axes.transAxes,
-                  ha="center", va="center")  # fmt: skip
+        axes.text(
+            0.5, 0.5, "no spectrum was taken", transform=axes.transAxes, ha="center", va="center"
+        )
     axes.set_ylabel("Sites per hour")
 
 
@@ -146,5 +155,5 @@ def _name_events(axes: Axes, kinds: list[str]) -> None:
 def _legend_above(axes: Axes, handles: list[Line2D] | None = None) -> None:
     """Put the legend in line with the title, where it hides no data."""
     axes.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1, 0.97), ncols=5, borderaxespad=0
+        handles=handles, loc="lower right", bbox_to_anchor=(1, 1.0), ncols=5, borderaxespad=0
     )
