@@ -1,7 +1,18 @@
 """Spectra to parameters, uncertainties and verdicts."""
 
+from stm_daq.fitting.measured import fit_measured
 from stm_daq.fitting.result import FitResult
+from stm_daq.fitting.series import GapSeries, fit_gap_series
 from stm_daq.fitting.spectrum import OnlineFitter, fit_spectrum
 from stm_daq.fitting.verdict import EXPLANATIONS, explain
 
-__all__ = ["EXPLANATIONS", "FitResult", "OnlineFitter", "explain", "fit_spectrum"]
+__all__ = [
+    "EXPLANATIONS",
+    "FitResult",
+    "GapSeries",
+    "OnlineFitter",
+    "explain",
+    "fit_gap_series",
+    "fit_measured",
+    "fit_spectrum",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.fitting.background import Background
 from stm_daq.fitting.models import MOST_REFLECTION, NAMES, Choice
 from stm_daq.fitting.solver import Search
 
@@ -19,11 +20,8 @@ SIGNIFICANT = 4.5
 BLOCKS = 24
 """Blocks of neighbouring points in which residuals are summed to see whether they are systematic."""
 
-GAP_EVIDENCE = 25.0
-"""A gap must lower chi-square by this much below that of a smooth background."""
-
-BACKGROUND_DEGREE = 4
-"""Degree of the polynomial that stands for a spectrum without gap: as many terms as BTK has."""
+EVIDENCE = 25.0
+"""More structure in a model must lower chi-square by this many times the misfit to be believed."""
 
 STRONG = 0.98
 """Correlation above which two parameters can hardly be told apart."""
@@ -34,14 +32,15 @@ NOISY = 0.25
 
 @dataclass(frozen=True)
 class Judgement:
-    """Standard deviations of the physical parameters, their correlation, and flags."""
+    """Standard deviations of the physical parameters, their correlation, misfit and flags."""
 
     std: dict[str, float]
     correlation: Array
+    misfit: float
     flags: tuple[str, ...]
 
 
-def judge(search: Search, choice: Choice) -> Judgement:
+def judge(search: Search, choice: Choice, background: Background) -> Judgement:
     """Errors and flags of a finished search.
 
     The covariance is that with every free parameter free, also those at a bound: a parameter at a
@@ -49,20 +48,22 @@ def judge(search: Search, choice: Choice) -> Judgement:
     """
     covariance = _inverse(search.matrix)
     misfit, systematic = _misfit(search)
-    flags = [] if search.converged else ["not_converged"]
     if systematic:
         covariance = covariance * misfit
-        flags.append("model_inadequate")
     sigma = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(sigma, sigma)
     spread = dict.fromkeys(NAMES, 0.0) | dict(zip(choice.free, sigma.tolist(), strict=True))
-    if not _gap_seen(search, misfit):
-        flags.append("no_gap")
+    std = _physical(search, spread)
+    if background.chi_square - search.chi_square < EVIDENCE * misfit:
+        return Judgement(std, correlation, misfit, ("no_gap",))
+    flags = [] if search.converged else ["not_converged"]
+    if systematic:
+        flags.append("model_inadequate")
     flags += _flags_at_bounds(search, choice)
     flags += _flags_of_limits(search, choice, spread)
     if np.any(np.abs(correlation - np.eye(len(sigma))) > STRONG):
         flags.append("correlated")
-    return Judgement(_physical(search, spread), correlation, tuple(flags))
+    return Judgement(std, correlation, misfit, tuple(flags))
 
 
 def _inverse(matrix: Array) -> Array:
@@ -93,17 +94,6 @@ def _deviate(reduced: float, dof: int) -> float:
     """Normal deviate of a reduced chi-square (E. B. Wilson, M. M. Hilferty, PNAS 17, 684 (1931))."""
     width = 2.0 / (9.0 * dof)
     return (math.cbrt(reduced) - (1.0 - width)) / math.sqrt(width)
-
-
-def _gap_seen(search: Search, misfit: float) -> bool:
-    """Whether the model beats a polynomial of as many terms by more than chance."""
-    largest = float(np.max(np.abs(search.bias)))
-    terms = np.vander(search.bias / largest, BACKGROUND_DEGREE + 1)
-    weighted = terms * search.weight[:, None]
-    coefficients = np.linalg.solve(weighted.T @ terms, weighted.T @ search.values)
-    rest = search.values - terms @ coefficients
-    gain = float(search.weight @ np.square(rest)) - search.chi_square
-    return gain > GAP_EVIDENCE * misfit
 
 
 def _flags_at_bounds(search: Search, choice: Choice) -> list[str]:

@@ -16,10 +16,11 @@ class FitResult:
     model: str
     values: Mapping[str, float]
     """gap (eV), temperature (K), barrier, scale (S), offset (V), and broadening (eV) or slope (1/V)
-    where the model or the caller has them. NaN where the spectrum does not tell."""
+    where the model or the caller has them. NaN where the spectrum does not tell; with "no_gap" the
+    scale is the conductance at zero bias."""
     std: Mapping[str, float]
     """Standard deviations, same keys; 0 for fixed parameters. Multiplied by the square root of the
-    misfit where the flag "model_inadequate" is raised; see `fit_spectrum`."""
+    `misfit` where the flag "model_inadequate" is raised."""
     free: tuple[str, ...]
     """Names of the fitted parameters, the order of `correlation`."""
     correlation: NDArray[np.float64]
@@ -27,9 +28,12 @@ class FitResult:
     chi_square: float
     reduced_chi_square: float
     dof: int
+    misfit: float
+    """Power of the residuals over that of the noise, per point or per block of neighbouring points,
+    whichever is larger; 1 is perfect."""
     ok: bool
     """False where a number must not be trusted; `flags` say why."""
     flags: tuple[str, ...]
     """Keys of `stm_daq.fitting.verdict.EXPLANATIONS`."""
     curve: NDArray[np.float64]
-    """Fitted conductance at every bias, S, in the order given."""
+    """Fitted conductance at every bias, S, in the order given; with "no_gap" a polynomial."""

@@ -128,8 +128,8 @@ class Search:
         gap, log_temperature, reflection, broadening, _, offset, _ = theta.tolist()
         columns = np.empty((kernel.COLUMNS, len(bias)))
         kt = K_B * math.exp(log_temperature)
-        shifted = bias - offset
-        kernel.evaluate(shifted, gap, kt, reflection, broadening, self._modulation, columns)
+        junction = (gap, kt, reflection, broadening, self._modulation)
+        kernel.evaluate(bias - offset, junction, columns)
         return columns
 
     def _linearise(

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stm_daq.fitting.background import DEGREE, smooth_background
 from stm_daq.fitting.judge import judge
 from stm_daq.fitting.models import NAMES, Choice, bounds, choose, to_physical
 from stm_daq.fitting.result import FitResult
@@ -156,27 +157,35 @@ class OnlineFitter:
         return search
 
     def _result(self, search: Search, unit: float) -> FitResult:
-        verdict = judge(search, self.choice)
-        theta, flags = search.theta, verdict.flags
-        values = to_physical(theta) | {"scale": float(theta[4]) * unit}
-        std = verdict.std | {"scale": verdict.std["scale"] * unit}
-        curve = search.curve(self.bias) * unit
-        if "no_gap" in flags:
-            unknown = dict.fromkeys(("gap", "temperature", "barrier", "broadening"), math.nan)
-            values |= {name: v for name, v in unknown.items() if name in self.choice.free}
-            std |= {name: v for name, v in unknown.items() if name in self.choice.free}
+        background = smooth_background(search.bias, search.values, search.weight)
+        judgement = judge(search, self.choice, background)
+        if "no_gap" in judgement.flags:
+            values = dict.fromkeys(self.choice.free, math.nan)
+            std = dict(values)
+            values["scale"], std["scale"] = background.at_zero, background.at_zero_std
+            values = dict(self.choice.fixed) | values
+            std = dict.fromkeys(self.choice.fixed, 0.0) | std
+            chi_square, dof = background.chi_square, len(search.bias) - DEGREE - 1
+            curve = background.curve(self.bias)
+        else:
+            values, std = to_physical(search.theta), judgement.std
+            chi_square, dof = search.chi_square, search.dof
+            curve = search.curve(self.bias)
+        values["scale"] *= unit
+        std["scale"] *= unit
         return FitResult(
             model=self.choice.model,
             values={name: values[name] for name in self.choice.reported},
             std={name: std[name] for name in self.choice.reported},
             free=self.choice.free,
-            correlation=verdict.correlation,
-            chi_square=search.chi_square,
-            reduced_chi_square=search.reduced_chi_square,
-            dof=search.dof,
-            ok=is_ok(flags),
-            flags=flags,
-            curve=curve,
+            correlation=judgement.correlation,
+            chi_square=chi_square,
+            reduced_chi_square=chi_square / dof,
+            dof=dof,
+            misfit=judgement.misfit,
+            ok=is_ok(judgement.flags),
+            flags=judgement.flags,
+            curve=curve * unit,
         )
 
     def _hopeless(self, flag: str) -> FitResult:
@@ -192,6 +201,7 @@ class OnlineFitter:
             chi_square=math.nan,
             reduced_chi_square=math.nan,
             dof=0,
+            misfit=math.nan,
             ok=False,
             flags=(flag,),
             curve=np.full(self.bias.shape, math.nan),

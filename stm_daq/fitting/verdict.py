@@ -20,6 +20,8 @@ EXPLANATIONS = {
     "is known: value + 1 standard deviation",
     "barrier_lower_limit": "the contact is so opaque that only a lower limit of the barrier is known",
     "broadening_upper_limit": "the broadening is zero within two standard deviations",
+    "calibration": "the current does not rise by the integral of the conductance: the scale of one "
+    "of them is wrong by more than 5 %",
     "correlated": "two parameters can hardly be told apart (see the correlation matrix)",
 }
 """One line on every flag."""

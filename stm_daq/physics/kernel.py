@@ -29,6 +29,9 @@ from numpy.typing import NDArray
 
 type Array = NDArray[np.float64]
 
+type Junction = tuple[float, float, float, float, float]
+"""gap (eV), kT (eV), reflection R, broadening (eV), modulation (V peak)"""
+
 STEP = 0.25
 """Grid step in units of kT: interpolation errors below 1e-6 of the normal conductance."""
 PANEL = 3.0
@@ -40,6 +43,8 @@ REACH = 4
 COLUMNS = 6
 """Columns of `evaluate`: value, d/d gap, d/d ln T, d/d R, d/d broadening, d/d V."""
 
+_MOMENT = (0, 1, 0, 2, 3, 0)
+_WINDOW = (0, 1, 2, 0, 0, 1)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
@@ -108,10 +113,9 @@ def _lagrange(s: float, weights: Array) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _panel_edges(
-    gap: float, kt: float, broadening: float, reflection: float, top: float, below: bool
-) -> Array:
+def _panel_edges(junction: Junction, top: float, below: bool) -> Array:
     """Edges in t of the panels above (or below) the gap, up to energy `top`."""
+    gap, kt, reflection, broadening, _ = junction
     width = PANEL * kt / gap
     finest = max(0.5 * (1.0 - reflection), math.sqrt(2.0 * broadening / gap), 1e-5)
     edges = np.empty(64 + 2 * int(max(top, gap) / (PANEL * kt)))
@@ -133,26 +137,18 @@ def _panel_edges(
 
 
 @njit(cache=True, error_model="numpy")
-def _spread(
-    moments: Array,
-    centre: int,
-    step: float,
-    gap: float,
-    kt: float,
-    broadening: float,
-    reflection: float,
-    top: float,
-    derivatives: bool,
-) -> None:
+def _spread(moments: Array, centre: int, junction: Junction, top: float, derivatives: bool) -> None:
     """Fill moments[0] (sigma) and, on request, those of E sigma, d/dR and d/d broadening.
 
     The grid index of energy zero is `centre`; negative energies follow by symmetry.
     """
+    gap, kt, reflection, broadening, _ = junction
+    step = STEP * kt
     weights = np.empty(8)
     last = moments.shape[1] - REACH - 1
     for side in range(2):
         below = side == 0
-        edges = _panel_edges(gap, kt, broadening, reflection, top, below)
+        edges = _panel_edges(junction, top, below)
         for p in range(len(edges) - 1):
             half = 0.5 * (edges[p + 1] - edges[p])
             middle = 0.5 * (edges[p + 1] + edges[p])
@@ -244,18 +240,18 @@ def _dc_window(reach: float, band: int) -> Array:
 
 
 @njit(cache=True)
-def _convolve(moments: Array, centre: int, window: Array, factor: float, out: Array) -> None:
-    """out[n] = factor sum_j window[j] moments[n + j] for grid points -REACH ... of the bias."""
+def _convolve(moments: Array, centre: int, window: Array, out: Array) -> None:
+    """out[n] = sum_j window[j] moments[n + j] for grid points -REACH ... of the bias."""
     band = (len(window) - 1) // 2
     size = len(out)
     start = centre - REACH - band
     out[:] = 0.0
     for j in range(0, 2 * band, 2):  # two window points at once halve the traffic on `out`
-        near, far = factor * window[j], factor * window[j + 1]
+        near, far = window[j], window[j + 1]
         source = moments[start + j : start + j + size + 1]
         for n in range(size):
             out[n] += near * source[n] + far * source[n + 1]
-    weight = factor * window[2 * band]
+    weight = window[2 * band]
     source = moments[start + 2 * band : start + 2 * band + size]
     for n in range(size):
         out[n] += weight * source[n]
@@ -274,16 +270,9 @@ def _grid(bias: Array, kt: float, modulation: float) -> tuple[int, int]:
 
 
 @njit(cache=True, error_model="numpy")
-def _moments(
-    cells: int,
-    band: int,
-    gap: float,
-    kt: float,
-    reflection: float,
-    broadening: float,
-    derivatives: bool,
-) -> tuple[Array, int]:
-    """Moments on the grid; a gap far below kT is the normal state."""
+def _moments(cells: int, band: int, junction: Junction, derivatives: bool) -> tuple[Array, int]:
+    """Moments on the grid and the index of zero energy; a gap far below kT is the normal state."""
+    gap, kt = junction[0], junction[1]
     step = STEP * kt
     centre = cells + band + 2 * REACH
     moments = np.zeros((4 if derivatives else 1, 2 * centre + 1))
@@ -291,7 +280,7 @@ def _moments(
         moments[0, :] = step
         return moments, centre
     top = (cells + band + REACH) * step
-    _spread(moments, centre, step, gap, kt, broadening, reflection, top, derivatives)
+    _spread(moments, centre, junction, top, derivatives)
     return moments, centre
 
 
@@ -314,44 +303,30 @@ def _gather(bias: Array, step: float, table: Array, parity: float, out: Array) -
 
 
 @njit(cache=True, error_model="numpy")
-def conductance(
-    bias: Array,
-    gap: float,
-    kt: float,
-    reflection: float,
-    broadening: float,
-    modulation: float,
-    out: Array,
-) -> None:
+def conductance(bias: Array, junction: Junction, out: Array) -> None:
     """Normalised lock-in conductance at `bias` (V, shape (n,)) into out (n,)."""
+    kt, modulation = junction[1], junction[4]
     cells, band = _grid(bias, kt, modulation)
-    moments, centre = _moments(cells, band, gap, kt, reflection, broadening, False)
+    moments, centre = _moments(cells, band, junction, False)
     windows = _lockin_windows(kt, modulation / kt, band)
     table = np.empty(cells + 2 * REACH + 1)
-    _convolve(moments[0], centre, windows[0], 1.0, table)
+    _convolve(moments[0], centre, windows[0], table)
     _gather(bias, STEP * kt, table, 1.0, out)
 
 
 @njit(cache=True, error_model="numpy")
-def current(
-    bias: Array,
-    gap: float,
-    kt: float,
-    reflection: float,
-    broadening: float,
-    modulation: float,
-    out: Array,
-) -> None:
+def current(bias: Array, junction: Junction, out: Array) -> None:
     """Normalised dc current (V) at `bias` into out (n,).
 
     I(V) = integral of sigma(E) [f(E - V) - f(E)] dE with its own window, the Fermi step: a running
     sum of the moments far below V and the window near V.
     """
+    kt, modulation = junction[1], junction[4]
     cells, band = _grid(bias, kt, modulation)
-    moments, centre = _moments(cells, band, gap, kt, reflection, broadening, False)
+    moments, centre = _moments(cells, band, junction, False)
     window = _dc_window(modulation / kt, band)
     table = np.empty(cells + 2 * REACH + 1)
-    _convolve(moments[0], centre, window, 1.0, table)
+    _convolve(moments[0], centre, window, table)
     below = 0.0
     for n in range(len(table)):
         table[n] += below
@@ -363,53 +338,38 @@ def current(
 
 
 @njit(cache=True, error_model="numpy")
-def evaluate(
-    bias: Array,
-    gap: float,
-    kt: float,
-    reflection: float,
-    broadening: float,
-    modulation: float,
-    out: Array,
-) -> None:
+def evaluate(bias: Array, junction: Junction, out: Array) -> None:
     """Conductance and its derivatives at `bias` into out (COLUMNS, n); see COLUMNS.
 
     The gap enters through E = gap y: gap d/d gap = 1 + [E sigma] * K' - broadening d/d broadening,
     which avoids the derivative of the singular sigma.
     """
+    gap, kt, _, broadening, modulation = junction
     cells, band = _grid(bias, kt, modulation)
-    moments, centre = _moments(cells, band, gap, kt, reflection, broadening, True)
+    moments, centre = _moments(cells, band, junction, True)
     windows = _lockin_windows(kt, modulation / kt, band)
-    step = STEP * kt
     table = np.empty(cells + 2 * REACH + 1)
-    _convolve(moments[0], centre, windows[0], 1.0, table)
-    _gather(bias, step, table, 1.0, out[0])
-    _convolve(moments[1], centre, windows[1], 1.0, table)
-    _gather(bias, step, table, 1.0, out[1])
-    _convolve(moments[0], centre, windows[2], 1.0, table)
-    _gather(bias, step, table, 1.0, out[2])
-    _convolve(moments[2], centre, windows[0], 1.0, table)
-    _gather(bias, step, table, 1.0, out[3])
-    _convolve(moments[3], centre, windows[0], 1.0, table)
-    _gather(bias, step, table, 1.0, out[4])
-    _convolve(moments[0], centre, windows[1], -1.0, table)
-    _gather(bias, step, table, -1.0, out[5])
+    for column in range(COLUMNS):
+        _convolve(moments[_MOMENT[column]], centre, windows[_WINDOW[column]], table)
+        _gather(bias, STEP * kt, table, -1.0 if column == 5 else 1.0, out[column])
     for n in range(len(bias)):
         out[1, n] = (out[0, n] + out[1, n] - broadening * out[4, n]) / gap
+        out[5, n] = -out[5, n]
 
 
 @njit(cache=True)
 def many(bias: Array, parameters: Array, dc: bool, out: Array) -> None:
-    """Rows of `out` (p, n) for rows of parameters (p, 5): gap, kT, R, broadening, modulation.
+    """Rows of `out` (p, n) for rows of parameters (p, 5) in the order of `Junction`.
 
     `bias` has p rows, or one that serves all.
     """
     for p in range(len(parameters)):
         gap, kt, reflection, broadening, modulation = parameters[p]
+        junction = (gap, kt, reflection, broadening, modulation)
         row = bias[min(p, len(bias) - 1)]
         if math.isnan(gap + kt + reflection + broadening + modulation):
             out[p] = math.nan
         elif dc:
-            current(row, gap, kt, reflection, broadening, modulation, out[p])
+            current(row, junction, out[p])
         else:
-            conductance(row, gap, kt, reflection, broadening, modulation, out[p])
+            conductance(row, junction, out[p])

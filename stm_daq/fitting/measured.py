@@ -1,0 +1,120 @@
+"""Settings for spectra from a laboratory, where offset, background and temperature matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stm_daq.fitting.judge import EVIDENCE
+from stm_daq.fitting.result import FitResult
+from stm_daq.fitting.spectrum import fit_spectrum
+
+CALIBRATION = 0.05
+"""Relative difference of integrated conductance and current that is worth a remark."""
+
+
+def fit_measured(
+    bias: ArrayLike,
+    conductance: ArrayLike,
+    *,
+    temperature: float | None = None,
+    current: ArrayLike | None = None,
+    model: str | None = None,
+    modulation: float = 0.0,
+) -> FitResult:
+    """Fit a measured dI/dV spectrum with the settings that suit most of them.
+
+    * The *offset* is free: preamplifiers and contacts shift the bias zero.
+    * The *slope* is free: density of states and barrier tilt the normal-state conductance by
+      some per cent over the sweep, and a fixed flat background would push that into the barrier.
+    * The *temperature* is fixed where a thermometer gave it, and a *broadening* is fitted instead:
+      the two can hardly be told apart in one spectrum, and a broadening is what lifetime,
+      unresolved modulation and a distribution of gaps look like. Without a thermometer the
+      temperature is free, stands for all smearing together, and no broadening is fitted.
+    * A *barrier* is fitted only if the spectrum asks for one: where the tunnelling limit ("dynes")
+      does as well, it is preferred, because a barrier that the data do not determine would make the
+      gap uncertain. Name a `model` to overrule this.
+    * All points are used. A window around the gap would fix the normal-state conductance less well.
+
+    Parameters
+    ----------
+    bias : array_like, shape (n,)
+        V.
+    conductance : array_like, shape (n,)
+        dI/dV, S.
+    temperature : float, optional
+        Of the junction, K, from a thermometer.
+    current : array_like, shape (n,), optional
+        dc current, A. Only compared with the conductance: where their integrals differ by more than
+        5 % the flag "calibration" is raised, because then `scale` is wrong by that much (the other
+        parameters are not concerned).
+    model : str, optional
+        By default the simpler of "dynes" and "btk+broadening" ("btk" if no `temperature` is given)
+        that does as well; the result tells which.
+    modulation : float
+        Peak amplitude of the lock-in modulation, V.
+
+    Returns
+    -------
+    FitResult
+        As from `fit_spectrum`: where a model with a single gap cannot describe the spectrum,
+        "model_inadequate" is raised and standard deviations are multiplied by the square root of
+        the misfit.
+
+    Raises
+    ------
+    ValueError
+        As `fit_spectrum`; or if the temperature is not positive.
+    """
+    if temperature is not None and not temperature > 0:
+        raise ValueError(f"temperature of {temperature} K: give a positive number, or None")
+    if model is not None:
+        result = _fit(bias, conductance, model, temperature, modulation)
+    else:
+        contact = "btk" if temperature is None else "btk+broadening"
+        tunnel = _fit(bias, conductance, "dynes", temperature, modulation)
+        result = _fit(bias, conductance, contact, temperature, modulation)
+        if tunnel.chi_square - result.chi_square < EVIDENCE * result.misfit:
+            result = tunnel
+    if current is not None and not _agree(np.asarray(bias), np.asarray(conductance), current):
+        return replace(result, flags=(*result.flags, "calibration"))
+    return result
+
+
+def _fit(
+    bias: ArrayLike,
+    conductance: ArrayLike,
+    model: str,
+    temperature: float | None,
+    modulation: float,
+) -> FitResult:
+    """Fit with free offset and slope, and either temperature or broadening."""
+    free = ["gap", "scale", "offset", "slope"]
+    fixed = {}
+    if temperature is None:
+        free.append("temperature")
+    else:
+        fixed["temperature"] = float(temperature)
+    if model != "dynes":
+        free.append("barrier")
+    if model == "btk+broadening" or (model == "dynes" and temperature is not None):
+        free.append("broadening")
+    return fit_spectrum(
+        bias, conductance, model=model, modulation=modulation, fixed=fixed, free=free
+    )
+
+
+def _agree(bias: NDArray[np.float64], conductance: NDArray[np.float64], current: ArrayLike) -> bool:
+    """Whether the current changes over the sweep by the integral of the conductance."""
+    amperes = np.asarray(current, dtype=np.float64)
+    if amperes.shape != bias.shape:
+        raise ValueError(f"current has shape {amperes.shape} but bias {bias.shape}")
+    order = np.argsort(bias, kind="stable")
+    order = order[np.isfinite(bias + conductance + amperes)[order]]
+    if len(order) < 2:
+        return True
+    rise = float(amperes[order[-1]] - amperes[order[0]])
+    integral = float(np.trapezoid(conductance[order], bias[order]))
+    return abs(rise - integral) <= CALIBRATION * abs(integral)
