@@ -23,7 +23,12 @@ type KeyPath = tuple[str | int, ...]
 type Position = tuple[int, int]
 """Line and column, from 1."""
 
-_KINDS = {"map", "seq", "str", "timestamp", "int", "float", "bool", "null"}
+_KINDS: dict[type[Node], set[str]] = {
+    MappingNode: {"map"},
+    SequenceNode: {"seq"},
+    ScalarNode: {"str", "timestamp", "int", "float", "bool", "null"},
+}
+"""What each form may be; every other tag is refused."""
 
 _LARGEST = 100_000
 """Values in one file; more is a mistake (aliases that multiply one another)."""
@@ -72,17 +77,19 @@ def read_yaml(path: str | Path) -> YamlSource:
     """
     path = Path(path)
     text = _read_text(path)
+    reader = _Reader(path)
     try:
         root = YAML(typ="safe", pure=True).compose(io.StringIO(text))
+        if root is None:
+            empty = Problem(str(path), 1, 1, "the file is empty; it must hold keys and values")
+            raise BadInputError.from_problems([empty])
+        data = reader.read(root, ())
     except YAMLError as error:
         raise BadInputError.from_problems([_syntax_problem(path, text, error)]) from None
-    if root is None:
-        empty = Problem(str(path), 1, 1, "the file is empty; it must hold keys and values")
-        raise BadInputError.from_problems([empty])
-    if not isinstance(root, MappingNode):
+    except (ValueError, RecursionError) as error:  # a character that cannot be; far too deep
+        raise _whole_file(path, f"not valid YAML: {error}") from None
+    if not isinstance(data, dict):
         raise _whole_file(path, "the top level must be keys and values (key: value)", root)
-    reader = _Reader(path)
-    data = reader.read(root, ())
     return YamlSource(path, text, data, tuple(reader.problems), reader.keys, reader.values)
 
 
@@ -143,7 +150,7 @@ class _Reader:
         if self._count > _LARGEST or any(node is parent for parent in self._open):
             raise _whole_file(self._path, "an alias (*) leads back to itself or too far", node)
         kind = str(node.tag).rpartition(":")[2]
-        if kind not in _KINDS:
+        if kind not in _KINDS[type(node)]:
             self._add(node, f"the tag '{node.tag}' is not allowed here; write plain values")
             return None
         self._open.append(node)

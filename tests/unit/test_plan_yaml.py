@@ -74,12 +74,21 @@ def test_aliases_and_merges_work(read):
 
 
 @pytest.mark.parametrize(
+    "content", ["a: " + "[" * 5000, "- " * 3000, 'a: "\\U00110000"', "!!set {a}"]
+)
+def test_what_no_parser_should_choke_on(read, content):
+    with pytest.raises(BadInputError):
+        read(content)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "!!python/object/apply:os.system [x]",
         "!!python/name:os.system x",
         "!thing {a: 1}",
         "!!int x",
+        "!!str {b: 1}",
     ],
 )
 def test_tags_construct_nothing(read, value):
