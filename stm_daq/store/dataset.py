@@ -43,7 +43,8 @@ _FITTED = {
     "barrier": ("", "barrier strength Z"),
     "scale": ("S", "normal-state conductance"),
     "broadening": ("eV", "broadening"),
-    "bias_offset": ("V", "bias offset"),
+    "offset": ("V", "offset of the bias"),
+    "slope": ("1/V", "slope of the background"),
 }
 """Fit value: unit and meaning. The first four are always there."""
 _ALWAYS = ("gap", "temperature", "barrier", "scale")

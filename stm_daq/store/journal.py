@@ -136,14 +136,13 @@ class Journal:
         row = schema.sealed(schema.run_row(started, f"stm-daq {version('stm-daq')}"))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # "x" makes sure that two runs never share a file
-            with path.open("xb"):
+            with path.open("xb"):  # "x": two runs never share a file
                 pass
-        except FileExistsError:
-            raise JournalError(
-                f"{path} exists already: a journal is never overwritten, use a new folder"
-            ) from None
         except OSError as error:
+            if path.exists():
+                raise JournalError(
+                    f"{path} exists already: a journal is never overwritten, use a new folder"
+                ) from None
             raise JournalError(
                 f"cannot create {path} ({error.strerror or error}): "
                 "choose a folder that can be written"

@@ -124,13 +124,15 @@ def from_table(
             f'give it, for example --bias-column "{used.bias[0] + 1}:mV"'
         )
     bias = scaled(values, used.bias)
-    current = scaled(values, used.current) if used.current else None
     names = used.names()
+    current = scaled(values, used.current) if used.current else None
+    in_amperes = used.current is not None and used.current[1].unit == "A"
     if used.conductance:
-        conductance = np.squeeze(np.stack([scaled(values, y) for y in used.conductance]))
+        conductance = np.stack([scaled(values, y) for y in used.conductance])
+        conductance = conductance if len(conductance) > 1 else conductance[0]
         unit = used.conductance[0][1].unit
     elif current is not None:
-        conductance, unit = derivative(path, bias, current), "S"
+        conductance, unit = derivative(path, bias, current), "S" if in_amperes else ""
         names["conductance"] = f"numerical derivative of {names['current']}"
     else:
         raise BadInputError(
@@ -138,7 +140,7 @@ def from_table(
             'say which with --conductance-column, for example "2" or "2:nS"'
         )
     if current is not None:
-        current = np.broadcast_to(current, conductance.shape)
+        current = np.broadcast_to(current, conductance.shape) if in_amperes else None
     temperature = None
     if used.temperature is not None and used.temperature[1].unit == "K":
         temperature = float(np.nanmean(scaled(values, used.temperature)))
