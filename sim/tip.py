@@ -242,11 +242,19 @@ class Tip:
         )
 
     def _begin(self, contact: Contact) -> None:
-        if contact.start == self._now.start and contact.held == self._now.held:
+        old = self._now
+        if old.held and self._touches(contact.start) and not self._touches(old.start):
+            self.violate("crash: the surface drifted into the held tip")
+        if contact.start == old.start and contact.held == old.held:
             self._contacts.pop()
         self._contacts.append(contact)
-        if contact.held and float(self.distance(np.array([contact.start]))[0]) < 0:
+        if contact.held and self._touches(contact.start):
             self.violate("crash: the tip touches the surface")
+
+    def _touches(self, time: float) -> bool:
+        """Whether the tip, held now, is in the surface at `time`."""
+        contact = self._now
+        return contact.z - contact.surface - self.drift_z * time < 0
 
     def _restart(self, old: Contact, setpoint: float, distance: float) -> None:
         """Close the loop (again) from `distance`, with `setpoint`."""
