@@ -15,17 +15,17 @@ from stm_daq.station.limits import Limits, Range
 
 MOVE_SPEED = 100e-9
 """Assumed speed of the tip between sites, m/s."""
-BUS_TIME_PER_SITE = 0.05
+BUS_TIME_PER_SITE = 0.06
 """Commands, replies and the read-out of the buffer on GPIB and LAN, s per spectrum."""
-BUS_TIME_PER_ROW = 0.05
-"""The same per row of sites, for starting and reading the topograph, s."""
+SET_UP_TIME = 8.0
+"""Opening the station, reading its settings, going to the set-point, s."""
 LONG_HOLD = 30.0
 """Seconds without feedback after which drift of the tip is worth a warning."""
 BYTES_PER_POINT = 24
 """Bias, current and conductance as float64."""
-BYTES_PER_SITE = 1500
-"""Everything else that is stored with a spectrum, and its fit."""
-BYTES_PER_RUN = 200_000
+BYTES_PER_SITE = 2500
+"""Everything else that is stored with a spectrum, its fit, and unused parts of pages."""
+BYTES_PER_RUN = 600_000
 """Plan, station, snapshot and an empty journal."""
 
 
@@ -90,22 +90,25 @@ def _parts(plan: Plan, list_length: int) -> dict[str, float]:
     rows, columns = grid.shape
     sites, points = rows * columns, len(sweep.bias)
     return {
+        "set-up": SET_UP_TIME,
         "topograph": grid.topograph_shape[0] * 2 * grid.line_time,  # forward and backward
-        "moves": _way(grid) / MOVE_SPEED,
+        "moves": rows * _moves(grid),
         "settling": sites * (timing.settle + timing.initial_settle),
         "sweeps": sites * points * sweep.dwell,
         "ways back": sites * (list_length - points) * sweep.dwell,
         "recovery": sites * timing.recover,
-        "instruments": sites * BUS_TIME_PER_SITE + rows * BUS_TIME_PER_ROW,
+        "instruments": sites * BUS_TIME_PER_SITE,
     }
 
 
-def _way(grid: Grid) -> float:
-    """Return the length of the tip's way over all sites, m.
+def _moves(grid: Grid) -> float:
+    """Return the time for the way along one row of sites and back to the scan, s.
 
-    Along each row from the left edge, where the last topograph line ended, and back for the next.
+    A row begins at the left edge, where the topograph was paused. The controller takes the tip back
+    there at the speed of the scan.
     """
-    return 2.0 * float(grid.x[-1]) * grid.shape[0]
+    way = float(grid.x[-1])
+    return way / MOVE_SPEED + way / (grid.frame.width / grid.line_time)
 
 
 def _doubts(plan: Plan, list_length: int) -> Iterator[Problem]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
 from types import TracebackType
@@ -162,7 +165,8 @@ def _open_instrument(
         text = f"an instrument named '{name}' is open already in this program; close it first"
         raise InstrumentError(str(config.source.at_key(("instruments", name), text)))
     try:
-        station.load_instrument(name, update_snapshot=False)
+        with _quiet():
+            station.load_instrument(name, update_snapshot=False)
     except Exception as error:
         raise InstrumentError(_cannot_open(config, name, error)) from error
     finally:
@@ -172,6 +176,17 @@ def _open_instrument(
     problems = narrow(opened[-1], limits, config.source)
     if problems:
         raise BadInputError.from_problems(problems)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep greetings of drivers off the standard output (it may be JSON); QCoDeS logs them too."""
+    from qcodes.utils import QCoDeSDeprecationWarning
+
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # about the inside of a driver; a user can do nothing about it
+        warnings.simplefilter("ignore", QCoDeSDeprecationWarning)
+        yield
 
 
 def _cannot_open(config: StationConfig, name: str, error: Exception) -> str:

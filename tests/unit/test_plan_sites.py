@@ -88,6 +88,8 @@ def test_the_estimate_of_the_demo_adds_up():
     assert result.parts["sweeps"] == pytest.approx(1024 * 256 * 0.01)
     assert result.parts["ways back"] == pytest.approx(1024 * 9 * 0.01)
     assert result.parts["settling"] == pytest.approx(1024 * 0.18)
+    # along 41 nm of the frame at 100 nm/s, and back at the speed of the scan, 42 nm in 2 s
+    assert result.parts["moves"] == pytest.approx(32 * 62.5 / 64 * (0.42 + 2.0))
     assert result.total == pytest.approx(sum(result.parts.values()))
     assert result.disk_bytes > 1024 * 3 * 256 * 8
     assert result.largest_bias_step == pytest.approx(8e-3 / 9)
