@@ -132,6 +132,24 @@ def fwhm(values: Array) -> float:
     return math.sqrt(max(float(above[-1] - above[0]) ** 2 - smoothing**2, 0.0))
 
 
+def rank_correlation(x: Array, y: Array) -> float:
+    """Return Spearman's correlation, which outliers and curvature leave alone.
+
+    It is Pearson's correlation of the ranks, where equal values share their mean rank. NaN for
+    fewer than ten pairs of finite values, or if one of the two is constant.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    if both.sum() < 10 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+        return math.nan
+    return float(np.corrcoef(_ranks(x[both]), _ranks(y[both]))[0, 1])
+
+
+def _ranks(values: Array) -> Array:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Array = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks
+
+
 @dataclass(frozen=True, slots=True)
 class FlagCount:
     """How often a flag was given."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from stm_daq.records import Array
 from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.facts import facts_of
-from stm_daq.report.numbers import FITTED, plus_minus, sites_of
+from stm_daq.report.numbers import FITTED, Quantity, plus_minus, sites_of
 from stm_daq.report.style import (
     DATA,
     FAILED,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MV = 1e3
 NS = 1e9
+NM = 1e9
 MOST_PANELS = 24
 """More spectra than this are not legible in one figure."""
 
@@ -133,7 +135,7 @@ def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Fi
     figure, panels = _panels(len(shown))
     for (label, bias, conductance, curve), (upper, lower) in zip(shown, panels, strict=True):
         _draw_spectrum(upper, lower, bias, conductance, curve, FIT)
-        upper.set_title(label, fontsize=7)
+        upper.set_title(label, fontsize=7, parse_math=False)
     if len(shown) < len(spectra):
         figure.suptitle(f"the first {len(shown)} of {len(spectra)} spectra", fontsize=8)
     return figure
@@ -166,8 +168,9 @@ def _draw_spectrum(
 ) -> None:
     points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": DATA}
     upper.plot(bias * MV, conductance * NS, label="data", **points)
-    top = NS * float(np.nanmax(conductance, initial=0.0))
-    upper.set_ylim(NS * float(np.nanmin(conductance, initial=0.0)), 1.08 * top or 1.0)
+    shown = conductance if curve is None else np.append(conductance, curve)
+    top = NS * float(np.nanmax(shown, initial=0.0))
+    upper.set_ylim(NS * float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
     lower.axhline(0, color=colour, linewidth=0.8)
     if curve is None:
         return
@@ -197,19 +200,24 @@ def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None)
 
 
 def _describe(dataset: xr.Dataset, example: Example) -> str:
-    at = {"y": example.row, "x": example.col}
-    place = f"({example.x * 1e9:.1f}, {example.y * 1e9:.1f}) nm"
-    head = rf"$\mathbf{{{example.letter}}}$  {example.why}"
-    site = dataset.isel(at)
-    if not math.isfinite(float(site["gap"])):
-        return f"{head}\n{place}\nno fit"
-    gap, temperature, barrier = (
-        plus_minus(float(site[q.name]) * q.factor, float(site[f"{q.name}_std"]) * q.factor)
-        for q in FITTED
-    )
+    """Write what an example is, where, why its fit failed if it did, and its values."""
+    site = dataset.isel(y=example.row, x=example.col)
+    lines = [rf"$\mathbf{{{example.letter}}}$  {example.why}"]
     if not bool(site["fit_ok"]):
-        head += f"\n{site['fit_flags'].item()}".replace(",", ", ")
-    misfit = f"$\\chi^2_\\nu$ = {float(site['reduced_chi_square']):.2f}"
-    return (
-        f"{head}\n{place}, {misfit}\n$\\Delta$ = {gap} meV\n$T$ = {temperature} K, $Z$ = {barrier}"
-    )
+        lines += wrap(str(site["fit_flags"].item()).replace(",", ", "), width=44)
+    place = f"({example.x * NM:.1f}, {example.y * NM:.1f}) nm"
+    misfit = float(site["reduced_chi_square"])
+    lines.append(f"{place}, $\\chi^2_\\nu$ = {misfit:.2f}" if math.isfinite(misfit) else place)
+    known = [_value_text(site, quantity) for quantity in FITTED if _is_known(site, quantity)]
+    lines += [", ".join(known[:1]), ", ".join(known[1:])] if known else ["no values"]
+    return "\n".join(lines)
+
+
+def _is_known(site: xr.Dataset, quantity: Quantity) -> bool:
+    return math.isfinite(float(site[quantity.name]))
+
+
+def _value_text(site: xr.Dataset, quantity: Quantity) -> str:
+    value, std = (float(site[quantity.name + suffix]) for suffix in ("", "_std"))
+    text = plus_minus(value * quantity.factor, std * quantity.factor)
+    return f"{quantity.symbol} = {text} {quantity.unit}".rstrip()

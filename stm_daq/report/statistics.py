@@ -18,6 +18,7 @@ from stm_daq.report.numbers import (
     Agreement,
     agreement_of,
     fwhm,
+    rank_correlation,
     show_percent,
     sites_of,
     spread_of,
@@ -132,13 +133,9 @@ def _without_outliers(values: Array) -> tuple[float, float]:
 
 
 def _correlation(x: Array, y: Array) -> str:
-    """Write Spearman's rank correlation, which outliers and curvature leave alone."""
-    both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 10 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+    rank = rank_correlation(x, y)
+    if not math.isfinite(rank):
         return ""
-    from scipy.stats import spearmanr
-
-    rank = float(spearmanr(x[both], y[both]).statistic)
     return f": rank correlation {rank:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 

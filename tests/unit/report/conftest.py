@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from stm_daq.physics import btk
 from stm_daq.records import Array
 
 STARTED = 1.8e9
+NOISE = 3e-10
 SITE = ("y", "x")
-
-
-def curve(bias: Array, values: Mapping[str, float], model: str, modulation: float) -> Array:
-    """A gap smeared by temperature and filled by transparency: spectrum-like, not physics."""
-    energy = np.abs(bias - values["offset"]) + 1j * 1.5e-4 * values["temperature"]
-    dynes = np.abs((energy / np.sqrt(energy**2 - values["gap"] ** 2)).real)
-    andreev = 1 + np.exp(-((bias / values["gap"]) ** 2))
-    tunnel = values["barrier"] ** 2 / (1 + values["barrier"] ** 2)
-    result: Array = values["scale"] * (tunnel * dynes + (1 - tunnel) * andreev)
-    return result
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, int], length: float) -> Array:
@@ -52,11 +44,11 @@ def make_night(
     fit["scale"] = np.full(shape, 2.5e-8) * (1 + 0.02 * rng.standard_normal(shape))
     fit["offset"] = 2e-6 * rng.standard_normal(shape)
     bias = np.linspace(4e-3, -4e-3, 256)
-    conductance = np.empty((*shape, len(bias)))
-    for at in np.ndindex(shape):
-        values = {name: float(value[at]) for name, value in fit.items()}
-        conductance[at] = curve(bias, values, "btk", 1.4e-4)
-    conductance += 3e-10 * rng.standard_normal(conductance.shape)
+    physical = {name: np.clip(value, 0, None) for name, value in true.items()}
+    conductance = fit["scale"][..., None] * btk.conductance(
+        bias - fit["offset"][..., None], **physical, modulation=1.4e-4
+    )
+    conductance += NOISE * rng.standard_normal(conductance.shape)
     order = np.arange(rows * columns).reshape(shape)
     time = STARTED + 300 + 3.0 * order + 240.0 * np.arange(rows)[:, None]
     ty, tx = topograph
@@ -108,12 +100,6 @@ def make_night(
 def night() -> Callable[..., xr.Dataset]:
     """The maker of synthetic nights."""
     return make_night
-
-
-@pytest.fixture
-def fit_curve() -> Callable[[Array, Mapping[str, float], str, float], Array]:
-    """The model that the synthetic spectra follow."""
-    return curve
 
 
 def spoil(night: xr.Dataset, failed: slice, first_missing_row: int | None = None) -> xr.Dataset:
