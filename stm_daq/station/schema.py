@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from stm_daq.yaml_model import Block, DottedPath, Number, Text, Whole, quantity
 
@@ -14,6 +14,12 @@ Amperes = Annotated[float, quantity("A")]
 Metres = Annotated[float, quantity("m")]
 Dbm = Annotated[float, quantity("dBm")]
 Flag = Annotated[bool, Field(strict=True)]
+
+
+def _not_a_block(written: object) -> object:
+    if isinstance(written, dict):
+        raise ValueError("should be a value, not a block")
+    return written
 
 
 class ParameterBlock(Block):
@@ -29,7 +35,7 @@ class ParameterBlock(Block):
     limits: tuple[Number, Number] | None = None
     monitor: Flag | None = None
     alias: Text | None = None
-    initial_value: Any = None
+    initial_value: Annotated[Any, BeforeValidator(_not_a_block)] = None
 
 
 class AddedParameterBlock(ParameterBlock):

@@ -133,6 +133,7 @@ def test_elsewhere_an_initial_value_is_allowed(load):
     [
         ("parameters: {phase: {limits: [0, 1], initial_value: 2}}", "outside the limits"),
         ("parameters: {phase: {limits: [1, 0]}}", "must be less"),
+        ("parameters: {phase: {initial_value: {a: 1}}}", "not a block"),
         ("parameters: {phase: {limits: [0]}}", "missing"),
         ("parameters: {phase: {limits: [null, 1]}}", "valid number"),
         ("parameters: {phase: {limits: high}}", "valid tuple"),
