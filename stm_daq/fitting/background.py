@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.fitting.solver import inverse
+
 type Array = NDArray[np.float64]
 
 DEGREE = 4
@@ -40,7 +42,7 @@ def smooth_background(bias: Array, values: Array, weight: Array) -> Background:
     largest = float(np.max(np.abs(bias)))
     terms = np.vander(bias / largest, DEGREE + 1)
     weighted = terms * weight[:, None]
-    covariance = np.linalg.pinv(weighted.T @ terms, hermitian=True)
+    covariance = inverse(weighted.T @ terms)
     coefficients = covariance @ (weighted.T @ values)
     rest = values - terms @ coefficients
     return Background(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stm_daq.fitting.background import Background
 from stm_daq.fitting.models import MOST_REFLECTION, NAMES, Choice
-from stm_daq.fitting.solver import Search
+from stm_daq.fitting.solver import Search, inverse
 
 type Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def judge(search: Search, choice: Choice, background: Background) -> Judgement:
     The covariance is that with every free parameter free, also those at a bound: a parameter at a
     bound does not make the others look better known.
     """
-    covariance = _inverse(search.matrix)
+    covariance = inverse(search.matrix)
     misfit, systematic = _misfit(search)
     if systematic:
         covariance = covariance * misfit
@@ -64,13 +64,6 @@ def judge(search: Search, choice: Choice, background: Background) -> Judgement:
     if np.any(np.abs(correlation - np.eye(len(sigma))) > STRONG):
         flags.append("correlated")
     return Judgement(std, correlation, misfit, tuple(flags))
-
-
-def _inverse(matrix: Array) -> Array:
-    """Inverse of the normal matrix; an undetermined parameter gets a huge, finite variance."""
-    unit = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
-    scaled = matrix / np.outer(unit, unit) + 1e-12 * np.eye(len(unit))
-    return np.asarray(np.linalg.inv(scaled) / np.outer(unit, unit))
 
 
 def _misfit(search: Search) -> tuple[float, bool]:

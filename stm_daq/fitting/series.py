@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stm_daq.fitting.solver import inverse
 from stm_daq.physics import bcs
 from stm_daq.physics.btk import K_B
 
@@ -80,13 +81,11 @@ def fit_gap_series(temperature: ArrayLike, gap: ArrayLike, gap_std: ArrayLike) -
     limits = ([0.0, 1e-3 * guess], [10.0 * highest, 20.0 * guess])
     fit = least_squares(residual, [highest, guess], bounds=limits, x_scale=[highest, guess])
     jacobian = np.asarray(fit.jac, dtype=np.float64)
-    normal_matrix = jacobian.T @ jacobian
-    unit = np.sqrt(np.diag(normal_matrix))
-    if np.any(unit == 0) or fit.x[1] > 5.0 * np.max(kelvin):
+    if not np.all(jacobian.any(axis=0)) or fit.x[1] > 5.0 * np.max(kelvin):
         raise ValueError(
             f"the gap hardly falls up to {np.max(kelvin):.3g} K: measure closer to the transition"
         )
-    covariance = np.linalg.inv(normal_matrix / np.outer(unit, unit)) / np.outer(unit, unit)
+    covariance = inverse(jacobian.T @ jacobian)
     reduced = 2.0 * float(fit.cost) / max(len(size) - 2, 1)
     gap0_std, tc_std = np.sqrt(np.diag(covariance) * max(reduced, 1.0)).tolist()
     return GapSeries(

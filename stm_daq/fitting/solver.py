@@ -141,3 +141,10 @@ class Search:
             self.bias - theta[5], self.values, self.weight, columns, theta, self.free, residual
         )
         return result
+
+
+def inverse(matrix: Array) -> Array:
+    """Inverse of a normal matrix; an undetermined parameter gets a huge, finite variance."""
+    unit = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled = matrix / np.outer(unit, unit) + 1e-12 * np.eye(len(unit))
+    return np.asarray(np.linalg.inv(scaled) / np.outer(unit, unit))

@@ -86,6 +86,8 @@ class OnlineFitter:
 
     def fit(self, conductance: ArrayLike, *, noise: ArrayLike | None = None) -> FitResult:
         """Fit one spectrum; see :func:`fit_spectrum`."""
+        if np.iscomplexobj(conductance):
+            raise ValueError("conductance is complex: give the in-phase channel only")
         given = np.asarray(conductance, dtype=np.float64)
         if given.shape != self.bias.shape:
             raise ValueError(
@@ -103,6 +105,8 @@ class OnlineFitter:
             return self._hopeless("too_few_points")
         if np.ptp(ordered) == 0.0:
             return self._hopeless("constant")
+        if np.median(ordered) < 0.0 and np.max(ordered) < -np.min(ordered):
+            return self._hopeless("negative")
         unit = float(np.median(np.abs(ordered))) or float(np.max(np.abs(ordered)))
         relative = None if deviation is None else deviation / unit
         return self._fit_normalised(bias, ordered / unit, relative, unit)

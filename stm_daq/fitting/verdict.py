@@ -5,6 +5,8 @@ from __future__ import annotations
 EXPLANATIONS = {
     "too_few_points": "there are fewer valid points than the fit needs",
     "constant": "all conductance values are the same: not a measurement",
+    "negative": "the conductance is negative: check the phase of the lock-in and the sign of the "
+    "current",
     "no_gap": "a smooth background describes the spectrum as well: no superconducting gap is seen",
     "not_converged": "the search did not settle; the values are not a minimum of chi-square",
     "model_inadequate": "the residuals are systematic: this model cannot describe the spectrum; "
@@ -30,6 +32,7 @@ FATAL = frozenset(
     {
         "too_few_points",
         "constant",
+        "negative",
         "no_gap",
         "not_converged",
         "model_inadequate",
