@@ -50,6 +50,8 @@ class NanonisStm:
         """None: not known. False after a hold until the loop is seen closed again."""
         self._position: tuple[float, float] | None = None
         self._connections = instrument.connections
+        for setting in (instrument.switch_off_delay, instrument.follow_speed):
+            setting.get()  # kept from here on, so that a site costs no extra transactions
 
     # -- position -----------------------------------------------------------------------------
 
