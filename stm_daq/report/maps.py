@@ -220,14 +220,16 @@ def _mark(axes: Axes, examples: tuple[Example, ...]) -> None:
 
 
 def _scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
-    """Draw a bar of a round length, about a quarter of the map, below its left corner."""
-    left, right, _, _ = extent
+    """Draw a bar of a round length, at most a third of the map, below its left corner."""
+    from matplotlib.transforms import ScaledTranslation
+
+    left, right, bottom, _ = extent
     length = round_length((right - left) / 3)
-    below = axes.get_xaxis_transform()
+    lower = ScaledTranslation(0, -8 / 72, axes.figure.dpi_scale_trans)
     axes.plot(
         [left, left + length],
-        [-0.045, -0.045],
-        transform=below,
+        [bottom, bottom],
+        transform=axes.transData + lower,
         color="black",
         linewidth=2,
         solid_capstyle="butt",
@@ -235,9 +237,8 @@ def _scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
     )
     axes.annotate(
         f"{length:g} nm",
-        (left + length, -0.045),
-        (4, 0),
-        xycoords=below,
+        (left + length, bottom),
+        (4, -8),
         textcoords="offset points",
         va="center",
         annotation_clip=False,

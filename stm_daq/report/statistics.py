@@ -109,15 +109,16 @@ def _draw_cloud(axes: Axes, x: Array, y: Array) -> None:
     if not (np.isfinite(x) & np.isfinite(y)).any():
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center")
         return
+    size, alpha = (6.0, 0.8) if len(x) < 300 else (3.0, 0.5) if len(x) < 3000 else (2.0, 0.2)
     axes.plot(
         x,
         y,
         linestyle="none",
         marker=".",
-        markersize=3 if len(x) < 3000 else 2,
+        markersize=size,
         markeredgewidth=0,
         color=BLUE,
-        alpha=0.5 if len(x) < 3000 else 0.2,
+        alpha=alpha,
         rasterized=len(x) > 300,
     )
     axes.set(xlim=_without_outliers(x), ylim=_without_outliers(y))
