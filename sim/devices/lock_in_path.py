@@ -22,7 +22,8 @@ type ComplexArray = NDArray[np.complex128]
 MEMORY = 40.0
 """After so many time constants the filter has forgotten (24 dB/oct: to 1e-13)."""
 SHORT = 0.1
-"""A ramp shorter than this fraction of the time constant counts as a jump at its middle."""
+"""A ramp shorter than this fraction of the time constant counts as a jump at its middle; a longer
+one is cut into pieces as short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +113,17 @@ class LockInPath:
         return self._subdivide(edges, tau)
 
     def _subdivide(self, edges: Array, tau: float) -> Array:
-        """Cut ramps, and the time before the first change, into pieces of a time constant."""
+        """Cut ramps, and the time before the first change, into short pieces."""
         world = self._world
         lengths = np.diff(edges)
         middle, other = (edges[:-1] + part * lengths for part in (0.5, 0.4))
         ramp = world.bias(middle) != world.bias(other)
-        ramp[0] = True
+        longest = np.where(ramp, SHORT * tau, np.inf)
+        longest[0] = min(longest[0], tau)
         pieces = [edges[:1]]
         last = 0
-        for i in np.flatnonzero(ramp & (lengths > tau)).tolist():
-            count = math.ceil(lengths[i] / tau)
+        for i in np.flatnonzero(lengths > longest).tolist():
+            count = math.ceil(lengths[i] / longest[i])
             pieces += [
                 edges[last + 1 : i + 1],
                 np.linspace(edges[i], edges[i + 1], count + 1)[1:-1],

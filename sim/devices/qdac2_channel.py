@@ -19,6 +19,8 @@ BITS = 25
 """Resolution of the converters: 0.6 uV in the high range."""
 FASTEST_SLEW = 2e7
 """V/s."""
+SLACK = 1.001
+"""Steps this much too fast for the slew rate are rounding, not a mistake."""
 
 
 @dataclass
@@ -69,9 +71,9 @@ class Channel:
         begins = start + self.dwell * np.arange(len(volts), dtype=np.float64)
         before = np.append(self.output(start), volts[:-1])
         rises = np.abs(volts - before) / self.slew
-        if np.any(rises > self.dwell):
+        if np.any(rises > self.dwell * SLACK):
             raise ScpiError(-221, "Settings conflict: slew rate too low for the list")
-        times = np.stack([begins, begins + rises], axis=1).ravel()
+        times = np.stack([begins, begins + np.minimum(rises, self.dwell)], axis=1).ravel()
         values = np.stack([before, volts], axis=1).ravel()
         self.wave.path(times, values * self.scale)
         self.busy_until = start + self.dwell * len(volts)

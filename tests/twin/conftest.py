@@ -1,0 +1,61 @@
+"""The reference station's twin, entered, with a uniform sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from sim.samples.uniform import Uniform
+from sim.twin import Twin
+from stm_daq.station.limits import Limits, Range
+
+STATION = Path(__file__).parents[2] / "station.yaml"
+
+type TwinFactory = Callable[..., Twin]
+
+
+@pytest.fixture
+def station_blocks() -> dict[str, Any]:
+    """Return station.yaml as plain dictionaries."""
+    blocks: dict[str, Any] = YAML(typ="safe").load(STATION)
+    return blocks
+
+
+@pytest.fixture
+def make_twin(station_blocks: dict[str, Any]) -> TwinFactory:
+    """Return a maker of twins that are not entered yet."""
+
+    def make(**overrides: Any) -> Twin:
+        simulation = {k: v for k, v in station_blocks["simulation"].items() if k != "type"}
+        chosen = {"sample": Uniform(), **overrides}
+        return Twin(simulation, station_blocks["instruments"], 1.7e9, chosen)
+
+    return make
+
+
+@pytest.fixture
+def twin(make_twin: TwinFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+    """Return an entered twin that PyVISA finds; closes all instruments afterwards."""
+    from qcodes.instrument import Instrument
+
+    with make_twin() as made:
+        monkeypatch.setenv("PYVISA_LIBRARY", made.visa_library)
+        yield made
+        Instrument.close_all()
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """Return the limits of station.yaml."""
+    return Limits(
+        bias=Range(-10e-3, 10e-3, "V"),
+        bias_slew=0.2,
+        bias_step=1e-3,
+        setpoint_current=Range(1e-12, 2e-9, "A"),
+        z=Range(-250e-9, 250e-9, "m"),
+        microwave_power=Range(-120.0, -20.0, "dBm"),
+    )
