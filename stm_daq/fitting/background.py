@@ -11,8 +11,8 @@ from stm_daq.fitting.solver import inverse
 
 type Array = NDArray[np.float64]
 
-DEGREE = 4
-"""A polynomial of this degree has as many terms as the BTK model has parameters."""
+TERMS = 5
+"""As many as the BTK model has parameters: a polynomial of fourth degree."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Background:
     """The polynomial that suits a spectrum best."""
 
     coefficients: Array
-    """Of bias / largest, highest power first."""
+    """Of bias / largest, lowest power first."""
     largest: float
     """V."""
     chi_square: float
@@ -30,24 +30,26 @@ class Background:
     @property
     def at_zero(self) -> float:
         """Value at zero bias."""
-        return float(self.coefficients[-1])
+        return float(self.coefficients[0])
 
     def curve(self, bias: Array) -> Array:
         """The polynomial at any bias (V)."""
-        return np.asarray(np.polyval(self.coefficients, bias / self.largest), dtype=np.float64)
+        return np.asarray(
+            np.polyval(self.coefficients[::-1], bias / self.largest), dtype=np.float64
+        )
 
 
 def smooth_background(bias: Array, values: Array, weight: Array) -> Background:
     """Weighted polynomial fit; `weight` are inverse variances, all arrays (n,)."""
+    from stm_daq.fitting import kernel
+
     largest = float(np.max(np.abs(bias)))
-    terms = np.vander(bias / largest, DEGREE + 1)
-    weighted = terms * weight[:, None]
-    covariance = inverse(weighted.T @ terms)
-    coefficients = covariance @ (weighted.T @ values)
-    rest = values - terms @ coefficients
+    matrix, vector, total = kernel.polynomial_equations(bias / largest, values, weight, TERMS)
+    covariance = inverse(matrix)
+    coefficients = covariance @ vector
     return Background(
         coefficients=coefficients,
         largest=largest,
-        chi_square=float(weight @ np.square(rest)),
-        at_zero_std=float(np.sqrt(covariance[-1, -1])),
+        chi_square=float(total - coefficients @ vector),
+        at_zero_std=float(np.sqrt(covariance[0, 0])),
     )

@@ -246,3 +246,26 @@ def smooth_power(residual: Array, weight: Array, blocks: int) -> float:
             total += residual[n] * math.sqrt(weight[n])
         power += total * total / (last - first)
     return power
+
+
+@njit(cache=True, error_model="numpy")
+def polynomial_equations(
+    x: Array, values: Array, weight: Array, terms: int
+) -> tuple[Array, Array, float]:
+    """Normal matrix, right-hand side and sum of weight values^2 for a polynomial, lowest power first."""
+    matrix = np.zeros((terms, terms))
+    vector = np.zeros(terms)
+    total = 0.0
+    moments = np.zeros(2 * terms - 1)
+    for n in range(len(x)):
+        power = weight[n]
+        for k in range(2 * terms - 1):
+            moments[k] += power
+            if k < terms:
+                vector[k] += power * values[n]
+            power *= x[n]
+        total += weight[n] * values[n] * values[n]
+    for i in range(terms):
+        for k in range(terms):
+            matrix[i, k] = moments[i + k]
+    return matrix, vector, total

@@ -57,7 +57,7 @@ class Search:
         """Begin at `theta`, moved inside the bounds, with inverse variances `weight`."""
         self.theta = theta.copy()
         self.theta[self.free] = np.clip(theta[self.free], self.lower, self.upper)
-        self._columns = self._evaluate(self.theta, self.bias)
+        self._columns = self._evaluate(self.theta)
         self.reweight(weight)
 
     def reweight(self, weight: Array) -> None:
@@ -107,13 +107,16 @@ class Search:
 
     def curve(self, bias: Array) -> Array:
         """The fitted curve at any bias, shape of `bias`."""
-        columns = self._evaluate(self.theta, bias)
-        tilt = 1.0 + self.theta[6] * (bias - self.theta[5])
-        return np.asarray(self.theta[4] * columns[0] * tilt)
+        from stm_daq.physics import kernel
+
+        shifted = bias - self.theta[5]
+        curve = np.empty(len(bias))
+        kernel.conductance(shifted, self._junction(self.theta), curve)
+        return np.asarray(self.theta[4] * curve * (1.0 + self.theta[6] * shifted))
 
     def _try(self, trial: Array) -> float:
         """Move to `trial` if that lowers chi-square; return by how much (negative: refused)."""
-        columns = self._evaluate(trial, self.bias)
+        columns = self._evaluate(trial)
         residual = np.empty_like(self.residual)
         chi_square, matrix, vector = self._linearise(trial, columns, residual)
         gain = self.chi_square - chi_square
@@ -122,14 +125,15 @@ class Search:
             self.chi_square, self.matrix, self._vector = chi_square, matrix, vector
         return gain
 
-    def _evaluate(self, theta: Array, bias: Array) -> Array:
+    def _junction(self, theta: Array) -> tuple[float, float, float, float, float]:
+        gap, log_temperature, reflection, broadening = theta[:4].tolist()
+        return gap, K_B * math.exp(log_temperature), reflection, broadening, self._modulation
+
+    def _evaluate(self, theta: Array) -> Array:
         from stm_daq.physics import kernel
 
-        gap, log_temperature, reflection, broadening, _, offset, _ = theta.tolist()
-        columns = np.empty((kernel.COLUMNS, len(bias)))
-        kt = K_B * math.exp(log_temperature)
-        junction = (gap, kt, reflection, broadening, self._modulation)
-        kernel.evaluate(bias - offset, junction, columns)
+        columns = np.empty((kernel.COLUMNS, len(self.bias)))
+        kernel.evaluate(self.bias - theta[5], self._junction(theta), columns)
         return columns
 
     def _linearise(

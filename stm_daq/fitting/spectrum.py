@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stm_daq.fitting.background import DEGREE, smooth_background
+from stm_daq.fitting.background import TERMS, smooth_background
 from stm_daq.fitting.judge import judge
 from stm_daq.fitting.models import NAMES, Choice, bounds, choose, to_physical
 from stm_daq.fitting.result import FitResult
@@ -169,7 +169,7 @@ class OnlineFitter:
             values["scale"], std["scale"] = background.at_zero, background.at_zero_std
             values = dict(self.choice.fixed) | values
             std = dict.fromkeys(self.choice.fixed, 0.0) | std
-            chi_square, dof = background.chi_square, len(search.bias) - DEGREE - 1
+            chi_square, dof = background.chi_square, len(search.bias) - TERMS
             curve = background.curve(self.bias)
         else:
             values, std = to_physical(search.theta), judgement.std

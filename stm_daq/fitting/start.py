@@ -45,6 +45,7 @@ class Templates:
         spectra = smeared(centres, gap, temperature, reflection, broadening, modulation, dc=False)
         self._spectra = spectra.astype(np.float32)
         self._squares = np.square(self._spectra)
+        self._log_gap = np.log(gap)
 
     def rank(self, bias: Array, values: Array, weight: Array, centre: float) -> tuple[Array, Array]:
         """Templates in order of their likeness, best first, and the scale that suits each.
@@ -70,7 +71,7 @@ class Templates:
         overlaps = self._spectra @ sums[1]
         gain = overlaps * np.abs(overlaps) / norms
         first = int(np.argmax(gain))
-        unlike = np.abs(np.log(self.parameters[:, 0] / self.parameters[first, 0])) > 0.4
+        unlike = np.abs(self._log_gap - self._log_gap[first]) > 0.4
         second = int(np.argmax(np.where(unlike, gain, -np.inf)))
         chosen = [first, second]
         return self.parameters[chosen], (overlaps[chosen] / norms[chosen]).astype(np.float64)

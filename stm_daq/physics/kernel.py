@@ -342,7 +342,8 @@ def evaluate(bias: Array, junction: Junction, out: Array) -> None:
     """Conductance and its derivatives at `bias` into out (COLUMNS, n); see COLUMNS.
 
     The gap enters through E = gap y: gap d/d gap = 1 + [E sigma] * K' - broadening d/d broadening,
-    which avoids the derivative of the singular sigma.
+    which avoids the derivative of the singular sigma. The derivative with respect to the broadening
+    is only computed (else 0) where there is one.
     """
     gap, kt, _, broadening, modulation = junction
     cells, band = _grid(bias, kt, modulation)
@@ -350,6 +351,9 @@ def evaluate(bias: Array, junction: Junction, out: Array) -> None:
     windows = _lockin_windows(kt, modulation / kt, band)
     table = np.empty(cells + 2 * REACH + 1)
     for column in range(COLUMNS):
+        if column == 4 and broadening == 0.0:
+            out[4] = 0.0
+            continue
         _convolve(moments[_MOMENT[column]], centre, windows[_WINDOW[column]], table)
         _gather(bias, STEP * kt, table, -1.0 if column == 5 else 1.0, out[column])
     for n in range(len(bias)):
