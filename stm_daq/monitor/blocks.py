@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from stm_daq.records import Array
 
-_UPPER, _LOWER = "▀", "▄"
+_UPPER, _LOWER, _FULL = "▀", "▄", "█"
 _MISSING = (96, 96, 96)
 # viridis at equal steps: perceptually even, readable by the colour-blind
 _COLOURS = np.array(
@@ -85,18 +86,20 @@ def spectrum_plot(bias: Array, values: Array, width: int = 48, height: int = 8) 
     if not np.any(np.isfinite(means)):
         return Text("no numbers")
     low, span = np.nanmin(means), np.ptp(means[np.isfinite(means)]) or 1.0
-    level = np.round((means - low) / span * (2 * height - 1))  # half rows from the bottom
-    lines = []
-    for row in range(height - 1, -1, -1):
-        marks = (_mark(value, row) for value in level)
-        lines.append("".join(marks).rstrip())
-    return Text("\n".join(lines), no_wrap=True)
+    levels = np.round((means - low) / span * (2 * height - 1))  # half rows from the bottom
+    columns = [_stroke(*pair, height) for pair in itertools.pairwise([levels[0], *levels])]
+    rows = ("".join(marks).rstrip() for marks in zip(*columns, strict=True))
+    return Text("\n".join(rows), no_wrap=True)
 
 
-def _mark(level: float, row: int) -> str:
-    if not math.isfinite(level) or int(level) // 2 != row:
-        return " "
-    return _UPPER if int(level) % 2 else _LOWER
+def _stroke(before: float, level: float, height: int) -> list[str]:
+    """Draw one column from the top: from next to the level before it up or down to its own."""
+    if not math.isfinite(level):
+        return [" "] * height
+    start = level if not math.isfinite(before) else before + np.sign(level - before)
+    inked = {int(half) for half in np.arange(min(start, level), max(start, level) + 1)}
+    marks = {(False, False): " ", (True, False): _UPPER, (False, True): _LOWER, (True, True): _FULL}
+    return [marks[2 * row + 1 in inked, 2 * row in inked] for row in range(height - 1, -1, -1)]
 
 
 def _colours(values: Array, low: float, high: float) -> NDArray[np.int_]:

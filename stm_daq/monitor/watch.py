@@ -10,18 +10,20 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from stm_daq.clock import RealClock
 from stm_daq.monitor.blocks import heat_map, robust_range, spectrum_plot
 from stm_daq.monitor.client import STALE, Item, Missed, Refused, Silence, connect
-from stm_daq.monitor.messages import Heartbeat, Message
+from stm_daq.monitor.messages import Body, Heartbeat, Message
 from stm_daq.monitor.view import RunView
 from stm_daq.quantities import show
-from stm_daq.records import Event, Fit, Progress, RunEnded, RunStarted
+from stm_daq.records import Event, Fit, Progress, RunStarted
 
 _REDRAW = 0.25
 _SHOWN_EVENTS = 5
+_PLOT_WIDTH = 36
 _PLAIN_PROGRESS = 30.0
 """Without a terminal: a line of progress so often (s)."""
 
@@ -92,65 +94,80 @@ def _watch_live(address: str, stay: bool, console: Console) -> None:
     clock = RealClock()
     watcher = Watcher(address)
     drawn = clock.now()
-    with Live(render(watcher), console=console, auto_refresh=False) as live:
+    with Live(render(watcher, *console.size), console=console, auto_refresh=False) as live:
         for item in connect(address):
             watcher.take(item)
             ended = watcher.view.ended is not None and not stay
             if ended or clock.now() - drawn >= _REDRAW:
-                live.update(render(watcher), refresh=True)
+                live.update(render(watcher, *console.size), refresh=True)
                 drawn = clock.now()
             if ended:
                 return
 
 
 def _watch_plain(address: str, stay: bool, console: Console) -> None:
-    clock = RealClock()
     watcher = Watcher(address)
-    status, reported, known = "", -math.inf, 0
+    reporter = _Reporter(console)
+    reporter.report(watcher)
     for item in connect(address):
         watcher.take(item)
-        now = watcher.status.split(" s:")[0] if watcher.silent < STALE else "stale"
-        if now != status:
-            console.print(watcher.status, highlight=False)
-            status = now
-        line = _line(item) if isinstance(item, Message) else None
-        if isinstance(item, Message) and isinstance(item.body, Progress):
-            if clock.now() - reported < _PLAIN_PROGRESS:
-                line = None
-            else:
-                reported = clock.now()
-        if line:
-            console.print(line, highlight=False)
-        if watcher.missed > known:
-            console.print(f"{watcher.missed - known} messages lost", highlight=False)
-            known = watcher.missed
+        reporter.report(watcher, item)
         if watcher.view.ended is not None and not stay:
             return
 
 
-def _line(message: Message) -> str | None:
-    body = message.body
-    if isinstance(body, RunStarted):
-        rows, columns = body.grid_shape
-        return f"{body.name} ({body.kind} {body.run_id}): {rows * columns} spectra"
-    if isinstance(body, Progress):
-        return _progress_text(body)
-    if isinstance(body, Event) and body.kind != "temperature":
-        return _event_text(body)
-    if isinstance(body, RunEnded):
-        return None  # told as the status
-    return None
+class _Reporter:
+    """Print what is new, line by line; progress only now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._clock = RealClock()
+        self._status = ""
+        self._reported = -math.inf
+        self._missed = 0
+
+    def report(self, watcher: Watcher, item: Item | None = None) -> None:
+        status = "stale" if watcher.status.startswith("stale") else watcher.status
+        if status != self._status:
+            self._print(watcher.status)
+            self._status = status
+        if watcher.missed > self._missed:
+            self._print(f"{watcher.missed - self._missed} messages lost")
+            self._missed = watcher.missed
+        if isinstance(item, Message):
+            self._tell(item.body)
+
+    def _tell(self, body: Body) -> None:
+        match body:
+            case RunStarted():
+                rows, columns = body.grid_shape
+                self._print(f"{body.name} ({body.kind} {body.run_id}): {rows * columns} spectra")
+            case Event() if body.kind != "temperature":
+                self._print(_event_text(body))
+            case Progress() if self._clock.now() - self._reported >= _PLAIN_PROGRESS:
+                self._print(_progress_text(body))
+                self._reported = self._clock.now()
+            case _:
+                pass  # too much for a line each
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def render(watcher: Watcher) -> RenderableType:
-    """Draw all that is known."""
+def render(watcher: Watcher, width: int = 80, height: int = 24) -> RenderableType:
+    """Draw all that is known on a terminal of `width` x `height` characters."""
     view = watcher.view
     parts: list[RenderableType] = [Text(watcher.status, style=_style(watcher))]
     if view.progress is not None:
-        total = max(view.progress.total, 1)
-        parts.append(ProgressBar(total=total, completed=view.progress.done, width=60))
-        parts.append(Text(_progress_text(view.progress)))
-    columns = [panel for panel in (_gap_panel(view), _spectrum_panel(view)) if panel is not None]
+        bar = ProgressBar(total=max(view.progress.total, 1), completed=view.progress.done, width=20)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(bar, _progress_text(view.progress))
+        parts.append(line)
+    # room for the other lines, and for the spectrum beside the map
+    pixels = max(16, min(64, 2 * (height - 14), width - _PLOT_WIDTH - 10))
+    columns = [
+        panel for panel in (_gap_panel(view, pixels), _spectrum_panel(view)) if panel is not None
+    ]
     if columns:
         parts.append(Columns(columns))
     if math.isfinite(view.stage_temperature):
@@ -173,15 +190,15 @@ def _style(watcher: Watcher) -> str:
     return "bold"
 
 
-def _gap_panel(view: RunView) -> Panel | None:
+def _gap_panel(view: RunView, pixels: int) -> Panel | None:
     gap = view.map("gap")
     if gap.size == 0:
         return None
     low, high = robust_range(gap)
     caption = "no fit yet"
     if math.isfinite(low):
-        caption = f"{show(low, 'eV')} (dark) to {show(high, 'eV')} (bright)"
-    return Panel(heat_map(gap), title="gap", subtitle=caption, expand=False)
+        caption = f"{show(low, 'eV')} ... {show(high, 'eV')}"
+    return Panel(heat_map(gap, pixels, pixels), title="gap", subtitle=caption, expand=False)
 
 
 def _spectrum_panel(view: RunView) -> Panel | None:
@@ -190,7 +207,7 @@ def _spectrum_panel(view: RunView) -> Panel | None:
         return None
     site = spectrum.site
     fit = view.fit
-    parts: list[RenderableType] = [spectrum_plot(spectrum.bias, spectrum.conductance)]
+    parts: list[RenderableType] = [spectrum_plot(spectrum.bias, spectrum.conductance, _PLOT_WIDTH)]
     parts.append(Text(f"{show(min(spectrum.bias), 'V')} ... {show(max(spectrum.bias), 'V')}"))
     if fit is not None and (fit.site_index, fit.attempt) == (site.index, spectrum.attempt):
         parts.append(Text(_fit_text(fit), style="" if fit.ok else "yellow"))
@@ -217,7 +234,7 @@ def _progress_text(progress: Progress) -> str:
         text += f", {progress.rate:.0f} per hour"
     if math.isfinite(progress.finish_time):
         text += f", done {datetime.fromtimestamp(progress.finish_time):%a %d %b %H:%M}"
-    return f"{text}, {progress.state}"
+    return text if progress.state == "running" else f"{text}, {progress.state}"
 
 
 def _event_text(event: Event) -> str:
