@@ -17,6 +17,7 @@ from sim.devices.scpi import Device
 from sim.devices.trigger_line import TriggerLine
 from sim.fridge import Fridge
 from sim.preamplifier import Preamplifier
+from sim.samples.measured import Measured
 from sim.tip import Tip
 from sim.virtual_time import VirtualTime
 from sim.visa import close_bus, library, open_bus
@@ -70,7 +71,8 @@ class Twin:
     epoch : float
         Wall time (s since the Unix epoch) at which the simulation begins.
     overrides : mapping, optional
-        ``seed`` (int) or ``sample`` (a ready sample) instead of those of the block.
+        Instead of those of the block: ``seed`` (int), ``sample`` (a ready sample), or ``measured``
+        (anything with ``height``, ``size`` and ``spectra`` as :class:`Measured` wants them).
 
     Raises
     ------
@@ -86,6 +88,9 @@ class Twin:
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
         settings = {**simulation, **(overrides or {})}
+        measured = settings.pop("measured", None)
+        if measured is not None:
+            settings["sample"] = Measured(measured.height, measured.size, measured.spectra)
         _require_known(settings, BLOCKS, "simulation")
         self.clock = VirtualClock(epoch)
         self.world = World(

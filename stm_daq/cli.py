@@ -101,7 +101,10 @@ def runs(folder: Annotated[Path, typer.Argument()] = RUNS, as_json: AsJson = Fal
 @app.command()
 def fit(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN|FILE...")],
-    model: Annotated[str, typer.Option(help="btk, btk+broadening or dynes.")] = "btk",
+    model: Annotated[
+        str | None,
+        typer.Option(help="btk, btk+broadening or dynes; by default the simplest that suits."),
+    ] = None,
     bias_column: Annotated[
         str | None, typer.Option(help="Bias column: name or number, with unit if needed (1:mV).")
     ] = None,

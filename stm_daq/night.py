@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from stm_daq.fitting import OnlineFitter
 
 type Observer = Callable[[Record], None]
+type Derive = Callable[[Spectrum], Record]
+"""Makes a further record of a spectrum, such as its fit."""
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +191,10 @@ def _measure(
         started = _run_started(night, kind, folder.name, clock.wall(), station, runner.modulation)
         journal = stack.enter_context(Journal.create(folder, started))
         fitter = OnlineFitter(sweep.bias, runner.modulation, plan.fit_model)
-        fitting = _FitObserver(fitter, records.emit)
-        truth = [_TruthObserver(twin, records.emit)] if twin else []
-        records.connect(journal.write, [*truth, fitting, *night.observers], started)
+        derive: list[Derive] = [_OnlineFit(fitter)]
+        if twin is not None:
+            derive.append(_RecordTruth(twin))
+        records.connect(journal, started, derive, night.observers)
         ended = runner.run()
     return ended, folder, clock.now() - began
 
@@ -199,20 +202,27 @@ def _measure(
 class _Records:
     """Passes every record to the journal first, then to the observers, which cannot hurt the run.
 
-    Records made before the journal exists (while the station is prepared) are kept and passed on.
+    What is derived from a spectrum (its fit, the twin's truth) follows it at once, before the next
+    site starts. Records made before the journal exists are kept and passed on later.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._early: list[Record] = []
-        self._journal: Callable[[Record], None] | None = None
+        self._journal: Journal | None = None
+        self._derive: list[Derive] = []
         self._observers: list[Observer] = []
 
     def connect(
-        self, journal: Callable[[Record], None], observers: list[Observer], started: RunStarted
+        self,
+        journal: Journal,
+        started: RunStarted,
+        derive: Sequence[Derive],
+        observers: Sequence[Observer],
     ) -> None:
         self._journal = journal
-        self._observers = observers
+        self._derive = list(derive)
+        self._observers = list(observers)
         self._tell(started)
         for record in self._early:
             self.emit(record)
@@ -221,62 +231,71 @@ class _Records:
         if self._journal is None:
             self._early.append(record)
             return
-        self._journal(record)
+        self._journal.write(record)
         self._tell(record)
+        if isinstance(record, Spectrum):
+            derived = list(self._derived_from(record))
+            self._journal.write(*derived)
+            for other in derived:
+                self._tell(other)
+
+    def _derived_from(self, spectrum: Spectrum) -> Iterator[Record]:
+        for derive in list(self._derive):
+            try:
+                yield derive(spectrum)
+            except Exception as error:
+                log.exception("%s failed and was disconnected", derive)
+                self._derive.remove(derive)
+                yield self._disconnected(derive, error)
 
     def _tell(self, record: Record) -> None:
         for observer in list(self._observers):
             try:
                 observer(record)
             except Exception as error:
-                log.exception("observer failed on %s", type(record).__name__)
+                log.exception("%s failed and was disconnected", observer)
                 self._observers.remove(observer)
-                text = f"{observer!r} failed and was disconnected: {error}"
-                self.emit(Event(self._clock.wall(), "warning", text))
+                self.emit(self._disconnected(observer, error))
+
+    def _disconnected(self, what: object, error: Exception) -> Event:
+        text = f"{what} failed and was disconnected: {error or repr(error)}"
+        return Event(self._clock.wall(), "warning", text)
 
 
-class _FitObserver:
-    """Fits every spectrum before the next one starts; the result is a record of its own."""
+@dataclass(frozen=True)
+class _OnlineFit:
+    """Fits every spectrum before the next one starts."""
 
-    def __init__(self, fitter: OnlineFitter, emit: Callable[[Record], None]) -> None:
-        self._fitter = fitter
-        self._emit = emit
+    fitter: OnlineFitter
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "the online fit"
 
-    def __call__(self, record: Record) -> None:
-        if not isinstance(record, Spectrum):
-            return
-        result = self._fitter.fit(record.conductance)
-        flags = record.flags + result.flags
-        self._emit(
-            Fit(
-                site_index=record.site.index,
-                attempt=record.attempt,
-                model=result.model,
-                values=result.values,
-                std=result.std,
-                reduced_chi_square=result.reduced_chi_square,
-                ok=result.ok and not record.flags,
-                flags=flags,
-            )
+    def __call__(self, spectrum: Spectrum) -> Fit:
+        result = self.fitter.fit(spectrum.conductance)
+        return Fit(
+            site_index=spectrum.site.index,
+            attempt=spectrum.attempt,
+            model=result.model,
+            values=result.values,
+            std=result.std,
+            reduced_chi_square=result.reduced_chi_square,
+            ok=result.ok and not spectrum.flags,
+            flags=spectrum.flags + result.flags,
         )
 
 
-class _TruthObserver:
+@dataclass(frozen=True)
+class _RecordTruth:
     """Writes down what the twin's world really was, beside what was measured."""
 
-    def __init__(self, twin: TwinLike, emit: Callable[[Record], None]) -> None:
-        self._twin = twin
-        self._emit = emit
+    twin: TwinLike
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "the twin's record of truth"
 
-    def __call__(self, record: Record) -> None:
-        if isinstance(record, Spectrum):
-            self._emit(Truth(record.site.index, record.attempt, dict(self._twin.truth())))
+    def __call__(self, spectrum: Spectrum) -> Truth:
+        return Truth(spectrum.site.index, spectrum.attempt, dict(self.twin.truth()))
 
 
 def _run_started(

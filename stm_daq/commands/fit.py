@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from stm_daq.errors import BadInputError
-from stm_daq.fitting import EXPLANATIONS, FitResult, OnlineFitter, fit_measured
-from stm_daq.fitting.series import fit_gap_against_temperature
+from stm_daq.fitting import EXPLANATIONS, FitResult, OnlineFitter
+from stm_daq.fitting.measured import fit_measured
+from stm_daq.fitting.series import fit_gap_series
 from stm_daq.quantities import parse
 from stm_daq.records import Array
 
 MODELS = ("btk", "btk+broadening", "dynes")
+CLOSING_NEEDS = 3
+"""Spectra at known temperatures from which a closing temperature of the gap is estimated."""
 LISTED = 12
 """Spectra of one source that are listed one by one; more are summed up."""
 
@@ -36,7 +39,7 @@ class Fitted:
 
 def fit_paths(
     paths: list[Path],
-    model: str,
+    model: str | None,
     bias_column: str | None,
     conductance_column: str | None,
     modulation: str | None,
@@ -50,7 +53,7 @@ def fit_paths(
     BadInputError
         If a path cannot be read, or the model or modulation makes no sense.
     """
-    if model not in MODELS:
+    if model is not None and model not in MODELS:
         raise BadInputError(f"--model {model}: unknown; choose one of {', '.join(MODELS)}")
     try:
         peak = 0.0 if modulation is None else parse(modulation, "V")
@@ -74,12 +77,12 @@ def fit_paths(
         )
 
 
-def _fit_run(path: Path, model: str) -> Iterator[Fitted]:
+def _fit_run(path: Path, model: str | None) -> Iterator[Fitted]:
     from stm_daq import open_run
 
     run = open_run(path)
     bias = run["bias"].values
-    fitter = OnlineFitter(bias, modulation=run.attrs["modulation"], model=model)
+    fitter = OnlineFitter(bias, modulation=run.attrs["modulation"], model=model or "btk")
     spectra = run["conductance"].values
     for row, col in np.ndindex(*spectra.shape[:2]):
         if np.isfinite(spectra[row, col]).any():
@@ -94,7 +97,11 @@ def _fit_run(path: Path, model: str) -> Iterator[Fitted]:
 
 
 def _fit_file(
-    path: Path, model: str, bias_column: str | None, conductance_column: str | None, peak: float
+    path: Path,
+    model: str | None,
+    bias_column: str | None,
+    conductance_column: str | None,
+    peak: float,
 ) -> Iterator[Fitted]:
     from stm_daq.store.formats import read_spectra
 
@@ -126,21 +133,20 @@ def _as_dict(item: Fitted) -> dict[str, Any]:
     }
 
 
-def _print(fitted: list[Fitted]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+HEADINGS = ("spectrum", "stated T", "gap (meV)", "T (K)", "barrier", "chi²/dof", "model", "verdict")
 
-    table = Table(
-        "spectrum", "stated T", "gap (meV)", "T (K)", "barrier", "chi²/dof", "verdict", box=None
-    )
+
+def _print(fitted: list[Fitted]) -> None:
+    rows: list[tuple[str, ...]] = [HEADINGS]
     for source, items in _by_source(fitted).items():
         if len(items) > LISTED:
-            table.add_row(*_summary_cells(source, items))
-            continue
-        for item in items:
-            table.add_row(*_cells(item))
-    console = Console()
-    console.print(table)
+            rows.append(_summary_cells(source, items))
+        else:
+            rows.extend(_cells(item) for item in items)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
     _print_explanations(fitted)
     _print_closing(fitted)
 
@@ -153,27 +159,26 @@ def _by_source(fitted: list[Fitted]) -> dict[Path, list[Fitted]]:
 
 
 def _cells(item: Fitted) -> tuple[str, ...]:
-    values, std = item.result.values, item.result.std
-    stated = "" if item.temperature is None else f"{item.temperature:.3g} K"
-
-    def cell(name: str, factor: float = 1.0) -> str:
-        if name not in values:
-            return "-"
-        if not np.isfinite(std.get(name, np.nan)):
-            return f"{values[name] * factor:.3f}"
-        return f"{values[name] * factor:.3f} ± {std[name] * factor:.3f}"
-
-    verdict = ", ".join(item.result.flags) or "good"
-    chi = f"{item.result.reduced_chi_square:.2f}"
+    result = item.result
     return (
         item.label,
-        stated,
-        cell("gap", 1e3),
-        cell("temperature"),
-        cell("barrier"),
-        chi,
-        verdict,
+        "" if item.temperature is None else f"{item.temperature:.3g} K",
+        _number(result, "gap", 1e3),
+        _number(result, "temperature"),
+        _number(result, "barrier"),
+        f"{result.reduced_chi_square:.2f}",
+        result.model,
+        ", ".join(result.flags) or "good",
     )
+
+
+def _number(result: FitResult, name: str, factor: float = 1.0) -> str:
+    value = result.values.get(name, np.nan) * factor
+    if not np.isfinite(value):
+        return "-"
+    if name not in result.free:
+        return f"{value:.3f} fixed"
+    return f"{value:.3f} ± {result.std[name] * factor:.3f}"
 
 
 def _summary_cells(source: Path, items: list[Fitted]) -> tuple[str, ...]:
@@ -184,12 +189,13 @@ def _summary_cells(source: Path, items: list[Fitted]) -> tuple[str, ...]:
         if not len(found):
             return "-"
         low, middle, high = np.percentile(found, [16, 50, 84])
-        return f"{middle:.3f} (+{high - middle:.3f} -{middle - low:.3f})"
+        return f"{middle:.3f} +{high - middle:.3f} -{middle - low:.3f}"
 
     chi = f"{np.median([r.reduced_chi_square for r in good]):.2f}" if good else "-"
+    models = ", ".join(sorted({item.result.model for item in items}))
+    values = (spread("gap", 1e3), spread("temperature"), spread("barrier"))
     verdict = f"{len(good)} of {len(items)} good"
-    name = f"{source.name}: median"
-    return (name, "", spread("gap", 1e3), spread("temperature"), spread("barrier"), chi, verdict)
+    return (f"{source.name}: median", "", *values, chi, models, verdict)
 
 
 def _print_explanations(fitted: list[Fitted]) -> None:
@@ -199,13 +205,13 @@ def _print_explanations(fitted: list[Fitted]) -> None:
 
 
 def _print_closing(fitted: list[Fitted]) -> None:
+    """Where several temperatures are known: where does the gap close?"""
     series = [f for f in fitted if f.temperature is not None]
-    closing = fit_gap_against_temperature(
-        [f.temperature for f in series if f.temperature is not None], [f.result for f in series]
-    )
-    if closing is not None:
-        print(
-            f"the gap closes at {closing.tc:.2f} ± {closing.tc_std:.2f} K and is "
-            f"{closing.gap0 * 1e3:.3f} ± {closing.gap0_std * 1e3:.3f} meV at zero temperature "
-            f"(weak-coupling BCS gap(T) through {closing.points} spectra)"
-        )
+    if len(series) < CLOSING_NEEDS:
+        return
+    gaps = [f.result.values.get("gap", np.nan) for f in series]
+    stds = [f.result.std.get("gap", np.nan) for f in series]
+    try:
+        print(fit_gap_series([f.temperature or np.nan for f in series], gaps, stds))
+    except ValueError as error:
+        print(f"no closing temperature: {error}")
