@@ -269,5 +269,6 @@ def plus_minus(value: float, std: float) -> str:
         return "unknown"
     if not (math.isfinite(std) and std > 0):
         return f"{value:.3g}"
-    digits = max(0, -math.floor(math.log10(std)) + (1 if f"{std:.0e}"[0] == "1" else 0))
+    leading, exponent = f"{std:.0e}".split("e")
+    digits = max(0, -int(exponent) + (leading == "1"))
     return f"{value:.{digits}f} ± {std:.{digits}f}"

@@ -16,6 +16,7 @@ from stm_daq.report.numbers import (
     SIGMAS,
     TEMPERATURE,
     Agreement,
+    Spread,
     agreement_of,
     fwhm,
     rank_correlation,
@@ -59,7 +60,7 @@ def figure_histogram(dataset: xr.Dataset) -> Figure:
     figure = new_figure(4.8)
     panels = figure.subplots(2, 2)
     gap = values_of(dataset, GAP, ok)
-    _draw_histogram(panels[0, 0], gap, spread_of(dataset, GAP, ok).typical_std)
+    _draw_histogram(panels[0, 0], gap, spread_of(dataset, GAP, ok))
     letter(panels[0, 0], 0, "Distribution of the gap")
     z = without_plane(
         np.where(ok, dataset["z"].values, np.nan), dataset["x"].values, dataset["y"].values
@@ -78,16 +79,16 @@ def figure_histogram(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def _draw_histogram(axes: Axes, gap: Array, typical_std: float) -> None:
+def _draw_histogram(axes: Axes, gap: Array, spread: Spread) -> None:
     low, high = np.percentile(gap, [0.5, 99.5])
     margin = max(0.1 * (high - low), 1e-3)
     shown = (float(low - margin), float(high + margin))
     bins = int(np.clip(round(math.sqrt(len(gap))), 5, 60))
     counts, _, _ = axes.hist(gap, bins=bins, range=shown, color=BLUE, alpha=0.85)
-    median, width = float(np.median(gap)), fwhm(gap)
-    lines = [f"median {median:.3f} meV"]
-    lines += [f"FWHM {width:.3f} meV"] if math.isfinite(width) else []
-    lines += [f"one fit ± {typical_std:.3f} meV"] if math.isfinite(typical_std) else []
+    median, width, std = spread.median, fwhm(gap), spread.typical_std
+    lines = [f"median {median:.3f} meV", f"16–84 %: {spread.low:.3f}–{spread.high:.3f} meV"]
+    lines += [f"FWHM of the main peak {width:.3f} meV"] if math.isfinite(width) else []
+    lines += [f"std of one fit {std:.4f} meV"] if math.isfinite(std) else []
     lines += [f"{len(gap)} sites"]
     axes.axvline(median, color=DATA, linewidth=1, linestyle="--")
     left = median > (shown[0] + shown[1]) / 2
@@ -101,7 +102,7 @@ def _draw_histogram(axes: Axes, gap: Array, typical_std: float) -> None:
         fontsize=7.5,
         linespacing=1.4,
     )
-    axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.25 * np.max(counts)))
+    axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.45 * np.max(counts)))
 
 
 def _draw_cloud(axes: Axes, x: Array, y: Array) -> None:

@@ -213,5 +213,9 @@ def test_a_failed_write_keeps_the_old_page(tmp_path: Path) -> None:
         write_atomically(path, "new" * 100_000 + "\ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+    path.unlink()
     write_atomically(path, "new")
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
     assert path.read_text() == "new"
