@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
 
 type Array = NDArray[np.float64]
 
@@ -57,8 +56,9 @@ class MeasuredJunction:
         nodes, weights = _MEAN
         volts = np.add.outer(bias, modulation * nodes)
         inside = np.clip(volts, self.bias[0], self.bias[-1])
-        beyond = (volts - inside) * self._curve_at(volts)
-        current: Array = (np.interp(inside, self.bias, self.integral) + beyond) @ weights
+        end = np.where(volts > 0, self.curve[-1], self.curve[0])
+        integral = np.interp(inside, self.bias, self.integral)
+        current: Array = (integral + (volts - inside) * end) @ weights
         return current
 
     def _curve_at(self, volts: Array) -> Array:
@@ -101,6 +101,8 @@ class Measured:
         if not spectra:
             raise ValueError("at least one spectrum is needed")
         self._size = size
+        from scipy.ndimage import gaussian_filter  # slow to import, rarely needed
+
         smooth = gaussian_filter(self._heights, SMOOTHING * self._heights.shape[1], mode="mirror")
         low, high = float(smooth.min()), float(smooth.max())
         self._warmth = (smooth - low) / (high - low) if high > low else np.zeros_like(smooth)
@@ -137,6 +139,8 @@ class Measured:
         return at_zero
 
     def _interpolate(self, field: Array, x: Array, y: Array) -> Array:
+        from scipy.ndimage import map_coordinates
+
         rows, columns = field.shape
         width, height = self._size
         j = (np.asarray(x) / width + 0.5) * columns - 0.5

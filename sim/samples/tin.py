@@ -20,13 +20,10 @@ from numpy.typing import NDArray
 
 from sim.samples import random_field
 from sim.samples.btk_junction import BtkJunction
+from stm_daq.physics import bcs, btk
 
 type Array = NDArray[np.float64]
 
-BOLTZMANN_EV = 8.617333262e-5
-"""eV/K."""
-GAP_RATIO = 1.764
-"""BCS: gap at zero temperature / (k Tc)."""
 COUPLING = 5.0
 """r of the heating model: cooling through a transparent junction / through the film."""
 HOTTEST = 0.85
@@ -104,13 +101,13 @@ class TinFilm:
         level = self._grain_level(i, j)
         barrier = self._barrier(x, y)
         gap0 = self._zero_gap(i, j, level)
-        critical = gap0 / (GAP_RATIO * BOLTZMANN_EV)
+        critical = gap0 / (bcs.RATIO * btk.K_B)
         heat = self.heat * (1 + self.heat_by_height * (2 * level - 1))
         heat = heat * np.exp(self.heat_scatter * random_field.normal(i, j, self._key("heat")))
         temperature = junction_temperature(stage_temperature, heat, barrier, HOTTEST * critical)
         return Properties(
             height=self._surface(x, y, level, second - first).reshape(shape),
-            gap=bcs_gap(gap0, temperature / critical).reshape(shape),
+            gap=np.maximum(bcs.gap(temperature, gap0, critical), NO_GAP).reshape(shape),
             temperature=temperature.reshape(shape),
             barrier=barrier.reshape(shape),
         )
@@ -167,10 +164,3 @@ def junction_temperature(stage: float, heat: Array, barrier: Array, ceiling: Arr
     room = np.maximum(ceiling - stage, 0.0) + 1e-3
     temperature: Array = stage + rise / (1 + (rise / room) ** 4) ** 0.25
     return temperature
-
-
-def bcs_gap(zero_gap: Array, reduced_temperature: Array) -> Array:
-    """Return the gap at T/Tc by the usual interpolation ``tanh(1.74 sqrt(Tc/T - 1))``, eV."""
-    below = np.maximum(1 / reduced_temperature - 1, 0.0)
-    gap: Array = np.maximum(zero_gap * np.tanh(1.74 * np.sqrt(below)), NO_GAP)
-    return gap

