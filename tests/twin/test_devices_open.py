@@ -56,10 +56,10 @@ def test_microwaves_are_off_at_the_start(twin: Twin, station_blocks: dict[str, A
 
 
 def test_pymeasure_speaks_to_the_same_lock_in(twin: Twin, station_blocks: dict[str, Any]) -> None:
-    from pymeasure.instruments.srs import SR830 as PymeasureSR830
+    from pymeasure.instruments import srs
 
     address = station_blocks["instruments"]["sr830"]["address"]
-    theirs = PymeasureSR830(address, visa_library=twin.visa_library)
+    theirs = srs.SR830(address, visa_library=twin.visa_library)
     ours = SR830("sr830", address)
     theirs.sine_voltage = 0.05
     theirs.sensitivity = 2e-3
