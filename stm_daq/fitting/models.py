@@ -104,18 +104,22 @@ def choose(
     missing = [name for name in NAMES if name not in wanted and name not in values]
     if missing:
         raise ValueError(f"parameter {missing} is not free: give its value in fixed")
-    if not all(math.isfinite(value) for value in given.values()):
-        raise ValueError(f"fixed values must be finite numbers: {given}")
+    if not wanted:
+        raise ValueError("no parameter is free: there is nothing to fit")
+    _check_fixed(given)
     held = {name: value for name, value in values.items() if name not in wanted}
     return Choice(model, tuple(name for name in NAMES if name in wanted), held)
 
 
-def to_search(values: Mapping[str, float]) -> NDArray[np.float64]:
-    """Vector of search coordinates from physical values."""
-    theta = np.array([values[name] for name in NAMES], dtype=np.float64)
-    theta[1] = math.log(max(theta[1], LOWEST_TEMPERATURE))
-    theta[2] = 1.0 if math.isinf(theta[2]) else theta[2] ** 2 / (1.0 + theta[2] ** 2)
-    return theta
+def _check_fixed(given: Mapping[str, float]) -> None:
+    for name, value in given.items():
+        positive = name in ("gap", "temperature", "scale")
+        signed = name in ("offset", "slope")
+        if not math.isfinite(value) or (value <= 0 and positive) or (value < 0 and not signed):
+            raise ValueError(
+                f"fixed {name} of {value}: give a finite number in V, eV, K or S"
+                + ("" if signed else ", positive" if positive else ", not negative")
+            )
 
 
 def to_physical(theta: NDArray[np.float64]) -> dict[str, float]:

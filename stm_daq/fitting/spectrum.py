@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stm_daq.fitting.background import TERMS, smooth_background
+from stm_daq.fitting.checks import check_bias, check_conductance, noise_in_order
 from stm_daq.fitting.judge import judge
-from stm_daq.fitting.models import NAMES, Choice, bounds, choose, to_physical
+from stm_daq.fitting.models import Choice, bounds, choose, to_physical
 from stm_daq.fitting.result import FitResult
 from stm_daq.fitting.solver import Search
 from stm_daq.fitting.start import Templates
 from stm_daq.fitting.verdict import is_ok
 
 type Array = NDArray[np.float64]
-
-HIGHEST_BIAS = 0.2
-"""V. No gap needs more: larger values mean that the bias is not in V."""
 
 SPARE_POINTS = 10
 """A fit needs this many points more than parameters."""
@@ -69,7 +67,7 @@ class OnlineFitter:
     ) -> None:
         self.bias = np.array(bias, dtype=np.float64)
         self.modulation = float(modulation)
-        _check_bias(self.bias, self.modulation)
+        check_bias(self.bias, self.modulation)
         self.choice: Choice = choose(model, fixed, free)
         finite = np.flatnonzero(np.isfinite(self.bias))
         self._order = finite[np.argsort(self.bias[finite], kind="stable")]
@@ -86,16 +84,8 @@ class OnlineFitter:
 
     def fit(self, conductance: ArrayLike, *, noise: ArrayLike | None = None) -> FitResult:
         """Fit one spectrum; see :func:`fit_spectrum`."""
-        if np.iscomplexobj(conductance):
-            raise ValueError("conductance is complex: give the in-phase channel only")
-        given = np.asarray(conductance, dtype=np.float64)
-        if given.shape != self.bias.shape:
-            raise ValueError(
-                f"conductance has shape {given.shape} but bias {self.bias.shape}: "
-                "give one value for every bias"
-            )
-        ordered = given[self._order]
-        deviation = _noise_given(noise, self.bias.shape, self._order)
+        ordered = check_conductance(conductance, self.bias.shape)[self._order]
+        deviation = noise_in_order(noise, self.bias.shape, self._order)
         bias = self._sorted
         valid = np.isfinite(ordered)
         if not valid.all():
@@ -122,6 +112,8 @@ class OnlineFitter:
         else:
             weight = 1.0 / np.maximum(np.square(deviation), ACCURACY**2)
         rows, scales = self._templates.rank(bias, values, weight, centre)
+        if "scale" in self.choice.fixed:
+            scales[:] = self.choice.fixed["scale"] / unit
         search = self._descend(bias, values, weight, centre, rows[0], scales[0])
         if search.reduced_chi_square > POOR:
             other = self._descend(bias, values, weight, centre, rows[1], scales[1])
@@ -151,10 +143,8 @@ class OnlineFitter:
     ) -> Search:
         """Search from one template."""
         gap, kelvin, reflection, broadening = row.tolist()
-        theta = np.array([gap, math.log(kelvin), reflection, broadening, scale, centre, 0.0])
-        for name, value in self.choice.fixed.items():
-            if name in ("scale", "offset", "slope"):
-                theta[NAMES.index(name)] = value
+        slope = self.choice.fixed.get("slope", 0.0)
+        theta = np.array([gap, math.log(kelvin), reflection, broadening, scale, centre, slope])
         search = Search(bias, values, self.modulation, self.choice.index, *self._bounds)
         search.start(theta, weight)
         search.run(COARSE)
@@ -276,33 +266,3 @@ def _fitter(
     """The prepared fitter of a bias grid; templates are worth keeping for the next spectrum."""
     vector = np.frombuffer(bias).reshape(shape)
     return OnlineFitter(vector, modulation, model, fixed=dict(fixed), free=free)
-
-
-def _check_bias(bias: Array, modulation: float) -> None:
-    if bias.ndim != 1:
-        raise ValueError(f"bias has shape {bias.shape}: give a vector in V")
-    finite = bias[np.isfinite(bias)]
-    if len(np.unique(finite)) < 2:
-        raise ValueError("bias has fewer than two different values")
-    if np.max(np.abs(finite)) > HIGHEST_BIAS:
-        raise ValueError(
-            f"bias reaches {np.max(np.abs(finite)):.3g}, more than {HIGHEST_BIAS} V: "
-            "give it in V, not in mV"
-        )
-    if not 0.0 <= modulation <= np.ptp(finite):
-        raise ValueError(
-            f"modulation of {modulation:.3g} V does not suit the bias range: give its peak in V"
-        )
-
-
-def _noise_given(
-    noise: ArrayLike | None, shape: tuple[int, ...], order: NDArray[np.int64]
-) -> Array | None:
-    if noise is None:
-        return None
-    deviation = np.asarray(noise, dtype=np.float64)
-    if deviation.shape not in ((), shape):
-        raise ValueError(f"noise has shape {deviation.shape}: give a number or shape {shape}")
-    if not np.all(deviation > 0):
-        raise ValueError("noise must be positive: give the standard deviation of the conductance")
-    return np.broadcast_to(deviation, shape)[order]

@@ -16,7 +16,10 @@ quadrature needs a hundred energies for every bias. Here the energies are used o
 3. *gather*: 8-point Lagrange interpolation of g at the biases asked for.
 
 Derivatives with respect to the parameters are the same sums with other weights or windows, so a
-full Jacobian costs about five convolutions. All energies in eV, biases in V.
+full Jacobian costs about six convolutions. All energies in eV, biases in V.
+
+The kernels share one file on purpose: numba does not renew its cache of a compiled function when a
+function that it calls in another file changes.
 """
 
 from __future__ import annotations

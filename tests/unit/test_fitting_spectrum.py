@@ -137,6 +137,10 @@ def test_fixed_and_free():
     result = fit_spectrum(BIAS, spectrum(), fixed={"temperature": 0.8})
     assert result.free == ("gap", "barrier", "scale", "offset")
     assert (result.values["temperature"], result.std["temperature"]) == (0.8, 0.0)
+    result = fit_spectrum(BIAS, spectrum(), fixed={"scale": SCALE, "offset": 7e-6})
+    assert (result.values["scale"], result.values["offset"]) == (pytest.approx(SCALE), 7e-6)
+    core = {name: TRUTH[name] for name in ("gap", "temperature", "barrier")}
+    assert max(deviations(result, core).values()) < 4
     free = ["gap", "temperature", "barrier", "scale", "offset", "slope"]
     tilted = spectrum() * (1 + 20.0 * (BIAS - 7e-6))
     result = fit_spectrum(BIAS, tilted, free=free)
@@ -254,7 +258,13 @@ def test_colder_than_the_grid_can_show():
         ({"noise": np.ones(3)}, "noise has shape"),
         ({"fixed": {"delta": 1e-3}}, "unknown parameter"),
         ({"fixed": {"gap": np.nan}}, "finite"),
+        ({"fixed": {"temperature": 0.0}}, "positive"),
+        ({"fixed": {"barrier": -1.0}}, "not negative"),
         ({"free": ["gap"]}, "not free"),
+        (
+            {"free": [], "fixed": {"gap": 1e-3, "temperature": 1, "barrier": 1, "scale": 1}},
+            "nothing to",
+        ),
         ({"free": ["gap"], "fixed": {"gap": 1e-3}}, "both free and fixed"),
         ({"model": "dynes", "fixed": {"barrier": 1.0}}, "no barrier"),
     ],
