@@ -1,7 +1,8 @@
 """FEMTO DLPCA-200 current preamplifier: no bus, its switches are written in station.yaml.
 
-Bandwidths after the data sheet, for the two positions of the mode switch. The dependence on
-frequency is that of one pole.
+Bandwidths as FEMTO specifies them for the two positions of the mode switch (compare with the sheet
+that came with the amplifier before trusting a new gain). The dependence on frequency is assumed to
+be that of one pole.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from qcodes.instrument import Instrument
-from qcodes.validators import Enum
 
 from stm_daq.clock import Clock
 from stm_daq.errors import BadInputError
@@ -77,19 +77,18 @@ class Dlpca200(Instrument):
             )
         super().__init__(name, metadata=metadata, label=label)
         self.mode = self.add_parameter(
-            "mode", label="Mode", initial_value=mode, get_cmd=None, set_cmd=None, vals=Enum(mode)
+            "mode", label="Mode", get_cmd=None, set_cmd=False, initial_cache_value=mode
         )
         self.gain = self.add_parameter(
-            "gain",
-            label="Gain",
-            unit="V/A",
-            initial_value=gain,
-            get_cmd=None,
-            set_cmd=None,
-            vals=Enum(gain),
+            "gain", label="Gain", unit="V/A", get_cmd=None, set_cmd=False, initial_cache_value=gain
         )
         self.bandwidth = self.add_parameter(
-            "bandwidth", label="Bandwidth", unit="Hz", get_cmd=lambda: gains[gain]
+            "bandwidth",
+            label="Bandwidth",
+            unit="Hz",
+            get_cmd=None,
+            set_cmd=False,
+            initial_cache_value=gains[gain],
         )
 
     def get_idn(self) -> dict[str, str | None]:

@@ -15,11 +15,12 @@ import numpy as np
 
 from sim.devices.lock_in_path import Array, LockInPath, Settings
 from sim.devices.scpi import Device
-from sim.devices.scpi_rows import Call, Row, ScpiError, number, stored
+from sim.devices.scpi_rows import Call, Row, ScpiError
 from sim.devices.sr830_buffer import SampleBuffer, encode_floats, encode_lockin_format
 from sim.devices.sr830_tables import (
     AUX_FULL_SCALE,
     INPUT_OVERLOAD,
+    ONLY_REMEMBERED,
     OUTPUT_OVERLOAD,
     OVERRANGE,
     SAMPLE_RATES,
@@ -290,19 +291,7 @@ class Sr830(Device):
         Row("OFLT?", lambda d, _c: str(d._time_constant)),
         Row("OFSL", set_slope),
         Row("OFSL?", lambda d, _c: str(d._slope)),
-        *stored("FMOD", "1", number(1, 1)),
-        *stored("HARM", "1", number(1, 1)),
-        *stored("RSLP", "0", number(0, 2)),
-        *stored("ISRC", "0", number(0, 1)),
-        *stored("IGND", "0", number(0, 1)),
-        *stored("ICPL", "0", number(0, 1)),
-        *stored("ILIN", "0", number(0, 3)),
-        *stored("RMOD", "1", number(0, 2)),
-        *stored("SYNC", "0", number(0, 0)),
         Row("OEXP?", lambda _d, _c: "0,0"),
-        *stored("AUXV", "0.000", number(-10.5, 10.5), index=1),
-        *stored("OUTX", "1", number(0, 1)),
-        *stored("OVRM", "1", number(0, 1)),
         Row("OUTP?", output),
         Row("SNAP?", snap),
         Row("OAUX?", auxiliary),
@@ -310,8 +299,6 @@ class Sr830(Device):
         Row("DDEF?", display),
         Row("SRAT", set_rate),
         Row("SRAT?", rate),
-        *stored("SEND", "1", number(0, 1)),
-        *stored("TSTR", "0", number(0, 0)),
         Row("STRT", start),
         Row("PAUS", pause),
         Row("REST", reset_buffer),
@@ -322,8 +309,6 @@ class Sr830(Device):
         Row("TRCB?", lambda d, c: encode_floats(d._trace(c))),
         Row("TRCA?", lambda d, c: "".join(f"{value:.6g}," for value in d._trace(c))),
         Row("LIAS?", lock_in_status),
+        *ONLY_REMEMBERED,
         Row("ERRS?", lambda _d, _c: "0"),
-        *stored("LIAE", "0", index=1),
-        *stored("*ESE", "0", number(0, 255)),
-        *stored("*SRE", "0", number(0, 255)),
     )

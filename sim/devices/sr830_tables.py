@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.devices.scpi_rows import number, stored
+
 type Array = NDArray[np.float64]
 
 SENSITIVITIES = tuple(m * 10.0**e for e in range(-9, 1) for m in (1, 2, 5))[1:-2]
@@ -25,6 +27,27 @@ INPUT_OVERLOAD = 1
 OUTPUT_OVERLOAD = 4
 TRIGGERED_BIT = 64
 """Bits of the lock-in status register LIAS."""
+
+ONLY_REMEMBERED = (
+    *stored("FMOD", "1", number(1, 1)),
+    *stored("HARM", "1", number(1, 1)),
+    *stored("RSLP", "0", number(0, 2)),
+    *stored("ISRC", "0", number(0, 1)),
+    *stored("IGND", "0", number(0, 1)),
+    *stored("ICPL", "0", number(0, 1)),
+    *stored("ILIN", "0", number(0, 3)),
+    *stored("RMOD", "1", number(0, 2)),
+    *stored("SYNC", "0", number(0, 0)),
+    *stored("AUXV", "0.000", number(-10.5, 10.5), index=1),
+    *stored("OUTX", "1", number(0, 1)),
+    *stored("OVRM", "1", number(0, 1)),
+    *stored("SEND", "1", number(0, 1)),
+    *stored("TSTR", "0", number(0, 0)),
+    *stored("LIAE", "0", index=1),
+    *stored("*ESE", "0", number(0, 255)),
+    *stored("*SRE", "0", number(0, 255)),
+)
+"""Settings that change nothing in the twin; those that would are held to what it simulates."""
 
 
 def digitise(values: Array, full_scale: float) -> Array:
