@@ -31,7 +31,7 @@ from stm_daq.records import (
 from stm_daq.store import schema
 
 _ADVICE = {
-    "SQLITE_FULL": "the disk is full: free some space and start the run again",
+    "SQLITE_FULL": "the disk is full: free some space; what was acknowledged is safe",
     "SQLITE_READONLY": "the folder is read-only: choose another one with --runs",
     "SQLITE_IOERR": "the disk reports an error: check cable, quota and disk, use a local folder",
     "SQLITE_CANTOPEN": "the folder cannot be written: check its permissions",
@@ -201,11 +201,15 @@ class Journal:
             If the disk refuses; what was acknowledged stays safe in ``journal.db-wal``.
         """
         try:
+            self._connection.execute("PRAGMA busy_timeout=500")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # a plain file can be read where nothing can be written
+            self._connection.execute("PRAGMA journal_mode=DELETE").fetchall()
         except sqlite3.ProgrammingError:
             return  # closed already
-        except sqlite3.Error as error:
-            raise explain(error, self.path) from error
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":  # somebody is reading: does no harm
+                raise explain(error, self.path) from error
         finally:
             self._connection.close()
 

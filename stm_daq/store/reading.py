@@ -123,9 +123,13 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        unmerged = wal.exists() and wal.stat().st_size > 0
-        if error.sqlite_errorname != "SQLITE_CANTOPEN" or unmerged:
+        if error.sqlite_errorname != "SQLITE_CANTOPEN":
             raise
+        if wal.exists() and wal.stat().st_size > 0:
+            raise JournalError(
+                f"{file}: its last entries are still in {wal.name} and this disk is read-only: "
+                "copy the run folder to a disk that can be written"
+            ) from None
         return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
     except BaseException:
         connection.close()

@@ -158,7 +158,17 @@ def test_after_close_there_is_one_file(tmp_path, run):
     with Journal.create(tmp_path, run.started()) as journal:
         journal.write(run.spectrum(0))
     journal.close()  # once more does no harm
+    open_run(tmp_path)  # leaves nothing behind
     assert [path.name for path in tmp_path.iterdir()] == ["journal.db"]
+
+
+def test_closing_while_somebody_reads_loses_nothing(tmp_path, run):
+    journal = Journal.create(tmp_path, run.started())
+    with reader(tmp_path) as connection:
+        connection.execute("SELECT * FROM run").fetchone()
+        journal.write(run.spectrum(0))
+        journal.close()
+    assert np.isfinite(open_run(tmp_path)["z"].values).sum() == 1
 
 
 def test_a_journal_is_never_overwritten(tmp_path, run):

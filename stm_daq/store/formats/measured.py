@@ -53,6 +53,11 @@ class Selected:
     current: tuple[int, Column] | None
     temperature: tuple[int, Column] | None
 
+    @property
+    def in_amperes(self) -> bool:
+        """Whether the file states that the current is in A (or nA ...)."""
+        return self.current is not None and self.current[1].unit == "A"
+
     def names(self) -> dict[str, str]:
         """Return the headers of the columns in use."""
         names = {
@@ -124,26 +129,17 @@ def from_table(
             f'give it, for example --bias-column "{used.bias[0] + 1}:mV"'
         )
     bias = scaled(values, used.bias)
-    names = used.names()
+    traces = [scaled(values, y) for y in used.conductance]
     current = scaled(values, used.current) if used.current else None
-    in_amperes = used.current is not None and used.current[1].unit == "A"
-    if used.conductance:
-        conductance = np.stack([scaled(values, y) for y in used.conductance])
-        conductance = conductance if len(conductance) > 1 else conductance[0]
-        unit = used.conductance[0][1].unit
-    elif current is not None:
-        conductance, unit = derivative(path, bias, current), "S" if in_amperes else ""
-        names["conductance"] = f"numerical derivative of {names['current']}"
-    else:
-        raise BadInputError(
-            f"{path}: no column is recognisable as dI/dV or current; "
-            'say which with --conductance-column, for example "2" or "2:nS"'
-        )
+    conductance, unit, name = conductance_of(path, used, bias, traces, current)
     if current is not None:
-        current = np.broadcast_to(current, conductance.shape) if in_amperes else None
+        current = np.broadcast_to(current, conductance.shape) if used.in_amperes else None
     temperature = None
     if used.temperature is not None and used.temperature[1].unit == "K":
-        temperature = float(np.nanmean(scaled(values, used.temperature)))
+        kelvin = scaled(values, used.temperature)
+        finite = kelvin[np.isfinite(kelvin)]
+        temperature = float(np.mean(finite)) if len(finite) else None
+    names = used.names() | {"conductance": name}
     return checked(
         MeasuredSpectra(path, title, bias, conductance, unit, names, current, temperature)
     )
@@ -156,15 +152,33 @@ def scaled(values: Array, used: tuple[int, Column]) -> Array:
     return result
 
 
-def derivative(path: Path, bias: Array, current: Array) -> Array:
-    """Return dI/dV by central differences (S), for files without a lock-in signal."""
+def conductance_of(
+    path: Path, used: Selected, bias: Array, traces: Sequence[Array], current: Array | None
+) -> tuple[Array, str, str]:
+    """Return dI/dV, its unit and its name; without a signal of its own from the current.
+
+    Parameters
+    ----------
+    traces : sequence of array
+        The columns of `used.conductance`; several are spectra of a series.
+    """
+    if used.conductance:
+        column = used.conductance[0][1]
+        return (np.stack(traces) if len(traces) > 1 else traces[0]), column.unit, column.header
+    if used.current is None or current is None:
+        raise BadInputError(
+            f"{path}: no column is recognisable as dI/dV or current; "
+            'say which with --conductance-column, for example "2" or "2:nS"'
+        )
     if np.any(np.diff(bias) == 0):
         raise BadInputError(
             f"{path}: holds no dI/dV, and the bias repeats so that the current has no derivative; "
             "name a column with --conductance-column"
         )
-    result: Array = np.gradient(current, bias, axis=-1)
-    return result
+    column = used.current[1]
+    slope: Array = np.gradient(current, bias, axis=-1)
+    unit = "S" if column.unit == "A" else ""
+    return slope, unit, f"numerical derivative of {column.header}"
 
 
 def checked(spectra: MeasuredSpectra) -> MeasuredSpectra:

@@ -16,7 +16,7 @@ import numpy as np
 from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column, column_of
-from stm_daq.store.formats.measured import MeasuredSpectra, checked, derivative, select
+from stm_daq.store.formats.measured import MeasuredSpectra, checked, conductance_of, select
 
 START = b"Grid dim="
 _END = b":HEADER_END:"
@@ -67,17 +67,9 @@ def read_3ds(
         bias = _sweep(path, header, grid, parameters)
         names["bias"] = header.get("Sweep Signal", "Sweep Start, Sweep End")
     current = channel(used.current) if used.current else None
-    if used.conductance:
-        conductance, unit = channel(used.conductance[0]), used.conductance[0][1].unit
-    elif current is not None:
-        conductance, unit = derivative(path, bias, current), "S"
-        names["conductance"] = f"numerical derivative of {names['current']}"
-    else:
-        found = ", ".join(column.header for column in grid.channels)
-        raise BadInputError(
-            f"{path}: none of the channels ({found}) is recognisable as dI/dV or current; "
-            "name one with --conductance-column"
-        )
+    signals = [channel(found) for found in used.conductance[:1]]
+    conductance, unit, names["conductance"] = conductance_of(path, used, bias, signals, current)
+    current = current if used.in_amperes else None
     return checked(MeasuredSpectra(path, path.stem, bias, conductance, unit, names, current))
 
 
