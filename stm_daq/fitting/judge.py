@@ -46,15 +46,16 @@ def judge(search: Search, choice: Choice, background: Background) -> Judgement:
     The covariance is that with every free parameter free, also those at a bound: a parameter at a
     bound does not make the others look better known.
     """
-    covariance = inverse(search.matrix)
-    misfit, systematic = _misfit(search)
+    stretch = _stretch(search)
+    covariance = inverse(search.matrix) * stretch
+    misfit, systematic = _misfit(search, stretch)
     if systematic:
         covariance = covariance * misfit
     sigma = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(sigma, sigma)
     spread = dict.fromkeys(NAMES, 0.0) | dict(zip(choice.free, sigma.tolist(), strict=True))
     std = _physical(search, spread)
-    if background.chi_square - search.chi_square < EVIDENCE * misfit:
+    if background.chi_square - search.chi_square < EVIDENCE * misfit * stretch:
         return Judgement(std, correlation, misfit, ("no_gap",))
     flags = [] if search.converged else ["not_converged"]
     if systematic:
@@ -66,7 +67,15 @@ def judge(search: Search, choice: Choice, background: Background) -> Judgement:
     return Judgement(std, correlation, misfit, tuple(flags))
 
 
-def _misfit(search: Search) -> tuple[float, bool]:
+def _stretch(search: Search) -> float:
+    """Factor by which correlated neighbours enlarge variances: (1 + c)/(1 - c) for a decay c^k."""
+    from stm_daq.fitting import kernel
+
+    correlation = kernel.neighbour_correlation(search.residual, search.weight)
+    return float((1.0 + correlation) / (1.0 - correlation))
+
+
+def _misfit(search: Search, stretch: float) -> tuple[float, bool]:
     """Misfit relative to the noise (at least 1), and whether it is beyond chance.
 
     Two measures: reduced chi-square, which spikes raise, and the same over sums of neighbouring
@@ -76,7 +85,7 @@ def _misfit(search: Search) -> tuple[float, bool]:
 
     points = len(search.bias)
     blocks = min(BLOCKS, points // 6)
-    power = kernel.smooth_power(search.residual, search.weight, blocks) / blocks
+    power = kernel.smooth_power(search.residual, search.weight, blocks) / (blocks * stretch)
     smooth = _deviate(power, blocks)
     whole = (search.reduced_chi_square - 1.0) / math.sqrt(5.0 / points)
     misfit = max(1.0, power, search.reduced_chi_square)

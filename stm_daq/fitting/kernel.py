@@ -18,6 +18,8 @@ type Array = NDArray[np.float64]
 
 BINS = 64
 """Bins of |V - offset| in which spectra are compared with templates."""
+LAG = 3
+"""Points so far apart that their noise is independent."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -64,29 +66,63 @@ def folded(bias: Array, values: Array, weight: Array, centre: float, largest: fl
 
 
 @njit(cache=True, error_model="numpy")
-def noise_variance(bias: Array, residual: Array, order: int, centre: float, floor: float) -> Array:
-    """Variance of every point, modelled as a + b |bias - centre|, from differences of neighbours.
-
-    Differences (`order` 1, or 2 where the residual still holds the signal) remove what is smooth,
-    so that a wrong model is not taken for noise. The second term is shot noise. Points beyond four
-    standard deviations (spikes, edges) are pulled in. At least `floor`.
-    """
-    size = len(bias)
-    terms = size - order
+def raw_variance(bias: Array, values: Array, centre: float, floor: float) -> Array:
+    """Variance of every point from second differences of a spectrum, which lose a smooth signal."""
+    terms = len(bias) - 2
     square = np.empty(terms)
     place = np.empty(terms)
     for n in range(terms):
-        if order == 1:
-            square[n] = (residual[n + 1] - residual[n]) ** 2 / 2.0
-            place[n] = abs(0.5 * (bias[n] + bias[n + 1]) - centre)
-        else:
-            square[n] = (residual[n] - 2.0 * residual[n + 1] + residual[n + 2]) ** 2 / 6.0
-            place[n] = abs(bias[n + 1] - centre)
+        square[n] = (values[n] - 2.0 * values[n + 1] + values[n + 2]) ** 2 / 6.0
+        place[n] = abs(bias[n + 1] - centre)
+    return _growing_variance(bias, square, place, centre, floor)
+
+
+@njit(cache=True, error_model="numpy")
+def residual_variance(bias: Array, residual: Array, centre: float, floor: float) -> Array:
+    """Variance of every point from differences of residuals LAG points apart.
+
+    Differences lose what is smooth, so that a wrong model is not taken for noise; the lag is beyond
+    the reach of a lock-in's filter, which makes the noise of neighbours alike.
+    """
+    terms = len(bias) - LAG
+    square = np.empty(terms)
+    place = np.empty(terms)
+    for n in range(terms):
+        square[n] = 0.5 * (residual[n + LAG] - residual[n]) ** 2
+        place[n] = abs(0.5 * (bias[n] + bias[n + LAG]) - centre)
+    return _growing_variance(bias, square, place, centre, floor)
+
+
+@njit(cache=True, error_model="numpy")
+def neighbour_correlation(residual: Array, weight: Array) -> float:
+    """Correlation of the noise of neighbouring points, from 0 to 0.9.
+
+    One minus the power of differences of neighbours over that of points LAG apart: what is smooth
+    hardly matters to either.
+    """
+    near, far = 0.0, 0.0
+    for n in range(len(residual) - LAG):
+        here = residual[n] * math.sqrt(weight[n])
+        near += (residual[n + 1] * math.sqrt(weight[n + 1]) - here) ** 2
+        far += (residual[n + LAG] * math.sqrt(weight[n + LAG]) - here) ** 2
+    if far <= 0.0:
+        return 0.0
+    return min(max(1.0 - near / far, 0.0), 0.9)
+
+
+@njit(cache=True, error_model="numpy")
+def _growing_variance(
+    bias: Array, square: Array, place: Array, centre: float, floor: float
+) -> Array:
+    """Variance a + b |bias - centre| (b: shot noise) from unbiased single estimates at `place`.
+
+    Estimates beyond four standard deviations (spikes, edges) are pulled in. At least `floor`.
+    """
     constant, linear = max(np.median(square) / 0.4549, floor), 0.0
     for _ in range(6):
         constant, linear = _line(place, square, constant, linear, floor)
-    variance = np.empty(size)
-    for n in range(size):
+    variance = np.empty(len(bias))
+    for n in range(len(bias)):
         variance[n] = max(constant + linear * abs(bias[n] - centre), floor)
     return variance
 

@@ -108,7 +108,7 @@ class OnlineFitter:
 
         centre = self._centre(bias, values)
         if deviation is None:
-            weight = 1.0 / kernel.noise_variance(bias, values, 2, centre, ACCURACY**2)
+            weight = 1.0 / kernel.raw_variance(bias, values, centre, ACCURACY**2)
         else:
             weight = 1.0 / np.maximum(np.square(deviation), ACCURACY**2)
         rows, scales = self._templates.rank(bias, values, weight, centre)
@@ -120,7 +120,7 @@ class OnlineFitter:
             search = other if other.chi_square < search.chi_square else search
         if deviation is None:
             offset = float(search.theta[5])
-            variance = kernel.noise_variance(bias, search.residual, 1, offset, ACCURACY**2)
+            variance = kernel.residual_variance(bias, search.residual, offset, ACCURACY**2)
             search.reweight(1.0 / variance)
         search.run(FINE)
         return self._result(search, unit)
@@ -231,14 +231,15 @@ def fit_spectrum(
         broadening where the model has it.
     noise : float or array_like, shape (n,), optional
         Standard deviation of the conductance, in its unit. By default it is estimated from
-        differences of neighbouring points, constant plus a part growing with |V| (shot noise);
-        neighbours are taken to be independent.
+        differences between residuals of near points, constant plus a part growing with |V| (shot
+        noise).
 
     Returns
     -------
     FitResult
         Standard deviations are those of the linearised fit with all parameters free, from the
-        noise. Where the residuals are systematic ("model_inadequate") they are multiplied by the
+        noise and the correlation of its neighbours (as a lock-in's filter makes it, in a sweep of
+        one direction). Where the residuals are systematic ("model_inadequate") they are multiplied by the
         square root of the reduced chi-square, or of the same ratio taken over blocks of
         neighbouring points if that is larger; they then measure the misfit, not the noise.
 

@@ -133,6 +133,20 @@ def test_given_noise_is_used():
     assert "model_inadequate" in wrong.flags
 
 
+def test_correlated_noise_does_not_make_errors_too_small():
+    """A lock-in's filter makes neighbours alike: fewer independent points, larger errors."""
+    rng = np.random.default_rng(8)
+    white = rng.standard_normal((200, 258))
+    noise = 0.02 * (white[:, 2:] + 0.6 * white[:, 1:-1] + 0.2 * white[:, :-2])
+    fitter = OnlineFitter(BIAS)
+    results = [fitter.fit(spectrum(noise=0.0) + SCALE * row) for row in noise]
+    for name in ("gap", "temperature", "barrier"):
+        pulls = [(r.values[name] - TRUTH[name]) / r.std[name] for r in results]
+        assert 0.8 < np.std(pulls) < 1.15, name
+    assert np.mean([r.ok for r in results]) > 0.98
+    assert np.median([r.reduced_chi_square for r in results]) == pytest.approx(1, abs=0.05)
+
+
 def test_fixed_and_free():
     result = fit_spectrum(BIAS, spectrum(), fixed={"temperature": 0.8})
     assert result.free == ("gap", "barrier", "scale", "offset")
