@@ -47,15 +47,13 @@ def judge(search: Search, choice: Choice, background: Background) -> Judgement:
     bound does not make the others look better known.
     """
     stretch = _stretch(search)
-    covariance = inverse(search.matrix) * stretch
     misfit, systematic = _misfit(search, stretch)
-    if systematic:
-        covariance = covariance * misfit
+    covariance = inverse(search.matrix) * (misfit if systematic else stretch)
     sigma = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(sigma, sigma)
     spread = dict.fromkeys(NAMES, 0.0) | dict(zip(choice.free, sigma.tolist(), strict=True))
     std = _physical(search, spread)
-    if background.chi_square - search.chi_square < EVIDENCE * misfit * stretch:
+    if background.chi_square - search.chi_square < EVIDENCE * misfit:
         return Judgement(std, correlation, misfit, ("no_gap",))
     flags = [] if search.converged else ["not_converged"]
     if systematic:
@@ -76,7 +74,7 @@ def _stretch(search: Search) -> float:
 
 
 def _misfit(search: Search, stretch: float) -> tuple[float, bool]:
-    """Misfit relative to the noise (at least 1), and whether it is beyond chance.
+    """Misfit relative to independent noise, and whether it is beyond chance.
 
     Two measures: reduced chi-square, which spikes raise, and the same over sums of neighbouring
     residuals, which a wrong shape raises long before chi-square shows it.
@@ -88,7 +86,7 @@ def _misfit(search: Search, stretch: float) -> tuple[float, bool]:
     power = kernel.smooth_power(search.residual, search.weight, blocks) / (blocks * stretch)
     smooth = _deviate(power, blocks)
     whole = (search.reduced_chi_square - 1.0) / math.sqrt(5.0 / points)
-    misfit = max(1.0, power, search.reduced_chi_square)
+    misfit = stretch * max(1.0, power, search.reduced_chi_square)
     return misfit, smooth > SIGNIFICANT or whole > SIGNIFICANT
 
 

@@ -29,8 +29,8 @@ class FitResult:
     reduced_chi_square: float
     dof: int
     misfit: float
-    """Power of the residuals over that of the noise, per point or per block of neighbouring points,
-    whichever is larger; 1 is perfect."""
+    """Power of the residuals, per point or per block of neighbouring points, over that of
+    independent noise of the same size; 1 is perfect, 1.5 usual behind a lock-in's filter."""
     ok: bool
     """False where a number must not be trusted; `flags` say why."""
     flags: tuple[str, ...]
