@@ -120,6 +120,10 @@ class Qdac2Bias:
         self._duration = len(volts) * dwell
         self._armed = True
 
+    def trigger_delay(self, dwell: float) -> float:
+        """Return how long after the beginning of a step its trigger comes, s."""
+        return dwell - GUARD
+
     def start_list(self) -> None:
         """Start the loaded list once; return at once."""
         if self._context is None:

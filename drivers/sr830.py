@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 from qcodes.instrument_drivers.stanford_research import SR830
+from scipy.special import gammainc
 
 from drivers.visa_errors import ask_number, ask_whole, reported
 from stm_daq.clock import Clock
@@ -36,9 +37,10 @@ SLOPES = (6, 12, 18, 24)
 TRIGGERED = 14
 """SRAT: one sample per trigger."""
 CAPACITY = 16383
-LATE = 0.25
-"""So long after the last trigger (s) the last sample may come."""
-POLL = 5e-3
+MEMORY = 12.0
+"""Time constants after which a step is forgotten (four poles: to 0.2 %)."""
+TICK = 2e-3
+"""A sample is made at the next tick of 512 Hz, up to this long after its trigger, s."""
 
 STATUS_FLAGS = {
     "overload": 0b000111,  # input or reserve, filter, output
@@ -87,6 +89,7 @@ class Sr830LockIn:
         self._clock = clock
         self._divider = modulation_divider
         self._auxiliary = auxiliary_input
+        self._time_constant = 0.0
 
     def configure(
         self,
@@ -119,6 +122,7 @@ class Sr830LockIn:
         for query, wanted in (("SENS?", range_index), ("OFLT?", filter_index)):
             if (found := ask_whole(self._lockin, query)) != wanted:
                 raise InstrumentError(f"{self._lockin.name}: {query} is {found}, not {wanted}")
+        self._time_constant = TIME_CONSTANTS[filter_index]
         return self._read_modulation(sine)
 
     def prepare_buffer(self) -> None:
@@ -136,16 +140,36 @@ class Sr830LockIn:
         with reported(self._lockin, "start the buffer"):
             self._lockin.write("REST;*CLS;STRT")
 
+    def step_memory(self, delay: float, dwell: float) -> Array:
+        """Return how much each step counts in a sample; see the role.
+
+        n poles with time constant T settle as P(n, t/T), the incomplete gamma function. A sample
+        is made at any time within `TICK` after its trigger; the mean over that time is taken.
+        """
+        moments = delay + TICK * (np.arange(8) + 0.5) / 8
+        steps = np.arange(math.ceil(MEMORY * self._time_constant / dwell) + 1)
+        settled = gammainc(
+            self._slope + 1, (moments + dwell * steps[:, None]) / self._time_constant
+        )
+        weights: Array = np.diff(settled.mean(axis=1), prepend=0.0)
+        return weights / weights.sum()
+
     def read_buffer(self, points: int) -> BufferedTrace:
-        """Read exactly `points` samples; see :meth:`stm_daq.station.roles.LockIn.read_buffer`."""
+        """Read the first `points` samples; see :meth:`stm_daq.station.roles.LockIn.read_buffer`.
+
+        Their number is not asked for: an SR830 does not answer when more are wanted than it has.
+        """
         if not 1 <= points <= CAPACITY:
             raise OutOfRangeError(f"the SR830's buffer holds 1 to {CAPACITY} samples, not {points}")
-        self._wait_for(points)
         in_phase = self._read_trace(1, points)
         auxiliary = self._read_trace(2, points)
         status = ask_whole(self._lockin, "LIAS?")
         flags = tuple(name for name, bits in STATUS_FLAGS.items() if status & bits)
         return BufferedTrace(in_phase, auxiliary, flags)
+
+    def stored_samples(self) -> int:
+        """Read how many samples the buffer holds."""
+        return ask_whole(self._lockin, "SPTS?")
 
     def modulation_off(self) -> None:
         """Reduce the sine output to the least it can give (4 mV)."""
@@ -167,26 +191,19 @@ class Sr830LockIn:
             )
         return found * math.sqrt(2) * self._divider
 
-    def _wait_for(self, points: int) -> None:
-        """Wait for the last sample, which may lag its trigger."""
-        deadline = self._clock.now() + LATE
-        while (found := ask_whole(self._lockin, "SPTS?")) < points:
-            if self._clock.now() > deadline:
+    def _read_trace(self, display: int, points: int) -> Array:
+        try:
+            with reported(self._lockin, "read the buffer"):
+                self._lockin.write(f"TRCL? {display},0,{points}")
+                data = self._lockin.visa_handle.read_raw()
+        except DeadlineError as error:
+            found = self.stored_samples()
+            if found < points:
                 raise DeadlineError(
                     f"{self._lockin.name}: the buffer holds {found} samples instead of {points}; "
                     "check the trigger cable"
-                )
-            self._clock.sleep(POLL)
-        if found > points:
-            raise InstrumentError(
-                f"{self._lockin.name}: the buffer holds {found} samples instead of {points}; "
-                "something else triggers it"
-            )
-
-    def _read_trace(self, display: int, points: int) -> Array:
-        with reported(self._lockin, "read the buffer"):
-            self._lockin.write(f"TRCL? {display},0,{points}")
-            data = self._lockin.visa_handle.read_raw()
+                ) from error
+            raise
         try:
             return decode_lockin_format(data, points)
         except ValueError as error:

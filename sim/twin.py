@@ -96,7 +96,7 @@ class Twin:
         self.world = World(
             self.clock,
             int(settings.get("seed", 1)),
-            _sample(settings.get("sample")),
+            _sample(settings.get("sample"), int(settings.get("seed", 1))),
             _make(
                 Preamplifier, settings.get("preamplifier"), "preamplifier", units=PREAMPLIFIER_UNITS
             ),
@@ -189,13 +189,13 @@ class Twin:
             raise BadInputError(f"instruments: {name}: {error}") from None
 
 
-def _sample(given: Any) -> Any:
+def _sample(given: Any, seed: int) -> Any:
     """Return the sample: ready made, or built from a block with a type."""
     if given is None:
         raise BadInputError(
             "simulation: needs a sample, for example {type: sim.samples.tin.TinFilm}"
         )
-    return _make_typed(given, "sample", {}) if isinstance(given, Mapping) else given
+    return _make_typed(given, "sample", {"seed": seed}) if isinstance(given, Mapping) else given
 
 
 def _make_typed(block: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:

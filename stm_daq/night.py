@@ -29,6 +29,7 @@ from stm_daq.records import (
 )
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
+from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.station.loader import Station, StationConfig, load_station, open_station
 from stm_daq.station.streams import ByteStream, streams_from
 from stm_daq.store.journal import Journal, new_run_folder
@@ -188,9 +189,11 @@ def _measure(
         stack.enter_context(stop_on_signals(stop))
         runner.prepare()
         folder = new_run_folder(runs, plan.name, clock.wall())
-        started = _run_started(night, kind, folder.name, clock.wall(), station, runner.modulation)
+        started = _run_started(night, kind, folder.name, clock.wall(), station, runner.sweep)
         journal = stack.enter_context(Journal.create(folder, started))
-        fitter = OnlineFitter(sweep.bias, runner.modulation, plan.fit_model)
+        fitter = OnlineFitter(
+            sweep.bias, started.modulation, plan.fit_model, memory=runner.sweep.step_memory
+        )
         derive: list[Derive] = [_OnlineFit(fitter)]
         if twin is not None:
             derive.append(_RecordTruth(twin))
@@ -299,7 +302,7 @@ class _RecordTruth:
 
 
 def _run_started(
-    night: Night, kind: str, run_id: str, now: float, station: Station, modulation: float
+    night: Night, kind: str, run_id: str, now: float, station: Station, sweep: DacSweep
 ) -> RunStarted:
     plan, grid = night.plan, night.plan.grid
     return RunStarted(
@@ -316,8 +319,9 @@ def _run_started(
         grid_y=grid.y,
         topograph_shape=grid.topograph_shape,
         bias=plan.sweep.bias,
-        modulation=modulation,
+        modulation=sweep.modulation,
         metadata={
+            "step_memory": sweep.step_memory.tolist(),
             "versions": _versions(),
             "computer": platform.platform(),
             "setpoint": {"bias": plan.setpoint_bias, "current": plan.setpoint_current},

@@ -82,7 +82,9 @@ def _fit_run(path: Path, model: str | None) -> Iterator[Fitted]:
 
     run = open_run(path)
     bias = run["bias"].values
-    fitter = OnlineFitter(bias, modulation=run.attrs["modulation"], model=model or "btk")
+    memory = json.loads(run.attrs["metadata"]).get("step_memory", [1.0])
+    modulation = run.attrs["modulation"]
+    fitter = OnlineFitter(bias, modulation, model or "btk", memory=memory)
     spectra = run["conductance"].values
     for row, col in np.ndindex(*spectra.shape[:2]):
         if np.isfinite(spectra[row, col]).any():
@@ -125,15 +127,20 @@ def _as_dict(item: Fitted) -> dict[str, Any]:
         "label": item.label,
         "stated_temperature": item.temperature,
         "model": result.model,
-        "values": dict(result.values),
-        "std": dict(result.std),
-        "reduced_chi_square": result.reduced_chi_square,
+        "values": {name: _or_null(value) for name, value in result.values.items()},
+        "std": {name: _or_null(value) for name, value in result.std.items()},
+        "reduced_chi_square": _or_null(result.reduced_chi_square),
         "ok": result.ok,
         "flags": list(result.flags),
     }
 
 
 HEADINGS = ("spectrum", "stated T", "gap (meV)", "T (K)", "barrier", "chi²/dof", "model", "verdict")
+
+
+def _or_null(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return value if np.isfinite(value) else None
 
 
 def _print(fitted: list[Fitted]) -> None:

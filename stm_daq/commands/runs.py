@@ -32,6 +32,7 @@ def _as_dict(info: RunInfo) -> dict[str, object]:
         "done": info.done,
         "total": info.total,
         "fits_ok": info.fits_ok,
+        "problem": info.problem,
     }
 
 

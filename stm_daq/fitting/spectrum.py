@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from stm_daq.fitting.background import TERMS, smooth_background
 from stm_daq.fitting.checks import check_bias, check_conductance, noise_in_order
 from stm_daq.fitting.judge import judge
+from stm_daq.fitting.lag import forget, remember
 from stm_daq.fitting.models import Choice, bounds, choose, to_physical
 from stm_daq.fitting.result import FitResult
 from stm_daq.fitting.solver import Search
@@ -49,6 +50,9 @@ class OnlineFitter:
         "btk", "btk+broadening" or "dynes".
     fixed, free : optional
         See `stm_daq.fitting.models.choose`.
+    memory : array_like, shape (m,)
+        Weights of the present and earlier points in each measured value, in the order in which they
+        were measured; see :func:`stm_daq.fitting.lag.forget`.
 
     Raises
     ------
@@ -64,8 +68,10 @@ class OnlineFitter:
         *,
         fixed: Mapping[str, float] | None = None,
         free: Iterable[str] | None = None,
+        memory: ArrayLike = (1.0,),
     ) -> None:
         self.bias = np.array(bias, dtype=np.float64)
+        self.memory = np.array(memory, dtype=np.float64)
         self.modulation = float(modulation)
         check_bias(self.bias, self.modulation)
         self.choice: Choice = choose(model, fixed, free)
@@ -84,7 +90,7 @@ class OnlineFitter:
 
     def fit(self, conductance: ArrayLike, *, noise: ArrayLike | None = None) -> FitResult:
         """Fit one spectrum; see :func:`fit_spectrum`."""
-        ordered = check_conductance(conductance, self.bias.shape)[self._order]
+        ordered = forget(check_conductance(conductance, self.bias.shape), self.memory)[self._order]
         deviation = noise_in_order(noise, self.bias.shape, self._order)
         bias = self._sorted
         valid = np.isfinite(ordered)
@@ -179,7 +185,7 @@ class OnlineFitter:
             misfit=judgement.misfit,
             ok=is_ok(judgement.flags),
             flags=judgement.flags,
-            curve=curve * unit,
+            curve=remember(curve * unit, self.memory),
         )
 
     def _hopeless(self, flag: str) -> FitResult:

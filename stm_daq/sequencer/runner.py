@@ -98,9 +98,9 @@ class Runner:
         self._failures_in_a_row = 0
 
     @property
-    def modulation(self) -> float:
-        """Peak amplitude of the modulation really set, V (after :meth:`prepare`)."""
-        return self._sweep.modulation
+    def sweep(self) -> DacSweep:
+        """The sweep, whose modulation and step memory are known after :meth:`prepare`."""
+        return self._sweep
 
     def prepare(self) -> None:
         """Bring the station to the plan's set-point with the feedback closed.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stm_daq.clock import Clock
+from stm_daq.errors import InstrumentError
 from stm_daq.plan import Sweep, list_voltages
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits
@@ -18,9 +19,12 @@ HEADROOM = 5.0
 """The lock-in's range covers a differential conductance this many times the set-point's I/V, which
 leaves room for coherence peaks."""
 
+CLEAR_STEP = 0.05
+"""Relative size of the list's last step from which on a sample too many shows in the current."""
+
 CLOSURE = 0.1
 """Largest relative difference of the current at the start of the list and back at its end. More means
-that the tip changed during the sweep or that the trigger train slipped."""
+that the tip changed during the sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,9 @@ class DacSweep:
     """Sweeps the bias with a hardware list that triggers the lock-in's buffer at every step.
 
     The list goes from the set-point bias to the end and, in coarser steps, back to where it began, so
-    that the feedback can be closed again without another command. Only the way there is kept; the last
-    sample of the way back checks that the junction is still the same.
+    that the feedback can be closed again without another command. Only the way there is kept. The last
+    sample of the way back checks that the junction is still the same, and that no stray pulse has
+    shifted all samples by a step: then the current of the step before would stand there.
     """
 
     def __init__(
@@ -58,8 +63,11 @@ class DacSweep:
         self._preamplifier = preamplifier
         self._clock = clock
         self._list = list_voltages(sweep, limits.bias_step, limits.bias_slew)
+        self._last_step = abs(1 - float(self._list[-2] / self._list[-1]))
         self.modulation = sweep.modulation_peak
         """Peak amplitude really set, V; known after :meth:`prepare`."""
+        self.step_memory: Array = np.ones(1)
+        """How much the present and earlier points count in a sample of dI/dV; likewise."""
 
     def prepare(self, setpoint_conductance: float) -> None:
         """Set up lock-in and DAC once per run.
@@ -78,6 +86,8 @@ class DacSweep:
             phase=math.degrees(cmath.phase(response)),
             sensitivity=HEADROOM * expected / math.sqrt(2),
         )
+        delay = self._bias.trigger_delay(self._sweep.dwell)
+        self.step_memory = self._lockin.step_memory(delay, self._sweep.dwell)
         self._lockin.prepare_buffer()
         self._bias.prepare_list(self._list, self._sweep.dwell)
         self._per_siemens = self.modulation * abs(response) / math.sqrt(2)
@@ -88,19 +98,32 @@ class DacSweep:
         Raises
         ------
         InstrumentError
-            If the buffer does not hold one sample per step.
+            If the buffer does not hold exactly one sample per step.
         """
         self._lockin.start_buffer()
         self._bias.start_list()
         self._clock.sleep(len(self._list) * self._sweep.dwell)
         trace = self._lockin.read_buffer(len(self._list))
         current = trace.auxiliary / self._preamplifier.gain()
+        self._require_one_sample_per_step(current)
         points = len(self._sweep.bias)
         return SweepData(
             current=current[:points],
             conductance=trace.in_phase[:points] / self._per_siemens,
             flags=trace.flags + self._suspicions(current),
         )
+
+    def _require_one_sample_per_step(self, current: Array) -> None:
+        """Ask the lock-in how many samples it has, but only where the current leaves a doubt."""
+        slipped = abs(current[-1] - current[0]) > 0.5 * self._last_step * abs(current[0])
+        if not slipped and self._last_step >= CLEAR_STEP:
+            return
+        found = self._lockin.stored_samples()
+        if found != len(self._list):
+            raise InstrumentError(
+                f"the lock-in stored {found} samples for {len(self._list)} steps of the bias; "
+                "something else triggers it, or the trigger cable is loose"
+            )
 
     def _suspicions(self, current: Array) -> tuple[str, ...]:
         flags: tuple[str, ...] = ()

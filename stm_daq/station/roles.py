@@ -123,6 +123,10 @@ class BiasSource(Protocol):
         """
         ...
 
+    def trigger_delay(self, dwell: float) -> float:
+        """Return how long after the beginning of a step its trigger pulse comes, s."""
+        ...
+
     def start_list(self) -> None:
         """Start the loaded list once; return at once."""
         ...
@@ -169,18 +173,41 @@ class LockIn(Protocol):
         """Set the buffer to one sample of X and the auxiliary input per trigger pulse."""
         ...
 
+    def step_memory(self, delay: float, dwell: float) -> Array:
+        """Return how much the steps of a staircase count in one sample.
+
+        The low-pass filter has not quite forgotten earlier steps when a sample is taken.
+
+        Parameters
+        ----------
+        delay : float
+            From the beginning of a step to its trigger, s.
+        dwell : float
+            Duration of a step, s.
+
+        Returns
+        -------
+        array of shape (m,)
+            Weights of the present step, the one before it, and so on; their sum is 1.
+        """
+        ...
+
     def start_buffer(self) -> None:
         """Empty the buffer and arm it."""
         ...
 
     def read_buffer(self, points: int) -> BufferedTrace:
-        """Read exactly `points` samples.
+        """Read the first `points` samples.
 
         Raises
         ------
         InstrumentError
-            If the buffer holds another number of samples, or a reply is damaged.
+            If the buffer holds fewer samples, or a reply is damaged.
         """
+        ...
+
+    def stored_samples(self) -> int:
+        """Read how many samples the buffer holds."""
         ...
 
     def modulation_off(self) -> None:

@@ -106,7 +106,7 @@ def test_transactions_of_a_spectrum(rig: Rig) -> None:
     rig.measure()
     before = rig.twin.transactions()
     rig.measure()
-    assert rig.twin.transactions() - before <= 6
+    assert rig.twin.transactions() - before <= 5
 
 
 def test_lag_after_a_step_follows_the_filter(rig: Rig) -> None:
@@ -248,15 +248,14 @@ def test_missing_triggers_are_an_error(rig: Rig) -> None:
         rig.lockin.read_buffer(rig.points)
 
 
-def test_surplus_triggers_are_an_error(rig: Rig) -> None:
+def test_surplus_triggers_are_counted(rig: Rig) -> None:
     rig.prepare(staircase(16))
     rig.lockin.start_buffer()
     rig.sr830.send_trigger()
     rig.clock.sleep(0.1)
     rig.bias.start_list()
     rig.clock.sleep(rig.duration)
-    with pytest.raises(InstrumentError, match="something else triggers"):
-        rig.lockin.read_buffer(rig.points)
+    assert rig.lockin.stored_samples() == rig.points + 1
 
 
 def test_overload_is_flagged(rig: Rig) -> None:

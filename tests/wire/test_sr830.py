@@ -24,7 +24,7 @@ from sim.tip import Tip
 from sim.visa import close_bus, library, open_bus
 from sim.world import World
 from stm_daq.clock import VirtualClock
-from stm_daq.errors import OutOfRangeError
+from stm_daq.errors import DeadlineError, OutOfRangeError
 from stm_daq.station.limits import Limits, Range
 
 ADDRESS = "GPIB0::8::INSTR"
@@ -138,3 +138,30 @@ def test_device_hears_commands_with_and_without_blanks(lockin: Sr830LockIn) -> N
     assert driver.ask("SLVL ?").strip() == "0.250"
     driver.write("slvl 0.5013")
     assert driver.ask("SLVL?").strip() == "0.502"
+
+
+@pytest.mark.parametrize("slope", [6, 12, 24])
+def test_step_memory_is_the_filter_s_answer_to_a_staircase(lockin: Sr830LockIn, slope: int) -> None:
+    lockin = Sr830LockIn(lockin._lockin, LIMITS, lockin._clock, 1e-4, 3, filter_slope=slope)
+    lockin.configure(797.0, 140e-6, 3e-3, 0.0, 12e-3)
+    weights = lockin.step_memory(delay=8e-3, dwell=10e-3)
+    assert weights.sum() == pytest.approx(1.0)
+    # independent: the filter's differential equation, stage by stage, in small steps of time
+    dt, poles = 1e-6, slope // 6
+    stages = np.zeros(poles)
+    settled = []
+    for _ in range(int(22e-3 / dt)):
+        inputs = np.concatenate([[1.0], stages[:-1]])
+        stages = stages + dt / 3e-3 * (inputs - stages)
+        settled.append(stages[-1])
+    by_time = np.array(settled)
+    first = by_time[8000:10000].mean()
+    assert weights[0] == pytest.approx(first, abs=2e-3)
+    assert weights[1] == pytest.approx(by_time[18000:20000].mean() - first, abs=2e-3)
+
+
+def test_too_few_samples_are_named(lockin: Sr830LockIn) -> None:
+    lockin.prepare_buffer()
+    lockin.start_buffer()
+    with pytest.raises(DeadlineError, match="0 samples instead of 256; check the trigger cable"):
+        lockin.read_buffer(256)

@@ -1,0 +1,43 @@
+"""The lock-in's low-pass filter, taken out of a spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+type Array = NDArray[np.float64]
+
+
+def forget(conductance: Array, memory: Array) -> Array:
+    """Undo the memory of the lock-in's low-pass filter.
+
+    When a point of a staircase is sampled the filter has not quite forgotten the points before:
+    y[n] = sum_k memory[k] g[n - k]. Solved for g from the first point on, which was measured after a
+    long wait at the same bias. This takes the lag out of the spectrum, and with it most of the
+    correlation of the noise of neighbouring points, which has passed through the same filter.
+
+    Parameters
+    ----------
+    conductance : array, shape (n,)
+        In the order in which it was measured. NaN points stay NaN and are bridged.
+    memory : array, shape (m,)
+        Weights of the present and earlier points; their sum is 1. ``[1]``: no memory.
+
+    Returns
+    -------
+    array, shape (n,)
+    """
+    known = np.isfinite(conductance)
+    if len(memory) == 1 or not known.any():
+        return conductance
+    points = np.arange(len(conductance))
+    bridged = np.interp(points, points[known], conductance[known])
+    settled: Array = bridged[0] + lfilter([1.0], memory, bridged - bridged[0])
+    return np.where(known, settled, np.nan)
+
+
+def remember(conductance: Array, memory: Array) -> Array:
+    """Lag a spectrum as the lock-in does; undoes :func:`forget`."""
+    lagged: Array = conductance[0] + lfilter(memory, [1.0], conductance - conductance[0])
+    return lagged
