@@ -17,16 +17,15 @@ from stm_daq.report.facts import Facts, facts_of, show_date
 from stm_daq.report.flags import explain
 from stm_daq.report.numbers import (
     FITTED,
+    GAP,
     SIGMAS,
     Quantity,
-    Sites,
     agreement_of,
-    count_flags,
     show_percent,
-    sites_of,
     spread_of,
 )
 from stm_daq.report.outline import Chapter, chapters
+from stm_daq.report.sites import Mask, Sites, count_flags, sites_of
 from stm_daq.report.style import NothingToShowError
 from stm_daq.report.timeline import notable
 
@@ -83,6 +82,7 @@ def write_report(
         **_header(dataset),
         figures=[_drawn(chapter) for chapter in chapters(dataset, events, fit_curve)],
         flags=_flag_rows(dataset),
+        found_gap=_found_gap(dataset),
         agreement=_agreement_rows(dataset),
         sigmas=f"{SIGMAS:g}",
         events=_event_rows(notable(events)),
@@ -124,12 +124,25 @@ def _header(dataset: xr.Dataset) -> dict[str, Any]:
         "sites": {
             "total": sites.total,
             "measured": int(sites.measured.sum()),
-            "ok": int(sites.ok.sum()),
-            "failed": int(sites.failed.sum()),
+            "indicative": sites.indicative,
+            "kinds": [
+                {"name": name, "count": int(mask.sum()), "share": _share(mask, sites)}
+                for name, mask in (
+                    ("trusted", sites.trusted),
+                    ("doubtful", sites.doubtful),
+                    ("failed", sites.failed),
+                )
+            ],
         },
         "shortfalls": _shortfalls(facts, sites),
         "medians": [_median_row(dataset, quantity, sites) for quantity in FITTED],
     }
+
+
+def _share(mask: Mask, sites: Sites) -> str:
+    """Write which part of the measured sites `mask` is."""
+    measured = int(sites.measured.sum())
+    return show_percent(int(mask.sum()) / measured) if measured else ""
 
 
 def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
@@ -147,13 +160,21 @@ def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
     missing = sites.total - int(sites.measured.sum())
     if missing:
         said.append(f"{missing} of {sites.total} spectra were not measured.")
-    if sites.measured.any() and not sites.ok.any():
+    if sites.measured.any() and not sites.usable.any():
         said.append("No fit can be trusted; the maps of gap, temperature and barrier are empty.")
+    if sites.indicative:
+        trusted, measured = int(sites.trusted.sum()), int(sites.measured.sum())
+        adequate = f"Only {trusted} of {measured} fits" if trusted else "No fit"
+        verb = "are" if trusted > 1 else "is"
+        said.append(
+            f"{adequate} {verb} adequate: a single gap of the model {facts.fit_model} does not "
+            "describe these spectra. Values shown are indicative."
+        )
     return said
 
 
 def _median_row(dataset: xr.Dataset, quantity: Quantity, sites: Sites) -> dict[str, str]:
-    spread = spread_of(dataset, quantity, sites.ok)
+    spread = spread_of(dataset, quantity, sites.representative)
     known = math.isfinite(spread.median)
     return {
         "title": quantity.title,
@@ -170,7 +191,8 @@ def _flag_rows(dataset: xr.Dataset) -> list[dict[str, str | int]]:
             "flag": count.flag,
             "meaning": explain(count.flag),
             "failed": count.failed,
-            "ok": count.ok,
+            "doubtful": count.doubtful,
+            "trusted": count.trusted,
         }
         for count in count_flags(dataset)
     ]
@@ -188,6 +210,18 @@ def _agreement_rows(dataset: xr.Dataset) -> list[dict[str, str]]:
         for agreement in found
         if agreement is not None
     ]
+
+
+def _found_gap(dataset: xr.Dataset) -> str:
+    """Say how well a rehearsal found the gap; nothing if that cannot be judged."""
+    agreement = agreement_of(dataset, GAP)
+    if agreement is None:
+        return ""
+    return (
+        f"The fits found the gap with a median error of "
+        f"{show_percent(agreement.median_relative_error)}; the true gap lies within {SIGMAS:g} "
+        f"stated standard deviations for {show_percent(agreement.within)} of the trusted fits."
+    )
 
 
 def _event_rows(events: Sequence[Event]) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The topograph and the maps of fitted quantities."""
+"""The maps of fitted quantities."""
 
 from __future__ import annotations
 
@@ -8,81 +8,50 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stm_daq.records import Array
-from stm_daq.report.numbers import (
-    BARRIER,
-    GAP,
-    TEMPERATURE,
-    Quantity,
-    Sites,
-    sites_of,
-    without_plane,
+from stm_daq.report.numbers import BARRIER, GAP, TEMPERATURE, Quantity
+from stm_daq.report.raster import (
+    Extent,
+    draw_image,
+    edges,
+    extent_of,
+    panel_height,
+    robust_limits,
 )
+from stm_daq.report.sites import Mask, Sites, sites_of
 from stm_daq.report.style import (
     BLUE,
+    DOUBTFUL,
     FAILED,
     NOT_MEASURED,
     NothingToShowError,
     in_house_style,
     letter,
     new_figure,
-    shade_not_measured,
 )
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from stm_daq.report.spectra import Example
+    from matplotlib.image import AxesImage
 
 NM = 1e9
+PANEL = 2.7
+"""Width of a map, inch."""
 GOODNESS = Quantity("reduced_chi_square", "Goodness of fit", r"$\chi^2_\nu$", "", 1.0)
 _MAPS = ((GAP, "viridis"), (TEMPERATURE, "inferno"), (BARRIER, "plasma"), (GOODNESS, "YlGnBu"))
-
-
-@in_house_style
-def figure_topograph(dataset: xr.Dataset, examples: tuple[Example, ...] = ()) -> Figure:
-    """Draw the topograph (plane subtracted) and a line section through it.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        A run.
-    examples : tuple of Example
-        Sites to be marked by their letter.
-
-    Raises
-    ------
-    NothingToShowError
-        If there is no topograph, or no row of it is finished.
-    """
-    heights = dataset["topography"].values
-    if heights.size == 0:
-        raise NothingToShowError("The plan has no topograph.")
-    if not np.isfinite(heights).any():
-        raise NothingToShowError("The run ended before the first row of the topograph.")
-    x, y = dataset["topograph_x"].values * NM, dataset["topograph_y"].values * NM
-    heights = without_plane(heights, x, y) * NM
-    panel = _panel_height(x, y, 3.1)
-    figure = new_figure(max(panel + 0.6, 2.4))
-    image, section = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    drawn = _draw_image(image, heights, x, y, "cividis", "Height (nm)")
-    image.set(xlabel="x (nm)", ylabel="y (nm)")
-    letter(image, 0, "Topograph, plane subtracted")
-    _mark(image, examples)
-    row = _row_for_section(heights)
-    image.axhline(y[row], color="white", linewidth=0.7, linestyle=(0, (4, 3)))
-    section.plot(x, heights[row], color=BLUE, linewidth=1)
-    section.set(xlabel="x (nm)", ylabel="Height (nm)", xlim=drawn[:2])
-    letter(section, 1, f"Section at y = {y[row]:.1f} nm (dashed)")
-    return figure
+WIDE = 30.0
+"""Misfits whose limits are further apart than this are coloured by their logarithm."""
+REPRESENTATIVE = 0.1
+"""Trusted sites set the colours alone if they are at least this fraction of those measured."""
 
 
 @in_house_style
 def figure_maps(dataset: xr.Dataset) -> Figure:
     """Draw the maps of gap, temperature, barrier and reduced chi square.
 
-    A map of a single row or column is drawn as profiles with error bars.
+    Doubtful values carry a dot. A map of a single row or column is drawn as profiles with error
+    bars.
 
     Raises
     ------
@@ -92,14 +61,13 @@ def figure_maps(dataset: xr.Dataset) -> Figure:
     sites = sites_of(dataset)
     if not sites.measured.any():
         raise NothingToShowError("No spectrum was taken.")
-    if min(sites.ok.shape) == 1:
+    if min(sites.measured.shape) == 1:
         return _figure_profiles(dataset, sites)
-    x, y = dataset["x"].values * NM, dataset["y"].values * NM
-    figure = new_figure(2 * (_panel_height(x, y, 2.7) + 0.45) + 0.3)
+    extent = extent_of(dataset["x"].values * NM, dataset["y"].values * NM)
+    figure = new_figure(2 * (panel_height(extent, PANEL) + 0.45) + 0.3)
     panels = figure.subplots(2, 2).ravel()
     for number, (axes, (quantity, colours)) in enumerate(zip(panels, _MAPS, strict=True)):
-        values = np.where(sites.ok, dataset[quantity.name].values * quantity.factor, np.nan)
-        extent = _draw_image(axes, values, x, y, colours, quantity.unit, sites)
+        _draw_map(axes, dataset, sites, quantity, colours, extent)
         axes.set(xticks=(), yticks=())
         letter(axes, number, quantity.label.removesuffix(f" ({quantity.unit})"))
         _scale_bar(axes, extent)
@@ -107,115 +75,58 @@ def figure_maps(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def robust_limits(values: Array) -> tuple[float, float]:
-    """Return the 2nd and 98th percentile of the finite values, never equal ones."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(finite, [2, 98]))
-    margin = max(abs(low), abs(high), 1e-12) * 0.01
-    return (low, high) if high - low > margin * 1e-3 else (low - margin, high + margin)
-
-
-def _draw_image(
+def _draw_map(
     axes: Axes,
-    values: Array,
-    x: Array,
-    y: Array,
+    dataset: xr.Dataset,
+    sites: Sites,
+    quantity: Quantity,
     colours: str,
-    label: str,
-    sites: Sites | None = None,
-) -> tuple[float, float, float, float]:
-    """Draw a map with its colour bar; return its extent (left, right, bottom, top)."""
-    from matplotlib.colors import ListedColormap
-
-    extent = (*_edges(x, y), *_edges(y, x))
-    shade_not_measured(axes)
-    if sites is not None:
-        failed = np.where(sites.failed, 1.0, np.nan)
-        _show(axes, failed, extent, cmap=ListedColormap([FAILED]))
-    low, high = robust_limits(values)
-    image = _show(axes, values, extent, cmap=colours, vmin=low, vmax=high)
-    finite = values[np.isfinite(values)]
-    if len(finite):
-        below, above = bool(finite.min() < low), bool(finite.max() > high)
-        ends = {(False, False): "neither", (True, False): "min", (False, True): "max"}
-        axes.figure.colorbar(
-            image,
-            cax=axes.inset_axes((1.03, 0, 0.045, 1)),
-            label=label,
-            extend=ends.get((below, above), "both"),
-            extendfrac=0.03,
-        )
-    else:
-        axes.text(
-            0.5,
-            0.5,
-            "no values",
-            ha="center",
-            va="center",
-            transform=axes.transAxes,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-        )
-    return extent
+    extent: Extent,
+) -> None:
+    shown = _with_value(dataset, sites, quantity)
+    values = np.where(shown, dataset[quantity.name].values * quantity.factor, np.nan)
+    setting = shown if quantity is GOODNESS else _setting_colours(sites)
+    limits = robust_limits(values[setting])
+    grey = sites.measured & ~shown
+    wide = quantity is GOODNESS and limits[1] > WIDE * limits[0] > 0 and np.nanmin(values) > 0
+    image = draw_image(axes, values, extent, colours, quantity.unit, limits, grey, bool(wide))
+    if quantity is not GOODNESS:
+        _dot(axes, image, values, sites.doubtful & shown, extent)
 
 
-def _show(
-    axes: Axes, values: Array, extent: tuple[float, float, float, float], **colours: Any
-) -> Any:
-    return axes.imshow(
-        values, origin="lower", extent=extent, interpolation="none", aspect="equal", **colours
-    )
+def _with_value(dataset: xr.Dataset, sites: Sites, quantity: Quantity) -> Mask:
+    """Return where a value is shown: the misfit of every fit, other values of usable fits."""
+    known: Mask = np.isfinite(dataset[quantity.name].values)
+    return known & (sites.measured if quantity is GOODNESS else sites.usable)
 
 
-def _edges(centres: Array, others: Array) -> tuple[float, float]:
-    """Return the outer edges of pixels; a single pixel is as wide as those of the other axis."""
-    if len(centres) > 1:
-        half = (centres[-1] - centres[0]) / (len(centres) - 1) / 2
-    else:
-        half = (others[1] - others[0]) / 2 if len(others) > 1 else 0.5
-    return float(centres[0] - half), float(centres[-1] + half)
+def _setting_colours(sites: Sites) -> Mask:
+    enough = sites.trusted.sum() >= REPRESENTATIVE * sites.measured.sum()
+    return sites.trusted if enough else sites.usable
 
 
-def _panel_height(x: Array, y: Array, width: float) -> float:
-    """Return how high (inch) a map of `width` is, within what fits on a page."""
-    left, right = _edges(x, y)
-    bottom, top = _edges(y, x)
-    return float(np.clip(width * (top - bottom) / (right - left), 0.5, 1.6 * width))
-
-
-def _row_for_section(heights: Array) -> int:
-    """Return the middle row of those that are complete (or of those with anything in them)."""
-    known = np.isfinite(heights)
-    rows = np.flatnonzero(known.all(axis=1))
-    if not len(rows):
-        rows = np.flatnonzero(known.any(axis=1))
-    return int(rows[len(rows) // 2])
-
-
-def _mark(axes: Axes, examples: tuple[Example, ...]) -> None:
-    from matplotlib.patheffects import withStroke
-
-    outline = [withStroke(linewidth=2, foreground="black")]
-    for example in examples:
-        x, y = example.x * NM, example.y * NM
+def _dot(axes: Axes, image: AxesImage, values: Array, mask: Mask, extent: Extent) -> None:
+    """Put a dot on every pixel of `mask`, white on dark colours and black on bright ones."""
+    left, right, bottom, top = extent
+    rows, columns = mask.shape
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
+    luminance = image.to_rgba(values)[..., :3] @ (0.299, 0.587, 0.114)
+    pixel = 72 * PANEL / columns
+    for colour, where in (("white", luminance < 0.5), ("black", luminance >= 0.5)):
+        row, column = np.nonzero(mask & where)
         axes.plot(
-            x,
-            y,
-            "o",
-            markersize=4,
-            markerfacecolor="none",
-            markeredgecolor="white",
-            path_effects=outline,
-        )
-        axes.annotate(
-            example.letter,
-            (x, y),
-            (4, 3),
-            textcoords="offset points",
-            color="white",
-            weight="bold",
-            path_effects=outline,
+            x[column],
+            y[row],
+            linestyle="none",
+            marker="o",
+            markersize=float(np.clip(0.28 * pixel, 0.5, 2.0)),
+            markeredgewidth=0,
+            color=colour,
+            alpha=0.7,
+            rasterized=len(row) > 300,
+            scalex=False,
+            scaley=False,
         )
 
 
@@ -252,37 +163,70 @@ def round_length(longest: float) -> float:
 
 
 def _legend(figure: Figure, sites: Sites) -> None:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = []
+    handles: dict[str, Any] = {}
+    if sites.doubtful.any():
+        dot = Line2D([], [], linestyle="none", marker="o", markersize=2, color="white")
+        handles["model not adequate: value indicative"] = (Patch(facecolor="#21918c"), dot)
     if sites.failed.any():
-        handles.append(Patch(facecolor=FAILED, label="no good fit"))
+        handles["fit failed"] = Patch(facecolor=FAILED)
     if not sites.measured.all():
-        handles.append(
-            Patch(facecolor=NOT_MEASURED, edgecolor="#b0b0b0", hatch="////", label="not measured")
-        )
+        handles["not measured"] = Patch(facecolor=NOT_MEASURED, edgecolor="#b0b0b0", hatch="////")
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3)
 
 
 def _figure_profiles(dataset: xr.Dataset, sites: Sites) -> Figure:
-    along = "y" if sites.ok.shape[1] == 1 and sites.ok.shape[0] > 1 else "x"
+    from matplotlib.lines import Line2D
+
+    rows, columns = sites.measured.shape
+    along = "y" if columns == 1 and rows > 1 else "x"
     position = dataset[along].values * NM
     figure = new_figure(5.2)
     panels = figure.subplots(4, 1, sharex=True)
-    ok = sites.ok.ravel()
     for number, (axes, (quantity, _)) in enumerate(zip(panels, _MAPS, strict=True)):
-        values = dataset[quantity.name].values.ravel() * quantity.factor
-        std = None
-        if f"{quantity.name}_std" in dataset:
-            std = dataset[f"{quantity.name}_std"].values.ravel()[ok] * quantity.factor
-        axes.errorbar(position[ok], values[ok], std, fmt="o", markersize=3, color=BLUE, capsize=2)
+        shown = _with_value(dataset, sites, quantity)
+        _draw_profile(axes, dataset, quantity, position, shown & ~sites.doubtful, BLUE)
+        _draw_profile(axes, dataset, quantity, position, shown & sites.doubtful, DOUBTFUL)
         for place in position[sites.failed.ravel()]:
             axes.axvline(place, color=FAILED, linewidth=2, alpha=0.6)
         axes.set_ylabel(
             f"{quantity.symbol} ({quantity.unit})" if quantity.unit else quantity.symbol
         )
         letter(axes, number, quantity.title)
-    left, right = _edges(position, position)
-    panels[-1].set(xlabel=f"{along} (nm)", xlim=(left, right))
+    panels[-1].set(xlabel=f"{along} (nm)", xlim=edges(position, position))
+    marks = (
+        (sites.doubtful, DOUBTFUL, "o", "model not adequate: value indicative"),
+        (sites.failed, FAILED, "|", "fit failed"),
+    )
+    handles = [
+        Line2D([], [], color=colour, linestyle="none", marker=marker, mfc="white", label=label)
+        for mask, colour, marker, label in marks
+        if mask.any()
+    ]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
+
+
+def _draw_profile(
+    axes: Axes, dataset: xr.Dataset, quantity: Quantity, position: Array, mask: Mask, colour: str
+) -> None:
+    """Draw values with their standard deviations; those of doubtful sites are open circles."""
+    where = mask.ravel()
+    values = dataset[quantity.name].values.ravel()[where] * quantity.factor
+    std = None
+    if f"{quantity.name}_std" in dataset:
+        std = dataset[f"{quantity.name}_std"].values.ravel()[where] * quantity.factor
+    axes.errorbar(
+        position[where],
+        values,
+        std,
+        fmt="o",
+        markersize=3,
+        color=colour,
+        markerfacecolor="white" if colour == DOUBTFUL else colour,
+        capsize=2,
+    )

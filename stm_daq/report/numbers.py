@@ -1,21 +1,18 @@
-"""The numbers of a report: which sites worked, medians and their scatter, agreement with truth."""
+"""The numbers of a report: medians and their scatter, correlations, agreement with truth."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stm_daq.records import Array
+from stm_daq.report.sites import Mask, sites_of
 
 if TYPE_CHECKING:
     import xarray as xr
-
-type Mask = NDArray[np.bool_]
 
 SIGMAS = 4.0
 """A fit is called right if the truth lies within so many of its stated standard deviations."""
@@ -44,33 +41,6 @@ GAP = Quantity("gap", "Gap", r"$\Delta$", "meV", 1e3)
 TEMPERATURE = Quantity("temperature", "Temperature", "$T$", "K", 1.0)
 BARRIER = Quantity("barrier", "Barrier", "$Z$", "", 1.0)
 FITTED = (GAP, TEMPERATURE, BARRIER)
-
-
-@dataclass(frozen=True, slots=True)
-class Sites:
-    """What became of every site of the map; masks of shape (rows, columns)."""
-
-    measured: Mask
-    """A spectrum was taken and can be read."""
-    ok: Mask
-    """Its fit can be trusted."""
-
-    @property
-    def failed(self) -> Mask:
-        """Measured, but without a fit that can be trusted."""
-        return self.measured & ~self.ok
-
-    @property
-    def total(self) -> int:
-        """Number of sites in the plan."""
-        return self.measured.size
-
-
-def sites_of(dataset: xr.Dataset) -> Sites:
-    """Sort the sites of a run."""
-    measured = np.isfinite(dataset["conductance"].values).any(axis=-1)
-    ok = dataset["fit_ok"].values.astype(bool) & np.isfinite(dataset["gap"].values)
-    return Sites(measured, measured & ok)
 
 
 def values_of(dataset: xr.Dataset, quantity: Quantity, mask: Mask) -> Array:
@@ -151,36 +121,12 @@ def _ranks(values: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class FlagCount:
-    """How often a flag was given."""
-
-    flag: str
-    failed: int
-    """Sites without a trustworthy fit that have it."""
-    ok: int
-    """Sites with a trustworthy fit that have it."""
-
-
-def count_flags(dataset: xr.Dataset) -> list[FlagCount]:
-    """Count the flags of spectra and fits together, each once a site, most frequent first."""
-    sites = sites_of(dataset)
-    failed: Counter[str] = Counter()
-    ok: Counter[str] = Counter()
-    spectra, fits = dataset["flags"].values, dataset["fit_flags"].values
-    for row, col in np.ndindex(sites.ok.shape):
-        flags = set(f"{spectra[row, col]},{fits[row, col]}".split(",")) - {"", "nan", "None"}
-        (ok if sites.ok[row, col] else failed).update(flags)
-    counts = [FlagCount(flag, failed[flag], ok[flag]) for flag in failed.keys() | ok.keys()]
-    return sorted(counts, key=lambda c: (-c.failed, -c.ok, c.flag))
-
-
-@dataclass(frozen=True, slots=True)
 class Agreement:
     """How well the fits of a rehearsal found the truth of the twin, for one quantity."""
 
     quantity: Quantity
     fitted: Array
-    """Sites with a trustworthy fit, in the unit of people, shape (n,)."""
+    """Sites whose fit is trusted, in the unit of people, shape (n,)."""
     true: Array
     pull: Array
     """(fitted - true) / stated standard deviation, shape (n,)."""
@@ -208,11 +154,15 @@ class Agreement:
 
 
 def agreement_of(dataset: xr.Dataset, quantity: Quantity) -> Agreement | None:
-    """Compare a rehearsal's fits with the truth; None without a true value or a good fit."""
-    if f"true_{quantity.name}" not in dataset:
+    """Compare a rehearsal's trusted fits with the truth.
+
+    None without a true value, or where hardly any fit is trusted.
+    """
+    sites = sites_of(dataset)
+    if f"true_{quantity.name}" not in dataset or sites.indicative:
         return None
     true = dataset[f"true_{quantity.name}"].values
-    mask = sites_of(dataset).ok & np.isfinite(true) & np.isfinite(dataset[quantity.name].values)
+    mask = sites.trusted & np.isfinite(true) & np.isfinite(dataset[quantity.name].values)
     if not mask.any():
         return None
     fitted = values_of(dataset, quantity, mask)

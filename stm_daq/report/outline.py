@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from stm_daq.records import Event
 from stm_daq.report.curve import FitCurve
 from stm_daq.report.facts import facts_of
-from stm_daq.report.maps import figure_maps, figure_topograph
+from stm_daq.report.maps import figure_maps
+from stm_daq.report.sites import sites_of
 from stm_daq.report.spectra import figure_spectra, pick_examples
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
+from stm_daq.report.topograph import figure_topograph
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +38,11 @@ def chapters(
 ) -> list[Chapter]:
     """Return what a report of this run shows, in order."""
     facts, examples = facts_of(dataset), pick_examples(dataset)
+    shown_in_histogram = (
+        "the doubtful fits (hardly any is trusted, so take the values as indicative)"
+        if sites_of(dataset).indicative
+        else "all trusted fits"
+    )
     shown = [
         Chapter(
             "Topograph",
@@ -48,8 +55,10 @@ def chapters(
             "Gap, temperature, barrier",
             f"Maps from the fit of every spectrum (model {facts.fit_model}). Colours span the "
             "2nd to 98th percentile; pointed ends of a bar mean that some values lie beyond. "
-            "Goodness of fit is the reduced chi square: near 1 the fit describes the data within "
-            "their noise. Grey: measured, but no fit that can be trusted; hatched: not measured.",
+            "A dot on a site: the model does not describe the spectrum within its noise, so the "
+            "value is indicative. Goodness of fit is the reduced chi square of every fit, good or "
+            "bad: near 1 it describes the data within their noise. Grey: measured, but no value "
+            "to show; hatched: not measured.",
             "Four colour maps over the frame: superconducting gap, electron temperature, barrier "
             "strength, and reduced chi square of the fits.",
             partial(figure_maps, dataset),
@@ -58,16 +67,17 @@ def chapters(
             "Example spectra",
             "Measured conductance (points), fit (line), and residuals below in the same unit (nS). "
             "Best, median and worst are by reduced chi square among the trusted fits; the lowest "
-            "barrier shows what a transparent contact looks like. Uncertainties are one standard "
-            "deviation as stated by the fit.",
+            "barrier shows what a transparent contact looks like. Orange: trusted fit; purple: "
+            "model not adequate, values indicative; grey: failed fit. Uncertainties are one "
+            "standard deviation as stated by the fit.",
             "Differential conductance against bias with fitted curves and residuals for a few "
             "sites: " + "; ".join(f"{e.letter} {e.why.lower()}" for e in examples) + ".",
             partial(figure_spectra, dataset, examples, fit_curve),
         ),
         Chapter(
             "Distribution of the gap",
-            "Histogram of the gap over all trusted fits, and the gap against tip height, fitted "
-            "temperature and barrier, one dot a site. Correlations are Spearman's.",
+            f"Histogram of the gap over {shown_in_histogram}, and the gap against tip height, "
+            "fitted temperature and barrier, one dot a site. Correlations are Spearman's.",
             "Histogram of the gap and three scatter plots of the gap against tip height, "
             "temperature and barrier.",
             partial(figure_histogram, dataset),
@@ -84,7 +94,7 @@ def chapters(
         shown.append(
             Chapter(
                 "Fitted against true",
-                "What the fits found against what the twin's world was at each site; on the line "
+                "What the trusted fits found against what the twin's world was at each site; on the line "
                 "both agree. A pull is (fitted − true) / stated standard deviation; if the stated "
                 "uncertainties are honest, pulls follow the dashed normal distribution. Pulls "
                 "beyond ±6 are counted in the outermost bins.",

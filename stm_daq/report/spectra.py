@@ -14,9 +14,11 @@ import numpy as np
 from stm_daq.records import Array
 from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.facts import facts_of
-from stm_daq.report.numbers import FITTED, Quantity, plus_minus, sites_of
+from stm_daq.report.numbers import FITTED, Quantity, plus_minus
+from stm_daq.report.sites import Mask, sites_of
 from stm_daq.report.style import (
     DATA,
+    DOUBTFUL,
     FAILED,
     FIT,
     WIDTH,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 MV = 1e3
 NS = 1e9
 NM = 1e9
+COLUMNS = 3
 MOST_PANELS = 24
 """More spectra than this are not legible in one figure."""
 
@@ -53,7 +56,10 @@ class Example:
 
 
 def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
-    """Choose the best, a middling and the worst good fit, the lowest barrier, and a failure."""
+    """Choose the best, a middling and the worst trusted fit, the lowest barrier, and failures.
+
+    Of the doubtful fits it is the middling one, or all three if they have to stand for the map.
+    """
     sites = sites_of(dataset)
     chosen: dict[tuple[int, int], str] = {}
 
@@ -61,16 +67,21 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
         before = chosen.get(place)
         chosen[place] = why if before is None else f"{before}, {why.lower()}"
 
-    rows, cols = np.nonzero(sites.ok)
-    if len(rows):
-        by_misfit = np.argsort(dataset["reduced_chi_square"].values[rows, cols])
-        for why, rank in (("Best fit", 0), ("Median fit", len(rows) // 2), ("Worst good fit", -1)):
-            at = by_misfit[rank]
-            choose(why, (int(rows[at]), int(cols[at])))
-        barrier = dataset["barrier"].values[rows, cols]
+    if sites.trusted.any():
+        by_misfit = _by_misfit(dataset, sites.trusted)
+        choose("Best fit", by_misfit[0])
+        choose("Median fit", by_misfit[len(by_misfit) // 2])
+        choose("Worst good fit", by_misfit[-1])
+        barrier = np.where(sites.trusted, dataset["barrier"].values, np.nan)
         if np.isfinite(barrier).any():
-            at = np.nanargmin(barrier)
-            choose("Lowest barrier", (int(rows[at]), int(cols[at])))
+            row, col = divmod(int(np.nanargmin(barrier)), barrier.shape[1])
+            choose("Lowest barrier", (row, col))
+    if sites.doubtful.any():
+        by_misfit = _by_misfit(dataset, sites.doubtful)
+        choose("Model not adequate", by_misfit[len(by_misfit) // 2])
+        if sites.indicative:
+            choose("Model not adequate, least misfit", by_misfit[0])
+            choose("Model not adequate, largest misfit", by_misfit[-1])
     rows, cols = np.nonzero(sites.failed)
     if len(rows):
         choose("Failed fit", (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
@@ -79,6 +90,12 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
         Example(ascii_lowercase[number], why, row, col, float(x[col]), float(y[row]))
         for number, ((row, col), why) in enumerate(chosen.items())
     )
+
+
+def _by_misfit(dataset: xr.Dataset, mask: Mask) -> list[tuple[int, int]]:
+    rows, cols = np.nonzero(mask)
+    order = np.argsort(dataset["reduced_chi_square"].values[mask])
+    return [(int(row), int(col)) for row, col in zip(rows[order], cols[order], strict=True)]
 
 
 @in_house_style
@@ -103,13 +120,15 @@ def figure_spectra(
     """
     if not examples:
         raise NothingToShowError("No spectrum was taken.")
-    bias = dataset["bias"].values
-    figure, panels = _panels(len(examples))
+    bias, sites = dataset["bias"].values, sites_of(dataset)
+    # unused columns stay empty: the page shows every figure equally wide, and text equally large
+    figure, panels = _panels(len(examples), COLUMNS)
     for example, (upper, lower) in zip(examples, panels, strict=True):
         conductance = dataset["conductance"].values[example.row, example.col]
         curve = _curve_at(dataset, example, fit_curve)
-        good = bool(sites_of(dataset).ok[example.row, example.col])
-        _draw_spectrum(upper, lower, bias, conductance, curve, FIT if good else FAILED)
+        place = example.row, example.col
+        colour = FIT if sites.trusted[place] else DOUBTFUL if sites.doubtful[place] else FAILED
+        _draw_spectrum(upper, lower, bias, conductance, curve, colour)
         upper.set_title(_describe(dataset, example), fontsize=7, linespacing=1.3)
     return figure
 
@@ -132,7 +151,7 @@ def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Fi
     if not spectra:
         raise NothingToShowError("There is no spectrum to draw.")
     shown = spectra[:MOST_PANELS]
-    figure, panels = _panels(len(shown))
+    figure, panels = _panels(len(shown), min(len(shown), COLUMNS))
     for (label, bias, conductance, curve), (upper, lower) in zip(shown, panels, strict=True):
         _draw_spectrum(upper, lower, bias, conductance, curve, FIT)
         upper.set_title(label, fontsize=7, parse_math=False)
@@ -141,11 +160,10 @@ def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Fi
     return figure
 
 
-def _panels(count: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
+def _panels(count: int, columns: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     """Return a figure and, for each spectrum, the axes of data and of residuals."""
-    columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
     rows = math.ceil(count / columns)
-    figure = new_figure(2.6 * rows, WIDTH if columns > 1 else WIDTH / 2)
+    figure = new_figure(2.6 * rows, WIDTH * columns / COLUMNS)
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.4, 1) * rows)
     panels = []
     for number in range(count):
@@ -202,7 +220,8 @@ def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None)
 def _describe(dataset: xr.Dataset, example: Example) -> str:
     """Write what an example is, where, why its fit failed if it did, and its values."""
     site = dataset.isel(y=example.row, x=example.col)
-    lines = [rf"$\mathbf{{{example.letter}}}$  {example.why}"]
+    first, *more = wrap(example.why, width=40)
+    lines = [rf"$\mathbf{{{example.letter}}}$  {first}", *more]
     if not bool(site["fit_ok"]):
         lines += wrap(str(site["fit_flags"].item()).replace(",", ", "), width=44)
     place = f"({example.x * NM:.1f}, {example.y * NM:.1f}) nm"

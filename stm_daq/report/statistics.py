@@ -21,14 +21,15 @@ from stm_daq.report.numbers import (
     fwhm,
     rank_correlation,
     show_percent,
-    sites_of,
     spread_of,
     values_of,
     without_plane,
 )
+from stm_daq.report.sites import sites_of
 from stm_daq.report.style import (
     BLUE,
     DATA,
+    DOUBTFUL,
     FIT,
     GREEN,
     NothingToShowError,
@@ -49,18 +50,23 @@ _PULL_COLOURS = {GAP.name: BLUE, TEMPERATURE.name: FIT, BARRIER.name: GREEN}
 def figure_histogram(dataset: xr.Dataset) -> Figure:
     """Draw the histogram of the gap, and the gap against height, temperature and barrier.
 
+    Shown are the trusted sites, or the doubtful ones if hardly any is trusted: the title says so.
+
     Raises
     ------
     NothingToShowError
-        If no fit can be trusted.
+        If no fit is usable.
     """
-    ok = sites_of(dataset).ok
+    sites = sites_of(dataset)
+    ok, colour = sites.representative, DOUBTFUL if sites.indicative else BLUE
     if not ok.any():
         raise NothingToShowError("No fit can be trusted, so there is no distribution to show.")
     figure = new_figure(4.8)
+    if sites.indicative:
+        figure.suptitle("Model not adequate at these sites: values indicative", color=DOUBTFUL)
     panels = figure.subplots(2, 2)
     gap = values_of(dataset, GAP, ok)
-    _draw_histogram(panels[0, 0], gap, spread_of(dataset, GAP, ok))
+    _draw_histogram(panels[0, 0], gap, spread_of(dataset, GAP, ok), colour)
     letter(panels[0, 0], 0, "Distribution of the gap")
     z = without_plane(
         np.where(ok, dataset["z"].values, np.nan), dataset["x"].values, dataset["y"].values
@@ -73,18 +79,18 @@ def figure_histogram(dataset: xr.Dataset) -> Figure:
     for number, (axes, (values, name, label)) in enumerate(
         zip(panels.ravel()[1:], others, strict=True)
     ):
-        _draw_cloud(axes, values, gap)
+        _draw_cloud(axes, values, gap, colour)
         axes.set(xlabel=label, ylabel=GAP.label)
         letter(axes, number + 1, f"Gap and {name}{_correlation(values, gap)}")
     return figure
 
 
-def _draw_histogram(axes: Axes, gap: Array, spread: Spread) -> None:
+def _draw_histogram(axes: Axes, gap: Array, spread: Spread, colour: str) -> None:
     low, high = np.percentile(gap, [0.5, 99.5])
     margin = max(0.1 * (high - low), 1e-3)
     shown = (float(low - margin), float(high + margin))
     bins = int(np.clip(round(math.sqrt(len(gap))), 5, 60))
-    counts, _, _ = axes.hist(gap, bins=bins, range=shown, color=BLUE, alpha=0.85)
+    counts, _, _ = axes.hist(gap, bins=bins, range=shown, color=colour, alpha=0.85)
     median, width, std = spread.median, fwhm(gap), spread.typical_std
     lines = [f"median {median:.3f} meV", f"16–84 %: {spread.low:.3f}–{spread.high:.3f} meV"]
     lines += [f"FWHM of the main peak {width:.3f} meV"] if math.isfinite(width) else []
@@ -105,7 +111,7 @@ def _draw_histogram(axes: Axes, gap: Array, spread: Spread) -> None:
     axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.45 * np.max(counts)))
 
 
-def _draw_cloud(axes: Axes, x: Array, y: Array) -> None:
+def _draw_cloud(axes: Axes, x: Array, y: Array, colour: str) -> None:
     """Draw one dot a site, paler the more there are; a few outliers may lie outside."""
     if not (np.isfinite(x) & np.isfinite(y)).any():
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center")
@@ -118,7 +124,7 @@ def _draw_cloud(axes: Axes, x: Array, y: Array) -> None:
         marker=".",
         markersize=size,
         markeredgewidth=0,
-        color=BLUE,
+        color=colour,
         alpha=alpha,
         rasterized=len(x) > 300,
     )
@@ -151,12 +157,12 @@ def figure_truth(dataset: xr.Dataset) -> Figure:
     Raises
     ------
     NothingToShowError
-        If the dataset holds no truth, or no fit can be trusted.
+        If the dataset holds no truth, or hardly any fit is trusted.
     """
     found = [agreement_of(dataset, quantity) for quantity in FITTED]
     agreements = [agreement for agreement in found if agreement is not None]
     if not agreements:
-        raise NothingToShowError("There is no good fit of a site whose truth is known.")
+        raise NothingToShowError("There are not enough trusted fits of sites whose truth is known.")
     figure = new_figure(5.2)
     panels = figure.subplots(2, 2).ravel()
     for number, (axes, agreement) in enumerate(zip(panels, agreements, strict=False)):
@@ -165,7 +171,7 @@ def figure_truth(dataset: xr.Dataset) -> Figure:
     for unused in panels[len(agreements) : -1]:
         unused.set_axis_off()
     _draw_pulls(panels[-1], agreements)
-    letter(panels[-1], 3, "Pulls")
+    letter(panels[-1], len(agreements), "Pulls")
     return figure
 
 
@@ -178,7 +184,7 @@ def _error_text(agreement: Agreement) -> str:
 
 def _draw_agreement(axes: Axes, agreement: Agreement) -> None:
     quantity = agreement.quantity
-    _draw_cloud(axes, agreement.true, agreement.fitted)
+    _draw_cloud(axes, agreement.true, agreement.fitted, BLUE)
     low, high = _without_outliers(np.concatenate([agreement.true, agreement.fitted]))
     axes.plot([low, high], [low, high], color=FIT, linewidth=0.9)
     unit = f" ({quantity.unit})" if quantity.unit else ""

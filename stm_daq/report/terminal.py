@@ -12,9 +12,9 @@ from stm_daq.report.numbers import (
     SIGMAS,
     agreement_of,
     show_percent,
-    sites_of,
     spread_of,
 )
+from stm_daq.report.sites import sites_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,8 +32,8 @@ def summary(dataset: xr.Dataset) -> Table:
     Returns
     -------
     rich.table.Table
-        State, spectra, trusted fits, median and scatter of gap, temperature and barrier; in a
-        rehearsal also how well the gap was found.
+        State, spectra, trusted, doubtful and failed fits, median and scatter of gap, temperature
+        and barrier; in a rehearsal also how well the gap was found.
     """
     from rich.table import Table
     from rich.text import Text
@@ -45,12 +45,19 @@ def summary(dataset: xr.Dataset) -> Table:
     # names are the user's: text, not rich markup
     table.add_row(facts.kind, Text(f"{facts.name} ({facts.run_id}): {facts.state}"))
     table.add_row("spectra", f"{sites.measured.sum()} of {sites.total}")
-    table.add_row("trusted fits", _fraction(int(sites.ok.sum()), int(sites.measured.sum())))
+    measured = int(sites.measured.sum())
+    table.add_row("trusted fits", _fraction(int(sites.trusted.sum()), measured))
+    if sites.doubtful.any():
+        doubtful = _fraction(int(sites.doubtful.sum()), measured)
+        table.add_row("doubtful fits", f"{doubtful}: the model is not adequate")
+    if sites.failed.any():
+        table.add_row("failed fits", _fraction(int(sites.failed.sum()), measured))
+    kind = "indicative median" if sites.indicative else "median"
     for quantity in FITTED:
-        spread = spread_of(dataset, quantity, sites.ok)
+        spread = spread_of(dataset, quantity, sites.representative)
         if math.isfinite(spread.median):
             text = f"{spread.median:.3f} ± {spread.scatter:.3f} {quantity.unit}".rstrip()
-            table.add_row(quantity.title.lower(), f"{text} (median, scatter over the map)")
+            table.add_row(quantity.title.lower(), f"{text} ({kind}, scatter over the map)")
     agreement = agreement_of(dataset, GAP)
     if agreement is not None:
         table.add_row(

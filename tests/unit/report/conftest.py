@@ -102,6 +102,20 @@ def night() -> Callable[..., xr.Dataset]:
     return make_night
 
 
+def doubt(night: xr.Dataset, doubtful: slice) -> xr.Dataset:
+    """Let the model be inadequate at the sites `doubtful` (in flat order)."""
+    night["fit_ok"].values.flat[doubtful] = False
+    night["fit_flags"].values.flat[doubtful] = "model_inadequate,barrier_lower_limit"
+    night["reduced_chi_square"].values.flat[doubtful] += 3.0
+    return night
+
+
+@pytest.fixture
+def doubted() -> Callable[..., xr.Dataset]:
+    """Turns a night into one whose model is inadequate at some sites."""
+    return doubt
+
+
 def spoil(night: xr.Dataset, failed: slice, first_missing_row: int | None = None) -> xr.Dataset:
     """Let the fits of the sites `failed` (in flat order) fail, and leave the last rows out."""
     bad = np.zeros(night["fit_ok"].size, bool)

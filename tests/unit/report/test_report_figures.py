@@ -38,14 +38,66 @@ def test_maps_show_good_fits_and_mark_the_others(night: Night, spoiled: Night) -
     assert gap.get_aspect() == 1.0
     assert image.get_clim() == pytest.approx(np.nanpercentile(expected, [2, 98]))
     written = texts(figure)
-    for label in ("10 nm", "meV", "K", "no good fit", "not measured"):
+    for label in ("10 nm", "meV", "K", "fit failed", "not measured"):
         assert label in written
 
 
 def test_maps_of_a_whole_night_need_no_legend(night: Night) -> None:
     written = texts(figures.figure_maps(night()))
     assert "not measured" not in written
-    assert "no good fit" not in written
+    assert "fit failed" not in written
+    assert "model not adequate" not in written
+
+
+def test_doubtful_values_are_shown_with_a_dot(night: Night, spoiled: Night, doubted: Night) -> None:
+    dataset = doubted(spoiled(night(8, 10), failed=slice(0, 4)), slice(4, 70))
+    figure = figures.figure_maps(dataset)
+    gap, chi_square = figure.axes[0], figure.axes[3]
+    shown = np.ma.filled(gap.get_images()[1].get_array(), np.nan).ravel()
+    values = dataset["gap"].values.ravel() * 1e3
+    assert np.isnan(shown[:4]).all()
+    np.testing.assert_allclose(shown[4:], values[4:])
+    dots = [line for line in gap.get_lines() if line.get_marker() == "o"]
+    x, y = (np.concatenate([getattr(dot, f"get_{a}data")() for dot in dots]) for a in "xy")
+    row, col = np.divmod(np.arange(4, 70), 10)
+    expected = zip(dataset["y"].values[row] * 1e9, dataset["x"].values[col] * 1e9, strict=True)
+    np.testing.assert_allclose(sorted(zip(y, x, strict=True)), sorted(expected))
+    assert gap.get_images()[1].get_clim() == pytest.approx(np.percentile(values[70:], [2, 98]))
+    assert not [line for line in chi_square.get_lines() if line.get_marker() == "o"]
+    assert "model not adequate: value indicative" in texts(figure)
+
+
+def test_too_few_trusted_values_do_not_set_the_colours_alone(night: Night, doubted: Night) -> None:
+    dataset = doubted(night(10, 10), slice(9, None))
+    limits = figures.figure_maps(dataset).axes[0].get_images()[1].get_clim()
+    assert limits == pytest.approx(np.percentile(dataset["gap"].values * 1e3, [2, 98]))
+
+
+def test_goodness_of_fit_is_shown_of_every_fit(
+    night: Night, spoiled: Night, doubted: Night
+) -> None:
+    dataset = doubted(spoiled(night(6, 6), failed=slice(0, 4)), slice(4, 20))
+    dataset["reduced_chi_square"].values[0, :2] = np.nan, 5000.0
+    grey, image = figures.figure_maps(dataset).axes[3].get_images()
+    shown = np.ma.filled(image.get_array(), np.nan)
+    np.testing.assert_allclose(shown, dataset["reduced_chi_square"].values)
+    assert np.flatnonzero(np.ma.filled(grey.get_array(), 0) == 1).tolist() == [0]
+
+
+def test_only_the_misfit_is_coloured_by_its_logarithm(night: Night) -> None:
+    dataset = night(6, 6)
+    dataset["reduced_chi_square"].values[:2] = 900.0
+    dataset["barrier"].values[:2] = 1e-3
+    axes = figures.figure_maps(dataset).axes
+    logarithmic = [isinstance(a.get_images()[1].norm, mpl.colors.LogNorm) for a in axes[:4]]
+    assert logarithmic == [False, False, False, True]
+
+
+def test_profiles_mark_doubtful_values(night: Night, doubted: Night) -> None:
+    figure = figures.figure_maps(doubted(night(1, 9), slice(2, 4)))
+    trusted, doubtful = (c.lines[0] for c in figure.axes[0].containers)
+    assert (len(trusted.get_xdata()), len(doubtful.get_xdata())) == (7, 2)
+    assert "model not adequate: value indicative" in texts(figure)
 
 
 @pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1)])
@@ -104,6 +156,15 @@ def test_a_failed_spectrum_says_why(night: Night, spoiled: Night) -> None:
     assert "no values" in written
 
 
+def test_spectra_figures_are_equally_wide_however_few(night: Night) -> None:
+    (one,) = figures.pick_examples(night(1, 1))
+    single = figures.figure_spectra(night(1, 1), [one])
+    several = figures.figure_spectra(night(5, 5), figures.pick_examples(night(5, 5)))
+    assert single.get_figwidth() == several.get_figwidth()
+    single.canvas.draw()
+    assert single.axes[0].get_position().x1 < 0.4
+
+
 def test_any_spectra_can_be_drawn_with_their_curves() -> None:
     bias = np.linspace(-4e-3, 4e-3, 51)
     nothing = np.full(51, np.nan)
@@ -121,6 +182,15 @@ def test_histogram_counts_good_fits_only(night: Night, spoiled: Night) -> None:
     written = texts(figures.figure_histogram(dataset))
     assert "70 sites" in written
     assert f"median {np.median(dataset['gap'].values.ravel()[30:]) * 1e3:.3f} meV" in written
+
+
+def test_histogram_falls_back_on_doubtful_sites_and_says_so(night: Night, doubted: Night) -> None:
+    written = texts(figures.figure_histogram(doubted(night(10, 10), slice(3, None))))
+    assert "values indicative" in written
+    assert "97 sites" in written
+    written = texts(figures.figure_histogram(doubted(night(10, 10), slice(10, None))))
+    assert "values indicative" not in written
+    assert "10 sites" in written
 
 
 def test_timeline_marks_events_and_readings_that_are_not_fresh(night: Night) -> None:

@@ -97,6 +97,39 @@ def test_failures_are_counted_and_explained(night: Night, spoiled: Night, tmp_pa
     assert SPECTRUM_FLAGS["overload"].replace("'", "&#39;") in text
 
 
+def test_an_inadequate_model_is_said_and_its_values_shown(
+    night: Night, doubted: Night, tmp_path: Path
+) -> None:
+    dataset = doubted(night(6, 6), slice(None))
+    text = report(dataset, tmp_path)
+    assert "No fit is adequate: a single gap of the model btk does not describe" in text
+    assert "(indicative)" in text
+    assert f"{np.median(dataset['gap']) * 1e3:.3f}</td>" in text
+    assert "36 (100 %)" in text
+    assert "The fits found the gap" not in text
+    assert len(Page(text).images) == 5
+    few = report(doubted(night(6, 6), slice(2, None)), tmp_path)
+    assert "Only 2 of 36 fits are adequate" in few
+
+
+def test_some_doubtful_fits_leave_the_numbers_to_the_trusted(
+    night: Night, spoiled: Night, doubted: Night, tmp_path: Path
+) -> None:
+    dataset = doubted(spoiled(night(6, 6), failed=slice(0, 4)), slice(4, 20))
+    text = report(dataset, tmp_path)
+    trusted = dataset["gap"].values.ravel()[20:] * 1e3
+    assert f"{np.median(trusted):.3f}</td>" in text
+    assert "(indicative)" not in text
+    for count in ("16 (44.4 %)", "4 (11.1 %)"):
+        assert count in text
+
+
+def test_the_truth_without_gap_is_not_taken_for_the_gap(night: Night, tmp_path: Path) -> None:
+    text = report(night(4, 4).drop_vars(["true_gap", "true_barrier"]), tmp_path)
+    assert "The fits found the gap" not in text
+    assert "How well the truth was found" in text
+
+
 def test_an_interrupted_run_says_so(night: Night, spoiled: Night, tmp_path: Path) -> None:
     text = report(spoiled(night(6, 6), failed=slice(0, 0), first_missing_row=4), tmp_path)
     assert "has not ended, or was cut off" in text

@@ -12,7 +12,9 @@ from scipy.stats import spearmanr
 
 from stm_daq.report import numbers
 from stm_daq.report.curve import fitted_curve
-from stm_daq.report.maps import robust_limits, round_length
+from stm_daq.report.maps import round_length
+from stm_daq.report.raster import robust_limits
+from stm_daq.report.sites import count_flags, sites_of
 from stm_daq.report.spectra import pick_examples, values_at
 from stm_daq.report.timeline import pace_of_rows
 
@@ -20,11 +22,14 @@ Night = Callable[..., xr.Dataset]
 MV = 1e-3
 
 
-def test_sites_are_sorted_into_good_failed_and_not_measured(night: Night, spoiled: Night) -> None:
-    sites = numbers.sites_of(spoiled(night(4, 5), failed=slice(0, 3), first_missing_row=2))
+def test_sites_are_sorted_into_trusted_failed_and_not_measured(
+    night: Night, spoiled: Night
+) -> None:
+    sites = sites_of(spoiled(night(4, 5), failed=slice(0, 3), first_missing_row=2))
     assert sites.total == 20
     assert sites.measured.sum() == 10
-    assert sites.ok.sum() == 7
+    assert sites.trusted.sum() == 7
+    assert not sites.doubtful.any()
     assert np.flatnonzero(sites.failed).tolist() == [0, 1, 2]
 
 
@@ -32,8 +37,46 @@ def test_flags_of_spectrum_and_fit_count_once_a_site(night: Night, spoiled: Nigh
     dataset = spoiled(night(4, 4), failed=slice(0, 3))
     dataset["flags"].values[0, 0] = "overload,bad_fit"
     dataset["flags"].values[3, 3] = "overload"
-    counts = {c.flag: (c.failed, c.ok) for c in numbers.count_flags(dataset)}
-    assert counts == {"bad_fit": (3, 0), "gap_lower_limit": (3, 0), "overload": (1, 1)}
+    dataset["fit_ok"].values[3, 2] = False
+    dataset["fit_flags"].values[3, 2] = "model_inadequate"
+    counts = {c.flag: (c.failed, c.doubtful, c.trusted) for c in count_flags(dataset)}
+    assert counts == {
+        "bad_fit": (3, 0, 0),
+        "gap_lower_limit": (3, 0, 0),
+        "overload": (1, 0, 1),
+        "model_inadequate": (0, 1, 0),
+    }
+
+
+def test_only_an_inadequate_model_alone_is_doubtful(night: Night) -> None:
+    dataset = night(2, 4)
+    dataset["fit_ok"].values[0] = False
+    dataset["fit_flags"].values[0] = (
+        "model_inadequate",
+        "barrier_lower_limit,model_inadequate",
+        "model_inadequate,too_noisy",
+        "calibration",
+    )
+    dataset["fit_flags"].values[1, :3] = "model_inadequate"
+    dataset["fit_ok"].values[1, 1:3] = False
+    dataset["flags"].values[1, 1] = "overload"
+    dataset["gap"].values[1, 2] = np.nan
+    sites = sites_of(dataset)
+    assert sites.doubtful.tolist() == [[True, True, False, False], [False] * 4]
+    assert sites.trusted.tolist() == [[False] * 4, [True, False, False, True]]
+    assert sites.failed.tolist() == [[False, False, True, True], [False, True, True, False]]
+
+
+@pytest.mark.parametrize(
+    ("sites", "first_doubtful", "indicative"),
+    [(20, 0, True), (20, 9, True), (20, 10, False), (6, 4, False), (6, 6, False)],
+)
+def test_doubtful_sites_stand_for_the_map_if_hardly_any_is_trusted(
+    night: Night, doubted: Night, sites: int, first_doubtful: int, indicative: bool
+) -> None:
+    found = sites_of(doubted(night(1, sites), slice(first_doubtful, None)))
+    assert found.indicative is indicative
+    assert found.representative.sum() == (sites - first_doubtful if indicative else first_doubtful)
 
 
 def test_spread_is_of_the_chosen_sites_only(night: Night) -> None:
@@ -155,6 +198,20 @@ def test_examples_are_the_extremes(night: Night, spoiled: Night) -> None:
     assert places["Worst good fit"] == (2, 2)
     assert places["Lowest barrier"] == (4, 0)
     assert places["Failed fit"] == (0, 3)
+
+
+def test_examples_include_doubtful_and_failed_fits(
+    night: Night, spoiled: Night, doubted: Night
+) -> None:
+    some = pick_examples(doubted(spoiled(night(5, 5), failed=slice(3, 4)), slice(4, 9)))
+    assert [e.why for e in some][-2:] == ["Model not adequate", "Failed fit"]
+    dataset = doubted(night(5, 5), slice(None))
+    dataset["reduced_chi_square"].values[1, 1] = 2.0
+    dataset["reduced_chi_square"].values[1, 2] = 9.0
+    every = {e.why: (e.row, e.col) for e in pick_examples(dataset)}
+    assert len(every) == 3
+    assert every["Model not adequate, least misfit"] == (1, 1)
+    assert every["Model not adequate, largest misfit"] == (1, 2)
 
 
 def test_one_site_can_be_several_examples(night: Night) -> None:

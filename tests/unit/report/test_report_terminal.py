@@ -32,6 +32,19 @@ def test_summary_gives_the_numbers_of_the_run(night: Night, spoiled: Night) -> N
     assert "within 4 stated standard deviations" in text
 
 
+def test_summary_counts_doubtful_fits_and_marks_their_medians(
+    night: Night, spoiled: Night, doubted: Night
+) -> None:
+    dataset = doubted(spoiled(night(10, 10), failed=slice(0, 20)), slice(20, 50))
+    text = printed(dataset)
+    assert "30 (30 %): the model is not adequate" in text
+    assert "20 (20 %)" in text
+    assert "indicative" not in text
+    text = printed(doubted(night(4, 4), slice(None)))
+    assert "(indicative median, scatter over the map)" in text
+    assert "against truth" not in text
+
+
 def test_summary_of_nothing(night: Night, spoiled: Night) -> None:
     text = printed(spoiled(night(2, 2), failed=slice(None), first_missing_row=0))
     assert "0 of 4" in text
