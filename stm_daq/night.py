@@ -2,102 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
-import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from stm_daq.clock import Clock, RealClock, VirtualClock
+from stm_daq.clock import Clock, RealClock
 from stm_daq.errors import BadInputError
 from stm_daq.plan import Estimate, Plan, estimate, load_plan
-from stm_daq.records import (
-    Array,
-    Event,
-    Fit,
-    Record,
-    RunEnded,
-    RunStarted,
-    Spectrum,
-    Truth,
-)
+from stm_daq.recording import Derive, Observer, OnlineFit, Recording, RecordTruth
+from stm_daq.records import RunEnded, RunStarted
+from stm_daq.rehearsal import Rehearsal, TwinLike, make_twin, visa_library
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
 from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.station.loader import Station, StationConfig, load_station, open_station
-from stm_daq.station.streams import ByteStream, streams_from
+from stm_daq.station.streams import streams_from
 from stm_daq.store.journal import Journal, new_run_folder
-
-if TYPE_CHECKING:
-    from stm_daq.fitting import OnlineFitter
-
-type Observer = Callable[[Record], None]
-type Derive = Callable[[Spectrum], Record]
-"""Makes a further record of a spectrum, such as its fit."""
-
-log = logging.getLogger(__name__)
-
-
-class TwinLike(Protocol):
-    """What a rehearsal needs from the twin named in station.yaml (`simulation: type:`)."""
-
-    clock: VirtualClock
-    visa_library: str
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-    def open_stream(self, host: str, port: int, timeout: float) -> ByteStream:
-        """Connect to a device that speaks a byte stream."""
-        ...
-
-    def truth(self) -> Mapping[str, float]:
-        """Return what the world really was at the last hold."""
-        ...
-
-    def transactions(self) -> int:
-        """Return how many bus transactions there were."""
-        ...
-
-    def violations(self) -> list[str]:
-        """Return the world's own record of misdeeds."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredSurface:
-    """A measured topograph and measured spectra, as the sample of a rehearsal."""
-
-    height: Array
-    """m, shape (rows, columns), row 0 at the bottom."""
-    size: tuple[float, float]
-    """Extent in x and y, m."""
-    spectra: tuple[tuple[float, Array, Array], ...]
-    """(temperature in K, bias in V, conductance in S) of each spectrum."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """How a rehearsal differs from a run."""
-
-    seed: int | None = None
-    """Replaces the seed in station.yaml."""
-    measured: MeasuredSurface | None = None
-    """Replaces the sample in station.yaml by a measured one."""
-    epoch: float | None = None
-    """Wall time at which the virtual night begins; now if None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +76,8 @@ def prepare_night(plan_path: Path, station_path: Path) -> Night:
 
 def rehearse(night: Night, runs: Path, rehearsal: Rehearsal) -> NightResult:
     """Run a plan on the twin of its station, in virtual time."""
-    epoch = RealClock().wall() if rehearsal.epoch is None else rehearsal.epoch
-    overrides = {
-        key: value
-        for key, value in {"seed": rehearsal.seed, "measured": rehearsal.measured}.items()
-        if value is not None
-    }
-    twin = _make_twin(night.config, epoch, overrides)
-    with twin, _visa_library(twin.visa_library), streams_from(twin.open_stream):
+    twin = make_twin(night.config, rehearsal)
+    with twin, visa_library(twin.visa_library), streams_from(twin.open_stream):
         ended, folder, seconds = _measure(night, runs, "rehearsal", twin.clock, twin)
         return NightResult(folder, ended, seconds, twin.transactions(), tuple(twin.violations()))
 
@@ -182,7 +99,7 @@ def _measure(
     stop = StopSwitch()
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
-        records = _Records(clock)
+        records = Recording(clock)
         runner = Runner(
             plan, station, clock, records.emit, stop, expected_seconds=night.estimate.total
         )
@@ -194,111 +111,12 @@ def _measure(
         fitter = OnlineFitter(
             sweep.bias, started.modulation, plan.fit_model, memory=runner.sweep.step_memory
         )
-        derive: list[Derive] = [_OnlineFit(fitter)]
+        derive: list[Derive] = [OnlineFit(fitter)]
         if twin is not None:
-            derive.append(_RecordTruth(twin))
+            derive.append(RecordTruth(twin))
         records.connect(journal, started, derive, night.observers)
         ended = runner.run()
     return ended, folder, clock.now() - began
-
-
-class _Records:
-    """Passes every record to the journal first, then to the observers, which cannot hurt the run.
-
-    What is derived from a spectrum (its fit, the twin's truth) follows it at once, before the next
-    site starts. Records made before the journal exists are kept and passed on later.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._early: list[Record] = []
-        self._journal: Journal | None = None
-        self._derive: list[Derive] = []
-        self._observers: list[Observer] = []
-
-    def connect(
-        self,
-        journal: Journal,
-        started: RunStarted,
-        derive: Sequence[Derive],
-        observers: Sequence[Observer],
-    ) -> None:
-        self._journal = journal
-        self._derive = list(derive)
-        self._observers = list(observers)
-        self._tell(started)
-        for record in self._early:
-            self.emit(record)
-
-    def emit(self, record: Record) -> None:
-        if self._journal is None:
-            self._early.append(record)
-            return
-        self._journal.write(record)
-        self._tell(record)
-        if isinstance(record, Spectrum):
-            derived = list(self._derived_from(record))
-            self._journal.write(*derived)
-            for other in derived:
-                self._tell(other)
-
-    def _derived_from(self, spectrum: Spectrum) -> Iterator[Record]:
-        for derive in list(self._derive):
-            try:
-                yield derive(spectrum)
-            except Exception as error:
-                log.exception("%s failed and was disconnected", derive)
-                self._derive.remove(derive)
-                yield self._disconnected(derive, error)
-
-    def _tell(self, record: Record) -> None:
-        for observer in list(self._observers):
-            try:
-                observer(record)
-            except Exception as error:
-                log.exception("%s failed and was disconnected", observer)
-                self._observers.remove(observer)
-                self.emit(self._disconnected(observer, error))
-
-    def _disconnected(self, what: object, error: Exception) -> Event:
-        text = f"{what} failed and was disconnected: {error or repr(error)}"
-        return Event(self._clock.wall(), "warning", text)
-
-
-@dataclass(frozen=True)
-class _OnlineFit:
-    """Fits every spectrum before the next one starts."""
-
-    fitter: OnlineFitter
-
-    def __str__(self) -> str:
-        return "the online fit"
-
-    def __call__(self, spectrum: Spectrum) -> Fit:
-        result = self.fitter.fit(spectrum.conductance)
-        return Fit(
-            site_index=spectrum.site.index,
-            attempt=spectrum.attempt,
-            model=result.model,
-            values=result.values,
-            std=result.std,
-            reduced_chi_square=result.reduced_chi_square,
-            ok=result.ok and not spectrum.flags,
-            flags=spectrum.flags + result.flags,
-        )
-
-
-@dataclass(frozen=True)
-class _RecordTruth:
-    """Writes down what the twin's world really was, beside what was measured."""
-
-    twin: TwinLike
-
-    def __str__(self) -> str:
-        return "the twin's record of truth"
-
-    def __call__(self, spectrum: Spectrum) -> Truth:
-        return Truth(spectrum.site.index, spectrum.attempt, dict(self.twin.truth()))
 
 
 def _run_started(
@@ -334,34 +152,3 @@ def _run_started(
 def _versions() -> dict[str, str]:
     packages = ("stm-daq", "qcodes", "qcodes-contrib-drivers", "pyvisa", "numpy", "scipy", "numba")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def _make_twin(config: StationConfig, epoch: float, overrides: Mapping[str, Any]) -> TwinLike:
-    if not config.simulation:
-        raise BadInputError(
-            f"{config.path}: no `simulation:` block, so there is nothing to rehearse on"
-        )
-    module_name, _, class_name = str(config.simulation["type"]).rpartition(".")
-    try:
-        factory = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInputError(
-            f"{config.path}: simulation: type: {config.simulation['type']} cannot be imported ({error})"
-        ) from None
-    options = {key: value for key, value in config.simulation.items() if key != "type"}
-    twin: TwinLike = factory(options, config.instruments, epoch, overrides)
-    return twin
-
-
-@contextmanager
-def _visa_library(library: str) -> Iterator[None]:
-    """Let PyVISA use `library` inside the block; this alone switches the station to the twin."""
-    before = os.environ.get("PYVISA_LIBRARY")
-    os.environ["PYVISA_LIBRARY"] = library
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYVISA_LIBRARY"]
-        else:
-            os.environ["PYVISA_LIBRARY"] = before

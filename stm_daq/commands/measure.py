@@ -14,6 +14,8 @@ from stm_daq.commands.report import report_run
 from stm_daq.errors import InstrumentError
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.quantities import show_duration
+from stm_daq.recording import Observer
+from stm_daq.rehearsal import MeasuredSurface, Rehearsal
 
 STOPPED = 10
 
@@ -23,13 +25,13 @@ def rehearse_plan(
     station: Path,
     runs: Path,
     seed: int | None,
-    measured: night.MeasuredSurface | None,
+    measured: MeasuredSurface | None,
     port: int,
     report: bool,
     as_json: bool,
 ) -> int:
     """Rehearse a plan on the twin, write the report, return the exit code."""
-    rehearsal = night.Rehearsal(seed=seed, measured=measured)
+    rehearsal = Rehearsal(seed=seed, measured=measured)
     return _carry_out(
         plan,
         station,
@@ -71,10 +73,10 @@ def _carry_out(
 
 
 @contextmanager
-def _observers(port: int, as_json: bool) -> Iterator[list[night.Observer]]:
+def _observers(port: int, as_json: bool) -> Iterator[list[Observer]]:
     with ExitStack() as stack:
         publisher = stack.enter_context(Publisher(port=port))
-        observers: list[night.Observer] = [publisher.publish]
+        observers: list[Observer] = [publisher.publish]
         if not as_json:
             print(f"watch it from another terminal: stm-daq watch {publisher.address}")
             observers.append(stack.enter_context(progress_display()))

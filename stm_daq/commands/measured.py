@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stm_daq.errors import BadInputError
-from stm_daq.night import MeasuredSurface
+from stm_daq.rehearsal import MeasuredSurface
 
 
 def read_measured(topograph: Path | None, spectra: Path | None) -> MeasuredSurface | None:

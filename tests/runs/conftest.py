@@ -11,6 +11,7 @@ import pytest
 
 from stm_daq import night
 from stm_daq.records import Record
+from stm_daq.rehearsal import Rehearsal
 
 ROOT = Path(__file__).parents[2]
 STATION = ROOT / "station.yaml"
@@ -46,7 +47,7 @@ def rehearse(tmp_path: Path, plan: Path) -> Callable[..., night.NightResult]:
         *observers: Callable[[Record], None], runs: str = "runs", **settings: object
     ) -> night.NightResult:
         prepared = night.prepare_night(plan, STATION).watched_by(observers)
-        rehearsal = night.Rehearsal(epoch=EPOCH, **settings)  # type: ignore[arg-type]
+        rehearsal = Rehearsal(epoch=EPOCH, **settings)  # type: ignore[arg-type]
         return night.rehearse(prepared, tmp_path / runs, rehearsal)
 
     return start

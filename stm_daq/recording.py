@@ -1,0 +1,129 @@
+"""Every record to the journal first, then to those who watch; what is derived from a spectrum."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stm_daq.clock import Clock
+from stm_daq.records import Event, Fit, Record, RunStarted, Spectrum, Truth
+from stm_daq.rehearsal import TwinLike
+from stm_daq.store.journal import Journal
+
+if TYPE_CHECKING:
+    from stm_daq.fitting import OnlineFitter
+
+type Observer = Callable[[Record], None]
+type Derive = Callable[[Spectrum], Record]
+"""Makes a further record of a spectrum, such as its fit."""
+
+log = logging.getLogger(__name__)
+
+
+class Recording:
+    """Passes every record to the journal first, then to the observers, which cannot hurt the run.
+
+    What is derived from a spectrum (its fit, the twin's truth) follows it at once, before the next
+    site starts. Records made before the journal exists are kept and passed on later.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._early: list[Record] = []
+        self._journal: Journal | None = None
+        self._derive: list[Derive] = []
+        self._observers: list[Observer] = []
+
+    def connect(
+        self,
+        journal: Journal,
+        started: RunStarted,
+        derive: Sequence[Derive],
+        observers: Sequence[Observer],
+    ) -> None:
+        """Begin to pass records on; `started` is in the journal already."""
+        self._journal = journal
+        self._derive = list(derive)
+        self._observers = list(observers)
+        self._tell(started)
+        for record in self._early:
+            self.emit(record)
+
+    def emit(self, record: Record) -> None:
+        """Store a record, tell the observers, and do the same with what is derived from it.
+
+        Raises
+        ------
+        JournalError
+            If it could not be stored; nothing else gets out.
+        """
+        if self._journal is None:
+            self._early.append(record)
+            return
+        self._journal.write(record)
+        self._tell(record)
+        if isinstance(record, Spectrum):
+            derived = list(self._derived_from(record))
+            self._journal.write(*derived)
+            for other in derived:
+                self._tell(other)
+
+    def _derived_from(self, spectrum: Spectrum) -> Iterator[Record]:
+        for derive in list(self._derive):
+            try:
+                yield derive(spectrum)
+            except Exception as error:
+                log.exception("%s failed and was disconnected", derive)
+                self._derive.remove(derive)
+                yield self._disconnected(derive, error)
+
+    def _tell(self, record: Record) -> None:
+        for observer in list(self._observers):
+            try:
+                observer(record)
+            except Exception as error:
+                log.exception("%s failed and was disconnected", observer)
+                self._observers.remove(observer)
+                self.emit(self._disconnected(observer, error))
+
+    def _disconnected(self, what: object, error: Exception) -> Event:
+        text = f"{what} failed and was disconnected: {error or repr(error)}"
+        return Event(self._clock.wall(), "warning", text)
+
+
+@dataclass(frozen=True)
+class OnlineFit:
+    """Fits every spectrum before the next one starts."""
+
+    fitter: OnlineFitter
+
+    def __str__(self) -> str:
+        return "the online fit"
+
+    def __call__(self, spectrum: Spectrum) -> Fit:
+        result = self.fitter.fit(spectrum.conductance)
+        return Fit(
+            site_index=spectrum.site.index,
+            attempt=spectrum.attempt,
+            model=result.model,
+            values=result.values,
+            std=result.std,
+            reduced_chi_square=result.reduced_chi_square,
+            ok=result.ok and not spectrum.flags,
+            flags=spectrum.flags + result.flags,
+        )
+
+
+@dataclass(frozen=True)
+class RecordTruth:
+    """Writes down what the twin's world really was, beside what was measured."""
+
+    twin: TwinLike
+
+    def __str__(self) -> str:
+        return "the twin's record of truth"
+
+    def __call__(self, spectrum: Spectrum) -> Truth:
+        return Truth(spectrum.site.index, spectrum.attempt, dict(self.twin.truth()))
