@@ -150,7 +150,7 @@ def watch(
 
 def main() -> None:
     """Run the command line; errors that we foresee are one line, not a traceback."""
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(handlers=[logging.NullHandler()])  # tracebacks go to the run's log file
     try:
         app()
     except StmDaqError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import platform
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,9 @@ from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.station.loader import Station, StationConfig, load_station, open_station
 from stm_daq.station.streams import streams_from
 from stm_daq.store.journal import Journal, new_run_folder
+
+LOG = "log.txt"
+"""Warnings and errors of a run with their tracebacks, in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def _measure(
         folder = new_run_folder(runs, plan.name, clock.wall())
         started = _run_started(night, kind, folder.name, clock.wall(), station, runner.sweep)
         journal = stack.enter_context(Journal.create(folder, started))
+        stack.enter_context(_log_file(folder / LOG))
         fitter = OnlineFitter(
             sweep.bias, started.modulation, plan.fit_model, memory=runner.sweep.step_memory
         )
@@ -117,6 +122,19 @@ def _measure(
         records.connect(journal, started, derive, night.observers)
         ended = runner.run()
     return ended, folder, clock.now() - began
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Keep what the program logs, with tracebacks, beside the run."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
 
 
 def _run_started(

@@ -119,6 +119,7 @@ def test_an_observer_that_fails_is_disconnected_and_the_night_goes_on(rehearse):
     told = [event.text for event in events(result.folder) if event.kind == "warning"]
     assert len(told) == 1
     assert "no space for a plot" in told[0]
+    assert "Traceback" in (result.folder / "log.txt").read_text()
 
 
 def test_a_fit_that_fails_is_disconnected_and_the_night_goes_on(rehearse, monkeypatch):
