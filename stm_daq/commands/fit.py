@@ -79,12 +79,12 @@ def fit_paths(
 
 def _fit_run(path: Path, model: str | None) -> Iterator[Fitted]:
     from stm_daq import open_run
+    from stm_daq.report.facts import facts_of
 
     run = open_run(path)
     bias = run["bias"].values
-    memory = json.loads(run.attrs["metadata"]).get("step_memory", [1.0])
-    modulation = run.attrs["modulation"]
-    fitter = OnlineFitter(bias, modulation, model or "btk", memory=memory)
+    facts = facts_of(run)
+    fitter = OnlineFitter(bias, facts.modulation, model or "btk", memory=facts.step_memory)
     spectra = run["conductance"].values
     for row, col in np.ndindex(*spectra.shape[:2]):
         if np.isfinite(spectra[row, col]).any():

@@ -31,6 +31,8 @@ class Facts:
     """The last sign of life if the run never said that it ended."""
     modulation: float
     """Peak amplitude at the junction, V."""
+    step_memory: tuple[float, ...]
+    """How much the present and earlier points count in each value of dI/dV (the lock-in's filter)."""
     fit_model: str
     plan_text: str
     station_text: str
@@ -48,6 +50,7 @@ def facts_of(dataset: xr.Dataset) -> Facts:
     started = datetime.fromisoformat(attributes["started"]).timestamp()
     last = float(np.nanmax(dataset["time"].values, initial=started))
     ended = attributes.get("ended") or ""
+    metadata = json.loads(attributes.get("metadata", "{}"))
     return Facts(
         run_id=attributes["run_id"],
         kind=attributes["kind"],
@@ -57,7 +60,8 @@ def facts_of(dataset: xr.Dataset) -> Facts:
         started=started,
         ended=datetime.fromisoformat(ended).timestamp() if ended else last,
         modulation=float(attributes["modulation"]),
-        fit_model=json.loads(attributes.get("metadata", "{}")).get("fit_model", "btk"),
+        step_memory=tuple(metadata.get("step_memory", (1.0,))),
+        fit_model=metadata.get("fit_model", "btk"),
         plan_text=attributes["plan_text"],
         station_text=attributes["station_text"],
         versions=json.loads(attributes.get("versions", "{}")),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stm_daq.fitting.lag import remember
 from stm_daq.records import Array
 from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.facts import facts_of
@@ -214,7 +215,8 @@ def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None)
     if fit_curve is None or not math.isfinite(values["gap"]):
         return None
     facts = facts_of(dataset)
-    return fit_curve(dataset["bias"].values, values, facts.fit_model, facts.modulation)
+    curve = fit_curve(dataset["bias"].values, values, facts.fit_model, facts.modulation)
+    return remember(curve, np.array(facts.step_memory))
 
 
 def _describe(dataset: xr.Dataset, example: Example) -> str:
