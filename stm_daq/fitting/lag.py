@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 type Array = NDArray[np.float64]
 
@@ -28,16 +27,19 @@ def forget(conductance: Array, memory: Array) -> Array:
     -------
     array, shape (n,)
     """
+    from scipy.linalg import solve_banded
+
     known = np.isfinite(conductance)
     if len(memory) == 1 or not known.any():
         return conductance
     points = np.arange(len(conductance))
     bridged = np.interp(points, points[known], conductance[known])
-    settled: Array = bridged[0] + lfilter([1.0], memory, bridged - bridged[0])
-    return np.where(known, settled, np.nan)
+    bands = np.repeat(memory[:, None], len(points), axis=1)
+    settled = solve_banded((len(memory) - 1, 0), bands, bridged - bridged[0])
+    return np.where(known, bridged[0] + settled, np.nan)
 
 
 def remember(conductance: Array, memory: Array) -> Array:
     """Lag a spectrum as the lock-in does; undoes :func:`forget`."""
-    lagged: Array = conductance[0] + lfilter(memory, [1.0], conductance - conductance[0])
-    return lagged
+    change = np.convolve(conductance - conductance[0], memory)
+    return np.asarray(conductance[0] + change[: len(conductance)])
