@@ -51,6 +51,9 @@ class Tip:
         Current set-point at the start, A.
     z_range : (float, float)
         Travel of the z piezo, m.
+    retracted : float
+        Distance from the surface at which the tip waits at the start with the loop open, m;
+        0: the feedback is closed.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Tip:
         z_noise: float = 2e-12,
         setpoint: float = 100e-12,
         z_range: tuple[float, float] = (-250e-9, 250e-9),
+        retracted: float = 0.0,
     ) -> None:
         self.drift_z = drift_z
         self.drift_x = drift_x
@@ -73,13 +77,16 @@ class Tip:
         self.z_range = z_range
         self.violations: list[str] = []
         self._initial_setpoint = setpoint
+        self._retracted = retracted
         self._contacts: deque[Contact] = deque(maxlen=64)
         self._truth: dict[str, float] = {}
 
     def enter(self, world: World) -> None:
-        """Come into `world` at its origin, with feedback; called once by the world."""
+        """Come into `world` at its origin, with feedback or retracted; called by the world."""
         self._world = world
-        self._contacts.append(self._contact(0.0, 0.0, False, self._initial_setpoint))
+        contact = self._contact(0.0, 0.0, self._retracted > 0, self._initial_setpoint)
+        contact.z = contact.surface + self._retracted
+        self._contacts.append(contact)
 
     # -- what the controller does with the tip ------------------------------------------------
 

@@ -45,6 +45,7 @@ UNITS = {
     "period": "s",
     "pitch": "m",
     "relief": "m",
+    "retracted": "m",
     "roughness": "m",
     "setpoint": "A",
     "spot_pitch": "m",

@@ -9,7 +9,7 @@ from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
 from stm_daq.plan import Plan, site_rows
 from stm_daq.records import Event, Record, RunEnded, Site, TopographRows
-from stm_daq.sequencer.hold import close_loop
+from stm_daq.sequencer.hold import close_loop, held_feedback
 from stm_daq.sequencer.pace import Pace
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.stop import StopSwitch
@@ -122,9 +122,10 @@ class Runner:
         plan, station = self._plan, self._station
         if station.microwave is not None:
             station.microwave.off()
-        station.bias.ramp_to(plan.setpoint_bias)
-        station.stm.set_setpoint(plan.setpoint_current)
-        station.stm.release()
+        # held, because on its way the bias may pass zero, where the feedback would crash the tip
+        with held_feedback(station.stm, station.bias, plan.setpoint_bias):
+            station.bias.ramp_to(plan.setpoint_bias)
+            station.stm.set_setpoint(plan.setpoint_current)
         self._sweep.prepare(plan.setpoint_current / abs(plan.setpoint_bias))
         rows, columns = plan.grid.topograph_shape
         station.stm.prepare_scan(plan.grid.frame, columns, rows, plan.grid.line_time)

@@ -215,3 +215,19 @@ def test_a_thermometer_that_dies_is_told_not_guessed(rehearse, monkeypatch):
     assert set(run.flags.values.ravel()) == {"stale_temperature"}
     assert not run.fit_ok.any()
     assert isinstance(events(result.folder)[0], Event)
+
+
+def test_the_bias_passes_zero_only_with_the_feedback_held(rehearse, monkeypatch):
+    from stm_daq.sequencer.runner import Runner
+
+    prepare = Runner._prepare
+
+    def from_the_other_side(self):
+        self._station.stm.hold()
+        self._station.bias.ramp_to(-4e-3)
+        self._station.stm.release()
+        prepare(self)
+
+    monkeypatch.setattr(Runner, "_prepare", from_the_other_side)
+    result = rehearse()
+    assert (result.ended.state, result.violations) == ("finished", ())

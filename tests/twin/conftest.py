@@ -31,7 +31,7 @@ def make_twin(station_blocks: dict[str, Any]) -> TwinFactory:
 
     def make(**overrides: Any) -> Twin:
         simulation = {k: v for k, v in station_blocks["simulation"].items() if k != "type"}
-        chosen = {"sample": Uniform(), **overrides}
+        chosen = {"sample": Uniform(), "tip": {"drift_z": "2 pm/min"}, **overrides}
         return Twin(simulation, station_blocks["instruments"], 1.7e9, chosen)
 
     return make

@@ -38,7 +38,7 @@ def twin(config, monkeypatch):
 def test_every_role_is_played_by_the_instrument_of_the_file(config, twin):
     with open_station(config, twin.clock) as station:
         assert [instrument.name for instrument in station.instruments] == NAMES
-        assert station.stm.feedback_on()
+        assert not station.stm.feedback_on()  # the operator left the tip retracted
         assert station.bias.voltage() == pytest.approx(0, abs=1e-6)
         assert station.preamplifier.gain() == 1e9
         assert station.thermometer.read().kelvin == pytest.approx(0.5, abs=0.02)
@@ -79,7 +79,7 @@ def test_an_instrument_that_is_not_there_closes_the_others(config, twin, tmp_pat
     with pytest.raises(InstrumentError, match=r"station.yaml:\d+:3: cannot open ls372 .*GPIB0::13"):
         open_station(load_station(path), twin.clock)
     with open_station(config, twin.clock) as station:  # nothing is left in the way
-        assert station.stm.feedback_on()
+        assert not station.stm.feedback_on()  # the operator left the tip retracted
 
 
 def test_opening_is_silent_so_that_json_output_stays_json(config, twin, capsys):
