@@ -9,12 +9,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from stm_daq.clock import Clock, RealClock
 from stm_daq.errors import BadInputError
 from stm_daq.plan import Estimate, Plan, estimate, load_plan
 from stm_daq.recording import Derive, Observer, OnlineFit, Recording, RecordTruth
-from stm_daq.records import RunEnded, RunStarted
+from stm_daq.records import Array, RunEnded, RunStarted
 from stm_daq.rehearsal import Rehearsal, TwinLike, make_twin, visa_library
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
@@ -22,6 +25,9 @@ from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.station.loader import Station, StationConfig, load_station, open_station
 from stm_daq.station.streams import streams_from
 from stm_daq.store.journal import Journal, new_run_folder
+
+if TYPE_CHECKING:
+    from stm_daq.fitting import OnlineFitter
 
 LOG = "log.txt"
 """Warnings and errors of a run with their tracebacks, in its folder."""
@@ -35,8 +41,10 @@ class NightResult:
     ended: RunEnded
     seconds: float
     """Duration in the run's own time (virtual in a rehearsal)."""
-    transactions: int | None
+    transactions: int = 0
     """Bus transactions (rehearsals only)."""
+    transactions_opening: int = 0
+    """Those of them that opened the station, took its snapshot and prepared the run."""
     violations: tuple[str, ...] = ()
     """What the twin's world saw go wrong (rehearsals only)."""
 
@@ -82,46 +90,59 @@ def rehearse(night: Night, runs: Path, rehearsal: Rehearsal) -> NightResult:
     """Run a plan on the twin of its station, in virtual time."""
     twin = make_twin(night.config, rehearsal)
     with twin, visa_library(twin.visa_library), streams_from(twin.open_stream):
-        ended, folder, seconds = _measure(night, runs, "rehearsal", twin.clock, twin)
-        return NightResult(folder, ended, seconds, twin.transactions(), tuple(twin.violations()))
+        result = _measure(night, runs, "rehearsal", twin.clock, twin)
+        return replace(
+            result, transactions=twin.transactions(), violations=tuple(twin.violations())
+        )
 
 
 def run(night: Night, runs: Path) -> NightResult:
     """Run a plan on the microscope."""
-    ended, folder, seconds = _measure(night, runs, "run", RealClock(), None)
-    return NightResult(folder, ended, seconds, None)
+    return _measure(night, runs, "run", RealClock(), None)
 
 
 def _measure(
     night: Night, runs: Path, kind: str, clock: Clock, twin: TwinLike | None
-) -> tuple[RunEnded, Path, float]:
-    from stm_daq.fitting import OnlineFitter
-
+) -> NightResult:
     plan, began = night.plan, clock.now()
-    sweep = plan.sweep
-    OnlineFitter(sweep.bias, sweep.modulation_peak, plan.fit_model).warm_up()
+    _fitter(plan, plan.sweep.modulation_peak, np.ones(1)).warm_up()
     stop = StopSwitch()
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
-        records = Recording(clock)
+        recording = Recording(clock)
         runner = Runner(
-            plan, station, clock, records.emit, stop, expected_seconds=night.estimate.total
+            plan, station, clock, recording.emit, stop, expected_seconds=night.estimate.total
         )
         stack.enter_context(stop_on_signals(stop))
-        runner.prepare()
-        folder = new_run_folder(runs, plan.name, clock.wall())
-        started = _run_started(night, kind, folder.name, clock.wall(), station, runner.sweep)
-        journal = stack.enter_context(Journal.create(folder, started))
+        folder = stack.enter_context(_run_folder(runs, plan.name, clock.wall()))
         stack.enter_context(_log_file(folder / LOG))
-        fitter = OnlineFitter(
-            sweep.bias, started.modulation, plan.fit_model, memory=runner.sweep.step_memory
-        )
-        derive: list[Derive] = [OnlineFit(fitter)]
+        sweep = stack.enter_context(runner.prepared())
+        started = _run_started(night, kind, folder.name, clock.wall(), station, sweep)
+        journal = stack.enter_context(Journal.create(folder, started))
+        derive: list[Derive] = [OnlineFit(_fitter(plan, sweep.modulation, sweep.step_memory))]
         if twin is not None:
             derive.append(RecordTruth(twin))
-        records.connect(journal, started, derive, night.observers)
+        opening = twin.transactions() if twin else 0
+        recording.connect(journal, started, derive, night.observers)
         ended = runner.run()
-    return ended, folder, clock.now() - began
+    return NightResult(folder, ended, clock.now() - began, transactions_opening=opening)
+
+
+def _fitter(plan: Plan, modulation: float, memory: Array) -> OnlineFitter:
+    from stm_daq.fitting import OnlineFitter
+
+    return OnlineFitter(plan.sweep.bias, modulation, plan.fit_model, memory=memory)
+
+
+@contextmanager
+def _run_folder(runs: Path, name: str, now: float) -> Iterator[Path]:
+    """Make the folder of a run; leave none behind if the run does not get as far as a journal."""
+    folder = new_run_folder(runs, name, now)
+    try:
+        yield folder
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 @contextmanager

@@ -111,6 +111,7 @@ def _print_json(result: night.NightResult, written: Path | None) -> None:
                 "text": result.ended.text,
                 "seconds": result.seconds,
                 "transactions": result.transactions,
+                "transactions_opening": result.transactions_opening,
                 "violations": list(result.violations),
             },
             indent=1,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from stm_daq.clock import Clock
@@ -96,27 +97,32 @@ class Runner:
             clock=clock,
         )
         self._failures_in_a_row = 0
+        self._parked = False
 
-    @property
-    def sweep(self) -> DacSweep:
-        """The sweep, whose modulation and step memory are known after :meth:`prepare`."""
-        return self._sweep
+    @contextmanager
+    def prepared(self) -> Iterator[DacSweep]:
+        """Bring the station to the plan's set-point; when the block ends, however, it is parked.
 
-    def prepare(self) -> None:
-        """Bring the station to the plan's set-point with the feedback closed.
+        Yields
+        ------
+        DacSweep
+            The sweep, set up; its modulation and step memory are known now.
 
         Raises
         ------
         InstrumentError, OutOfRangeError
-            If that is not possible; nothing was measured then and the station is parked.
+            If that is not possible; nothing was measured then.
+        CleanupError
+            If the station could not be parked.
         """
         try:
             self._prepare()
-        except BaseException:
-            failures = self._park()
-            if failures:
-                raise CleanupError(failures) from None
-            raise
+            yield self._sweep
+        finally:
+            if not self._parked:
+                failures = self._park()
+                if failures:
+                    raise CleanupError(failures)
 
     def _prepare(self) -> None:
         plan, station = self._plan, self._station
@@ -132,7 +138,7 @@ class Runner:
         self._check_temperature()
 
     def run(self) -> RunEnded:
-        """Measure everything; always leaves the station in its safe state.
+        """Measure everything and park; to be called once, inside :meth:`prepared`.
 
         Returns
         -------
@@ -226,6 +232,7 @@ class Runner:
     def _park(self) -> list[Failure]:
         """Bring everything to its safe state: all steps are tried, the failures returned."""
         self._stop.shield()
+        self._parked = True
         station = self._station
         failures = close_loop(station.stm, station.bias, self._plan.setpoint_bias)
         steps: list[tuple[str, Callable[[], None]]] = [

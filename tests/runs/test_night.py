@@ -231,3 +231,22 @@ def test_the_bias_passes_zero_only_with_the_feedback_held(rehearse, monkeypatch)
     monkeypatch.setattr(Runner, "_prepare", from_the_other_side)
     result = rehearse()
     assert (result.ended.state, result.violations) == ("finished", ())
+
+
+def test_a_run_that_cannot_begin_parks_the_station_and_leaves_no_folder(
+    rehearse, monkeypatch, tmp_path
+):
+    from drivers.sr830 import Sr830LockIn
+
+    parked = []
+    off = Sr830LockIn.modulation_off
+    monkeypatch.setattr(Sr830LockIn, "modulation_off", lambda self: (parked.append(1), off(self)))
+
+    def broken(self):
+        raise InstrumentError("sr830: no reply")
+
+    monkeypatch.setattr(Sr830LockIn, "prepare_buffer", broken)
+    with pytest.raises(InstrumentError, match="no reply"):
+        rehearse()
+    assert parked == [1]
+    assert list((tmp_path / "runs").iterdir()) == []

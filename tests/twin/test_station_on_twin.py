@@ -98,7 +98,7 @@ def test_the_estimate_agrees_with_the_rehearsed_duration(config, twin, tmp_path)
         station.snapshot()
         records = []
         runner = Runner(plan, station, twin.clock, records.append, StopSwitch(), expected.total)
-        runner.prepare()
-        ended = runner.run()
+        with runner.prepared():
+            ended = runner.run()
     assert ended.state == "finished"
     assert twin.clock.now() == pytest.approx(expected.total, rel=0.03)
