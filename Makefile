@@ -28,6 +28,7 @@ bench: setup-test
 	$(BIN)/python benchmarks/night.py
 	$(BIN)/python benchmarks/fit_speed.py
 
+# The self-test also compiles the numerical kernels once, so that the first night starts at once.
 setup: $(VENV)/installed
 setup-test: $(VENV)/installed-test
 
@@ -38,6 +39,7 @@ $(VENV)/bin/pip:
 $(VENV)/installed: $(VENV)/bin/pip pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable .
+	$(BIN)/stm-daq rehearse plans/self_test.yaml --no-report --runs $(VENV)/self-test --json > /dev/null
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
-the twin; 10 stopped on request before the end (what was measured is safe and readable).
+the twin; 10 stopped on request before the end (what was measured is safe and readable);
+130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 STATION = Path("station.yaml")
 RUNS = Path("runs")
 PORT = 5550
+INTERRUPTED = 130
 
 
 @app.command()
@@ -156,3 +158,6 @@ def main() -> None:
     except StmDaqError as error:
         print(f"stm-daq: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stm-daq: interrupted; `stm-daq runs` lists what was measured", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -6,7 +6,7 @@ traceback and ends with :attr:`StmDaqError.exit_code`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -82,12 +82,26 @@ class CleanupError(InstrumentError):
     ----------
     failures : tuple of (step, exception)
         The name of each failed step and what it raised.
+    withdrawn : bool
+        Whether the tip was withdrawn because the feedback could not be closed safely. It must then
+        stay where it is until somebody has looked.
     """
 
-    def __init__(self, failures: list[tuple[str, Exception]]) -> None:
+    def __init__(
+        self,
+        failures: Sequence[tuple[str, Exception]],
+        withdrawn: bool = False,
+        cause: BaseException | None = None,
+    ) -> None:
         self.failures = tuple(failures)
-        steps = "; ".join(f"{step}: {error}" for step, error in failures)
-        super().__init__(f"could not restore {len(failures)} item(s): {steps}")
+        self.withdrawn = withdrawn
+        steps = "; ".join(f"{step}: {error or repr(error)}" for step, error in failures)
+        text = f"could not restore {len(failures)} item(s): {steps}"
+        if withdrawn:
+            text += "; the tip was withdrawn"
+        if cause is not None:
+            text += f"; this began with: {cause or repr(cause)}"
+        super().__init__(text)
 
 
 class JournalError(StmDaqError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -135,3 +136,11 @@ def show_duration(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def show_moment(time: float) -> str:
+    """Write a wall time (seconds since the Unix epoch) for people: ``"Sat 21 Nov 06:40"``."""
+    try:
+        return datetime.fromtimestamp(time).strftime("%a %d %b %H:%M")
+    except (OverflowError, OSError, ValueError):
+        return "beyond the calendar"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,7 +104,11 @@ class OnlineFit:
         return "the online fit"
 
     def __call__(self, spectrum: Spectrum) -> Fit:
-        result = self.fitter.fit(spectrum.conductance)
+        try:
+            result = self.fitter.fit(spectrum.conductance)
+        except Exception:
+            log.exception("site %d: the fit failed", spectrum.site.index)
+            return self._failed(spectrum)
         return Fit(
             site_index=spectrum.site.index,
             attempt=spectrum.attempt,
@@ -113,6 +118,19 @@ class OnlineFit:
             reduced_chi_square=result.reduced_chi_square,
             ok=result.ok and not spectrum.flags,
             flags=spectrum.flags + result.flags,
+        )
+
+    def _failed(self, spectrum: Spectrum) -> Fit:
+        """One spectrum that breaks the fit must not cost those after it theirs."""
+        return Fit(
+            site_index=spectrum.site.index,
+            attempt=spectrum.attempt,
+            model=self.fitter.choice.model,
+            values={},
+            std={},
+            reduced_chi_square=math.nan,
+            ok=False,
+            flags=(*spectrum.flags, "fit_error"),
         )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 
 from stm_daq.clock import RealClock
 from stm_daq.night import Night, prepare_night
-from stm_daq.quantities import show, show_duration
+from stm_daq.quantities import show, show_duration, show_moment
 
 
 def check_plan(plan: Path, station: Path, as_json: bool) -> None:
@@ -39,15 +38,13 @@ def _facts(night: Night) -> dict[str, object]:
 
 def _print_facts(night: Night) -> None:
     plan, estimate, limits = night.plan, night.estimate, night.config.limits
-    finish = datetime.fromtimestamp(RealClock().wall() + estimate.total)
+    ending = show_moment(RealClock().wall() + estimate.total)
     rows, columns = plan.grid.shape
     print(f"{plan.name}: {plan.sample}")
     print(
         f"  sites            {estimate.sites}  ({columns} x {rows}), {len(plan.sweep.bias)} points each"
     )
-    print(
-        f"  duration         {show_duration(estimate.total)}; started now it ends {finish:%a %d %b %H:%M}"
-    )
+    print(f"  duration         {show_duration(estimate.total)}; started now it ends {ending}")
     for part, seconds in estimate.parts.items():
         print(f"    {part:<15}{show_duration(seconds)}")
     print(f"  disk             {show(estimate.disk_bytes, 'B')}")

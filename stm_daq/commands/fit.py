@@ -72,9 +72,11 @@ def fit_paths(
     if figure is not None:
         from stm_daq.report.spectra import figure_fits
 
-        figure_fits([(f.label, f.bias, f.conductance, f.result.curve) for f in fitted]).savefig(
-            figure
-        )
+        drawn = figure_fits([(f.label, f.bias, f.conductance, f.result.curve) for f in fitted])
+        try:
+            drawn.savefig(figure)
+        except (OSError, ValueError) as error:
+            raise BadInputError(f"--figure {figure}: cannot be written ({error})") from None
 
 
 def _fit_run(path: Path, model: str | None) -> Iterator[Fitted]:
@@ -114,9 +116,14 @@ def _fit_file(
         if place and not np.isfinite(conductance).any():
             continue
         label = path.name + (f" {list(place)}" if place else "")
-        result = fit_measured(
-            data.bias, conductance, temperature=data.temperature, model=model, modulation=peak
-        )
+        try:
+            result = fit_measured(
+                data.bias, conductance, temperature=data.temperature, model=model, modulation=peak
+            )
+        except ValueError as error:
+            columns = ", ".join(data.columns.values())
+            advice = "" if data.units_known else "; give units with the columns, such as 1:mV"
+            raise BadInputError(f"{path} ({columns}): {error}{advice}") from None
         yield Fitted(path, label, data.temperature, data.bias, conductance, result)
 
 

@@ -62,11 +62,13 @@ def _carry_out(
         print(f"warning: {warning}", file=sys.stderr)
     with _observers(port, as_json) as observers:
         result = measure(prepared.watched_by(observers))
+    if not as_json:
+        _print_summary(result)
     written = report_run(result.folder, None) if report else None
     if as_json:
         _print_json(result, written)
-    else:
-        _print_summary(result, written)
+    elif written is not None:
+        print(f"report:   {written}")
     if result.ended.state == "finished":
         return 0
     return STOPPED if result.ended.state == "stopped" else InstrumentError.exit_code
@@ -83,7 +85,7 @@ def _observers(port: int, as_json: bool) -> Iterator[list[Observer]]:
         yield observers
 
 
-def _print_summary(result: night.NightResult, written: Path | None) -> None:
+def _print_summary(result: night.NightResult) -> None:
     from rich.console import Console
 
     from stm_daq import open_run
@@ -93,12 +95,11 @@ def _print_summary(result: night.NightResult, written: Path | None) -> None:
     if ended.state != "finished":
         print(f"{ended.state}: {ended.text}")
     Console().print(summary(open_run(result.folder)))
-    print(f"duration: {show_duration(result.seconds)}")
+    virtual = " (virtual)" if result.transactions else ""
+    print(f"duration: {show_duration(result.seconds)}{virtual}")
     for violation in result.violations:
         print(f"the twin objects: {violation}")
-    print(f"run:    {result.folder}")
-    if written is not None:
-        print(f"report: {written}")
+    print(f"run:      {result.folder}", flush=True)
 
 
 def _print_json(result: night.NightResult, written: Path | None) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from stm_daq.clock import RealClock
-from stm_daq.quantities import show
+from stm_daq.quantities import show, show_moment
 from stm_daq.records import Event, Fit, Progress, Record, RunEnded
 
 LINE_INTERVAL = 60.0
@@ -46,8 +46,8 @@ class Line:
         if self._progress is None:
             return "preparing"
         now = self._progress
-        finish = datetime.fromtimestamp(now.finish_time).strftime("%a %d %b %H:%M")
-        parts = [f"{now.done}/{now.total} sites", f"{now.rate:.0f}/h", f"ends {finish}"]
+        finish = f"ends {show_moment(now.finish_time)}"
+        parts = [f"{now.done}/{now.total} sites", f"{now.rate:.0f}/h", finish]
         if self._fit is not None:
             parts.append(_fit_text(self._fit))
         parts.append("stage ?" if self._kelvin is None else f"stage {show(self._kelvin, 'K')}")

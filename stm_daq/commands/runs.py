@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 
 from stm_daq.errors import BadInputError
 from stm_daq.store.catalogue import RunInfo, list_runs
+
+HEADINGS: tuple[str, ...] = ("run", "kind", "state", "spectra", "good fits", "sample")
 
 
 def show_runs(folder: Path, as_json: bool) -> None:
@@ -37,17 +38,18 @@ def _as_dict(info: RunInfo) -> dict[str, object]:
 
 
 def _print_table(found: list[RunInfo], folder: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     if not found:
         print(f"no runs in {folder}")
         return
-    table = Table("run", "name", "kind", "started", "state", "spectra", "good fits", box=None)
-    for info in found:
-        started = datetime.fromtimestamp(info.started).strftime("%Y-%m-%d %H:%M")
-        spectra = f"{info.done}/{info.total}"
-        table.add_row(
-            info.path.name, info.name, info.kind, started, info.state, spectra, str(info.fits_ok)
-        )
-    Console().print(table)
+    rows = [HEADINGS, *(_cells(info) for info in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _cells(info: RunInfo) -> tuple[str, ...]:
+    if info.problem:
+        return (info.path.name, info.kind, info.state, "", "", info.problem)
+    spectra = f"{info.done}/{info.total}"
+    return (info.path.name, info.kind, info.state, spectra, str(info.fits_ok), info.sample)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 type Array = NDArray[np.float64]
 
-HIGHEST_BIAS = 0.2
+HIGHEST_BIAS = 1.0
 """V. No gap needs more: larger values mean that the bias is not in V."""
 
 
@@ -32,8 +32,8 @@ def check_bias(bias: Array, modulation: float) -> None:
         raise ValueError("bias has fewer than two different values")
     if np.max(np.abs(finite)) > HIGHEST_BIAS:
         raise ValueError(
-            f"bias reaches {np.max(np.abs(finite)):.3g}, more than {HIGHEST_BIAS} V: "
-            "give it in V, not in mV"
+            f"bias reaches {np.max(np.abs(finite)):.3g}, more than {HIGHEST_BIAS:g} V: too wide to "
+            "show a superconducting gap, or not in V but in mV"
         )
     if not 0.0 <= modulation <= np.ptp(finite):
         raise ValueError(

@@ -25,6 +25,8 @@ class Facts:
     sample: str
     state: str
     """"finished", "stopped", "failed"; "not ended" while it goes on or if it was cut off."""
+    reason: str
+    """Why it ended so; empty if there is nothing to say."""
     started: float
     """Seconds since the Unix epoch."""
     ended: float
@@ -57,6 +59,7 @@ def facts_of(dataset: xr.Dataset) -> Facts:
         name=attributes["name"],
         sample=attributes["sample"],
         state=attributes["state"],
+        reason=str(attributes.get("ended_text") or ""),
         started=started,
         ended=datetime.fromisoformat(ended).timestamp() if ended else last,
         modulation=float(attributes["modulation"]),

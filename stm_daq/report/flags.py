@@ -13,6 +13,7 @@ SPECTRUM_FLAGS = {
     "setpoint_not_reached": "the current was far off its set-point just before the hold",
     "stale_temperature": "there was no fresh reading of the stage temperature",
     "off_nominal_bias": "the bias that was applied differs from the one planned",
+    "fit_error": "the fit broke down on this spectrum; see log.txt in the run's folder",
     "damaged": "the spectrum on the disk does not match its checksum and was left out",
 }
 

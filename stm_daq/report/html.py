@@ -154,8 +154,9 @@ def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
             "stopped": "The run was stopped on request",
             "failed": "The run failed",
         }.get(facts.state, f"The run is {facts.state}")
+        because = f" ({facts.reason})" if facts.reason else ""
         said.append(
-            f"{ending}; this report shows what was measured until {show_date(facts.ended)}."
+            f"{ending}{because}; this report shows what was measured until {show_date(facts.ended)}."
         )
     missing = sites.total - int(sites.measured.sum())
     if missing:

@@ -7,11 +7,16 @@ from contextlib import contextmanager
 
 from stm_daq.errors import CleanupError
 from stm_daq.station.roles import BiasSource, StmController
-from stm_daq.station.safe_state import Failure, restore
+from stm_daq.station.safe_state import restore
 
 
-def close_loop(stm: StmController, bias: BiasSource, setpoint_bias: float) -> list[Failure]:
-    """Bring bias and feedback back after something went wrong.
+def close_loop(
+    stm: StmController,
+    bias: BiasSource,
+    setpoint_bias: float,
+    cause: BaseException | None = None,
+) -> None:
+    """Bring bias and feedback back after something went wrong, or at the end.
 
     The bias comes first: closing the loop at another bias would drive the tip into the sample. If the
     bias cannot be brought back, or the loop cannot be closed, the tip is withdrawn instead.
@@ -21,19 +26,22 @@ def close_loop(stm: StmController, bias: BiasSource, setpoint_bias: float) -> li
     stm, bias : roles
     setpoint_bias : float
         Bias under which the feedback may be closed, V.
+    cause : exception, optional
+        What went wrong before, for the message.
 
-    Returns
-    -------
-    list of failures
-        Every step that failed; empty if all is well.
+    Raises
+    ------
+    CleanupError
+        If any step failed; all that could safely be done was done.
     """
     failures = restore([("stop the bias list", bias.abort_list)])
     unsafe = restore([("ramp the bias back", lambda: bias.ramp_to(setpoint_bias))])
     if not unsafe:
         unsafe = restore([("close the feedback loop", stm.release)])
-    if unsafe:
-        unsafe += restore([("withdraw the tip", stm.withdraw)])
-    return failures + unsafe
+    stuck = restore([("withdraw the tip", stm.withdraw)]) if unsafe else []
+    withdrawn = bool(unsafe) and not stuck
+    if failures or unsafe:
+        raise CleanupError([*failures, *unsafe, *stuck], withdrawn, cause) from cause
 
 
 @contextmanager
@@ -47,14 +55,12 @@ def held_feedback(stm: StmController, bias: BiasSource, setpoint_bias: float) ->
     Raises
     ------
     CleanupError
-        If the loop could not be closed; the original error is its ``__context__``.
+        If the loop could not be closed; the original error is its ``__cause__``.
     """
     try:
         stm.hold()
         yield
         stm.release()
-    except BaseException:
-        failures = close_loop(stm, bias, setpoint_bias)
-        if failures:
-            raise CleanupError(failures) from None
+    except BaseException as error:
+        close_loop(stm, bias, setpoint_bias, error)
         raise

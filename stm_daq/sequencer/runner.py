@@ -14,7 +14,7 @@ from stm_daq.sequencer.hold import close_loop, held_feedback
 from stm_daq.sequencer.pace import Pace
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.stop import StopSwitch
-from stm_daq.sequencer.sweep import DacSweep
+from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.limits import Limits
 from stm_daq.station.roles import (
@@ -25,7 +25,7 @@ from stm_daq.station.roles import (
     StmController,
     Thermometer,
 )
-from stm_daq.station.safe_state import Failure, restore
+from stm_daq.station.safe_state import Failure, Step, restore
 
 ATTEMPTS = 2
 """Times that a site is tried before it is left out."""
@@ -98,6 +98,7 @@ class Runner:
         )
         self._failures_in_a_row = 0
         self._parked = False
+        self._withdrawn = False
 
     @contextmanager
     def prepared(self) -> Iterator[DacSweep]:
@@ -118,11 +119,14 @@ class Runner:
         try:
             self._prepare()
             yield self._sweep
+        except CleanupError as error:
+            self._withdrawn = error.withdrawn
+            raise
         finally:
             if not self._parked:
                 failures = self._park()
                 if failures:
-                    raise CleanupError(failures)
+                    raise CleanupError(failures, self._withdrawn)
 
     def _prepare(self) -> None:
         plan, station = self._plan, self._station
@@ -153,13 +157,16 @@ class Runner:
             )
         except KeyboardInterrupt:
             state, text = "stopped", self._stop.reason or "interrupted"
+        except CleanupError as error:
+            self._withdrawn = error.withdrawn
+            text = str(error)
         except StmDaqError as error:
             text = str(error)
         finally:
             failures = self._park()
             if failures:
                 state = "failed"
-                text = "; ".join(filter(None, [text, str(CleanupError(failures))]))
+                text = "; ".join(filter(None, [text, str(CleanupError(failures, self._withdrawn))]))
             ended = RunEnded(self._clock.wall(), state, text)
             self._emit(ended)
         return ended
@@ -193,10 +200,10 @@ class Runner:
         for attempt in range(ATTEMPTS):
             try:
                 spectrum = self._site.measure(site, attempt)
-            except CleanupError:
-                raise
             except InstrumentError as error:
                 self._event("error", f"site {site.index}, attempt {attempt + 1}: {error}")
+                if isinstance(error, CleanupError):
+                    raise
             else:
                 self._failures_in_a_row = 0
                 self._emit(spectrum)
@@ -210,7 +217,7 @@ class Runner:
 
     def _check_bias(self) -> None:
         applied, wanted = self._station.bias.voltage(), self._plan.setpoint_bias
-        if abs(applied - wanted) > 0.01 * abs(wanted):
+        if abs(applied - wanted) > BACK * abs(wanted):
             raise InstrumentError(
                 f"the bias reads back {applied * 1e3:.4g} mV instead of {wanted * 1e3:.4g} mV"
             )
@@ -218,7 +225,7 @@ class Runner:
     def _check_temperature(self) -> None:
         expected, tolerance = self._plan.expected_temperature, self._plan.temperature_tolerance
         reading = self._temperature.latest()
-        if expected is None or tolerance is None:
+        if expected is None or tolerance is None or not self._temperature.expected:
             return
         if not reading.fresh:
             self._event("warning", "no fresh temperature reading at the start")
@@ -230,12 +237,20 @@ class Runner:
             )
 
     def _park(self) -> list[Failure]:
-        """Bring everything to its safe state: all steps are tried, the failures returned."""
+        """Bring everything to its safe state: all steps are tried, the failures returned.
+
+        A tip that had to be withdrawn stays withdrawn.
+        """
         self._stop.shield()
         self._parked = True
-        station = self._station
-        failures = close_loop(station.stm, station.bias, self._plan.setpoint_bias)
-        steps: list[tuple[str, Callable[[], None]]] = [
+        station, failures = self._station, list[Failure]()
+        try:
+            if not self._withdrawn:
+                close_loop(station.stm, station.bias, self._plan.setpoint_bias)
+        except CleanupError as error:
+            self._withdrawn = error.withdrawn
+            failures.extend(error.failures)
+        steps: list[Step] = [
             ("stop the topograph", station.stm.stop_scan),
             ("reduce the modulation", station.lockin.modulation_off),
         ]

@@ -58,7 +58,7 @@ class SiteMeasurement:
         self._clock.sleep(timing.recover)
         stage = self._temperature.latest()
         flags = data.flags + self._setpoint_flags(current)
-        if not stage.fresh:
+        if self._temperature.expected and not stage.fresh:
             flags += ("stale_temperature",)
         return Spectrum(
             site=site,

@@ -19,9 +19,13 @@ HEADROOM = 5.0
 """The lock-in's range covers a differential conductance this many times the set-point's I/V, which
 leaves room for coherence peaks."""
 
+BACK = 0.01
+"""Relative deviation within which the bias counts as back at the set-point."""
+
 CLEAR_STEP = 0.05
 """Relative size of the list's last step from which on a sample too many shows in the current."""
 
+NOT_REPRODUCED = "current_not_reproduced"
 CLOSURE = 0.1
 """Largest relative difference of the current at the start of the list and back at its end. More means
 that the tip changed during the sweep."""
@@ -106,11 +110,14 @@ class DacSweep:
         trace = self._lockin.read_buffer(len(self._list))
         current = trace.auxiliary / self._preamplifier.gain()
         self._require_one_sample_per_step(current)
+        flags = trace.flags + self._suspicions(current)
+        if NOT_REPRODUCED in flags:
+            self._require_bias_back()
         points = len(self._sweep.bias)
         return SweepData(
             current=current[:points],
             conductance=trace.in_phase[:points] / self._per_siemens,
-            flags=trace.flags + self._suspicions(current),
+            flags=flags,
         )
 
     def _require_one_sample_per_step(self, current: Array) -> None:
@@ -125,10 +132,19 @@ class DacSweep:
                 "something else triggers it, or the trigger cable is loose"
             )
 
+    def _require_bias_back(self) -> None:
+        """Make sure, where the current leaves a doubt, that the feedback may be closed again."""
+        applied, start = self._bias.voltage(), float(self._list[0])
+        if abs(applied - start) > BACK * abs(start):
+            raise InstrumentError(
+                f"after the sweep the bias reads back {applied * 1e3:.4g} mV instead of "
+                f"{start * 1e3:.4g} mV; the feedback is not closed there"
+            )
+
     def _suspicions(self, current: Array) -> tuple[str, ...]:
         flags: tuple[str, ...] = ()
         if abs(current[-1] - current[0]) > CLOSURE * abs(current[0]):
-            flags += ("current_not_reproduced",)
+            flags += (NOT_REPRODUCED,)
         if float(np.max(np.abs(current))) >= self._preamplifier.full_scale():
             flags += ("preamplifier_overload",)
         return flags

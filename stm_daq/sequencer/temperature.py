@@ -30,6 +30,11 @@ class StageTemperature:
         self._next = -math.inf
         self._reading = TemperatureReading(math.nan, False, clock.wall())
 
+    @property
+    def expected(self) -> bool:
+        """Whether the station has a thermometer at all."""
+        return self._thermometer is not None
+
     def latest(self) -> TemperatureReading:
         """Return a reading that is at most one interval old; not fresh if there is none."""
         if self._thermometer is not None and self._clock.now() >= self._next:

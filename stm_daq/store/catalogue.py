@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stm_daq.clock import RealClock
-from stm_daq.errors import JournalError
+from stm_daq.errors import BadInputError, JournalError
 from stm_daq.store import schema
 from stm_daq.store.reading import ended_of, reader, started_of
 
@@ -57,7 +57,7 @@ def _info(folder: Path) -> RunInfo:
     try:
         with reader(folder) as connection:
             return _read(folder, connection)
-    except (JournalError, OSError, ValueError, TypeError) as error:
+    except (JournalError, BadInputError, OSError, ValueError, TypeError) as error:
         return RunInfo(folder, problem=str(error))
 
 

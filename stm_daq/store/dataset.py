@@ -85,6 +85,7 @@ def open_run(path: Path | str) -> xr.Dataset:
     attributes = _attributes(started) | {
         "state": ended.state if ended else "not ended",
         "ended": _date(ended.time) if ended else "",
+        "ended_text": ended.text if ended else "",
         "journal": str(journal_path(path)),
     }
     return xr.Dataset(variables, coords=_coordinates(started), attrs=attributes)

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from stm_daq.errors import JournalError
+from stm_daq.errors import BadInputError, JournalError
 from stm_daq.records import Event, RunEnded, RunStarted
 from stm_daq.store import schema
 from stm_daq.store.journal import explain
@@ -22,14 +22,14 @@ def journal_path(path: Path | str) -> Path:
 
     Raises
     ------
-    JournalError
+    BadInputError
         If there is none.
     """
     given = Path(path)
     file = given / schema.FILE_NAME if given.is_dir() else given
     if not file.is_file():
         where = f"{given} holds no {schema.FILE_NAME}" if given.is_dir() else f"{given} not found"
-        raise JournalError(f"{where}: give a run folder or its {schema.FILE_NAME}")
+        raise BadInputError(f"{where}: give a run folder or its {schema.FILE_NAME}")
     return file
 
 
@@ -44,13 +44,15 @@ def reader(path: Path | str) -> Iterator[sqlite3.Connection]:
 
     Raises
     ------
+    BadInputError
+        If there is no journal, or it is no journal of ours.
     JournalError
-        If there is no journal, it is no journal of ours, or damaged beyond reading.
+        If it is damaged beyond reading.
     """
     file = journal_path(path)
     with file.open("rb") as start:
         if start.read(16) != _MAGIC:
-            raise JournalError(f"{file} is not a run journal (not an SQLite file)")
+            raise BadInputError(f"{file} is not a run journal (not an SQLite file)")
     try:
         with closing(_connect(file)) as connection:
             # damaged text must break the seal of its row, not the whole reading
@@ -140,7 +142,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, file: Path) -> None:
     identity = connection.execute("PRAGMA application_id").fetchone()[0]
     if identity != schema.APPLICATION_ID:
-        raise JournalError(f"{file} is an SQLite file, but not a run journal of stm_daq")
+        raise BadInputError(f"{file} is an SQLite file, but not a run journal of stm_daq")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > schema.VERSION:
         raise JournalError(

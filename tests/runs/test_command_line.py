@@ -153,6 +153,30 @@ def test_rehearsal_on_measured_data(command, plan, tmp_path):
         assert run.gap.where(cold).median() == pytest.approx(1.15e-3, rel=0.2)
 
 
+MEASURED = [
+    path
+    for pattern in (
+        "nanonis_files/*.dat",
+        "nanonis_files/*.3ds",
+        "mgb2*/*",
+        "nbs2*/*",
+        "createc*/*",
+    )
+    for path in sorted((SHARED / "realdata").glob(pattern))
+]
+
+
+@pytest.mark.skipif(not MEASURED, reason="measured files are not at hand (../shared)")
+def test_any_measured_file_is_fitted_or_refused_in_one_line(command):
+    for path in MEASURED:
+        done = command("fit", path)
+        assert done.returncode in (0, 2), (path, done.stderr)
+        assert "Traceback" not in done.stderr, path
+        if done.returncode:
+            assert len(done.stderr.splitlines()) == 1
+            assert path.name in done.stderr
+
+
 @pytest.mark.skipif(not NBSE2.exists(), reason="measured files are not at hand (../shared)")
 def test_the_measured_series_closes_near_7_kelvin(command):
     files = sorted(NBSE2.glob("*.csv"))
@@ -187,3 +211,25 @@ def test_watch_follows_a_rehearsal(plan, tmp_path):
         watch.kill()
     assert "TiN demo map" in out
     assert "finished" in out
+
+
+def test_a_figure_or_report_that_cannot_be_written_is_one_clear_line(command, plan, tmp_path):
+    _, facts = rehearsal(command, plan, "--no-report")
+    for arguments in (("report", facts["run"], "--out", "no/such/place.html"),
+                      ("fit", facts["run"], "--figure", "no/such/place.png")):  # fmt: skip
+        done = command(*arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert "cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("report", "nowhere"), ("fit", "."), ("runs", "nowhere")])
+def test_a_run_that_is_not_there_is_bad_input(command, arguments):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_runs_never_shortens_a_name(command, plan):
+    _, facts = rehearsal(command, plan, "--no-report")
+    assert Path(facts["run"]).name in command("runs").stdout

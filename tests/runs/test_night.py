@@ -2,11 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import stm_daq
+from stm_daq import night
 from stm_daq.errors import InstrumentError
 from stm_daq.records import (
     Event,
@@ -18,8 +20,11 @@ from stm_daq.records import (
     TopographRows,
     Truth,
 )
+from stm_daq.rehearsal import Rehearsal
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.store.reading import events
+
+STATION = Path(__file__).parents[2] / "station.yaml"
 
 
 def test_a_small_night_from_plan_to_dataset(rehearse):
@@ -122,24 +127,70 @@ def test_an_observer_that_fails_is_disconnected_and_the_night_goes_on(rehearse):
     assert "Traceback" in (result.folder / "log.txt").read_text()
 
 
-def test_a_fit_that_fails_is_disconnected_and_the_night_goes_on(rehearse, monkeypatch):
+def test_a_spectrum_that_breaks_the_fit_does_not_cost_the_others_theirs(rehearse, monkeypatch):
     from stm_daq.fitting import OnlineFitter
 
     fit = OnlineFitter.fit
+    calls = []
 
     def broken(self, conductance, **options):
-        if hasattr(self, "broken"):
+        calls.append(1)
+        if len(calls) in (5, 6):
             raise RuntimeError("singular matrix")
         return fit(self, conductance, **options)
 
-    def mark(record):
-        if isinstance(record, Spectrum) and record.site.index == 3:
-            monkeypatch.setattr(OnlineFitter, "broken", True, raising=False)
-
     monkeypatch.setattr(OnlineFitter, "fit", broken)
-    run = stm_daq.open_run(rehearse(mark).folder)
+    run = stm_daq.open_run(rehearse().folder)
     assert np.isfinite(run.conductance).all()
-    assert int(run.fit_ok.sum()) == 3
+    assert sorted(set(run.fit_flags.values.ravel())) == ["", "fit_error"]
+    assert int(run.fit_ok.sum()) == 14
+
+
+def test_a_tip_that_had_to_be_withdrawn_stays_withdrawn_and_the_run_says_why(rehearse, monkeypatch):
+    from drivers.nanonis_stm import NanonisStm
+    from drivers.qdac2 import Qdac2Bias
+    from drivers.sr830 import Sr830LockIn
+
+    calls = []
+    for step in ("release", "withdraw"):
+        original = getattr(NanonisStm, step)
+        monkeypatch.setattr(
+            NanonisStm, step, lambda self, do=original, name=step: (calls.append(name), do(self))
+        )
+    read, ramp = Sr830LockIn.read_buffer, Qdac2Bias.ramp_to
+    broken = []
+
+    def read_buffer(self, points):
+        if len(calls) == 4:
+            broken.append("now")
+            raise InstrumentError("sr830: damaged buffer")
+        return read(self, points)
+
+    def ramp_to(self, volts):
+        if broken == ["now"]:
+            broken.append("once")
+            raise InstrumentError("qdac: no reply")
+        ramp(self, volts)
+
+    monkeypatch.setattr(Sr830LockIn, "read_buffer", read_buffer)
+    monkeypatch.setattr(Qdac2Bias, "ramp_to", ramp_to)
+    result = rehearse()
+    assert result.ended.state == "failed"
+    assert "the tip was withdrawn" in result.ended.text
+    assert "began with: sr830: damaged buffer" in result.ended.text
+    assert calls[-1] == "withdraw"
+    assert "release" not in calls[calls.index("withdraw") :]
+    assert result.violations == ()
+
+
+def test_a_station_without_thermometer_measures_without_flags(plan, tmp_path):
+    lines = STATION.read_text().splitlines(keepends=True)
+    station = tmp_path / "station.yaml"
+    station.write_text("".join(line for line in lines if not line.startswith("  thermometer:")))
+    prepared = night.prepare_night(plan, station)
+    run = stm_daq.open_run(night.rehearse(prepared, tmp_path / "runs", Rehearsal()).folder)
+    assert run.fit_ok.all()
+    assert np.isnan(run.stage_temperature).all()
 
 
 def fail_on(monkeypatch, numbers):
@@ -250,3 +301,14 @@ def test_a_run_that_cannot_begin_parks_the_station_and_leaves_no_folder(
         rehearse()
     assert parked == [1]
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_tip_that_comes_to_its_limits_of_z_is_noticed(plan, tmp_path):
+    station = tmp_path / "station.yaml"
+    text = STATION.read_text(encoding="utf-8")
+    narrow = text.replace('z: {min: "-250 nm", max: "250 nm"}', 'z: {min: "-1 nm", max: "1 nm"}')
+    assert narrow != text
+    station.write_text(narrow, encoding="utf-8")
+    prepared = night.prepare_night(plan, station)
+    with pytest.raises(InstrumentError, match="limits of z"):
+        night.rehearse(prepared, tmp_path / "runs", Rehearsal(epoch=1.8e9))

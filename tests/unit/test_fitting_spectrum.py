@@ -260,7 +260,7 @@ def test_colder_than_the_grid_can_show():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"bias": 1e3 * BIAS}, "in V, not in mV"),
+        ({"bias": 1e3 * BIAS}, "not in V but in mV"),
         ({"bias": BIAS[:-1]}, "shape"),
         ({"bias": BIAS[None]}, "vector"),
         ({"bias": np.full(256, 1e-3)}, "two different"),

@@ -66,14 +66,29 @@ def test_hold_that_is_not_confirmed_closes_the_loop():
 @pytest.mark.parametrize("failing", COMBINATIONS, ids="+".join)
 def test_every_step_is_tried_whatever_fails(failing):
     station = Recorder(failing)
-    failures = close_loop(station, station, 4e-3)
+    failures, withdrawn, text = (), False, ""
+    try:
+        close_loop(station, station, 4e-3)
+    except CleanupError as error:
+        failures, withdrawn, text = error.failures, error.withdrawn, str(error)
+    assert ("the tip was withdrawn" in text) == withdrawn
     assert station.calls[:2] == ["abort_list", "ramp_to"]
     if "ramp_to" in failing:
         assert "release" not in station.calls, "closing the loop at a wrong bias crashes the tip"
-    if {"ramp_to", "release"} & set(failing):
-        assert station.calls[-1] == "withdraw"
-    tried = set(station.calls)
-    assert {str(error).split()[0] for _, error in failures} == set(failing) & tried
+    danger = bool({"ramp_to", "release"} & set(failing))
+    assert (station.calls[-1] == "withdraw") == danger
+    assert withdrawn == (danger and "withdraw" not in failing)
+    assert {str(error).split()[0] for _, error in failures} == set(failing) & set(station.calls)
+
+
+def test_what_went_wrong_first_is_told_with_what_could_not_be_restored():
+    station = Recorder(["ramp_to"])
+    hold = held_feedback(station, station, 4e-3)
+    with (
+        pytest.raises(CleanupError, match=r"ramp_to failed.*began with: no reply from the lock-in"),
+        hold,
+    ):
+        raise InstrumentError("no reply from the lock-in")
 
 
 def test_failed_release_after_a_good_sweep_is_reported():

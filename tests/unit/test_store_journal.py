@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from stm_daq import open_run
-from stm_daq.errors import JournalError
+from stm_daq.errors import BadInputError, JournalError
 from stm_daq.records import Event, Progress, RunEnded
 from stm_daq.store import schema
 from stm_daq.store.journal import Journal, new_run_folder
@@ -280,7 +280,7 @@ def test_a_reader_looks_on_while_the_run_writes(tmp_path, run):
 def test_foreign_files_are_refused(tmp_path, content):
     file = tmp_path / "journal.db"
     file.write_bytes(content)
-    with pytest.raises(JournalError, match="not a run journal"):
+    with pytest.raises(BadInputError, match="not a run journal"):
         open_run(file)
 
 
@@ -289,7 +289,7 @@ def test_a_foreign_database_and_a_newer_one_are_refused(tmp_path, run):
     with sqlite3.connect(foreign) as connection:
         connection.execute("CREATE TABLE runs (a)")
     connection.close()
-    with pytest.raises(JournalError, match="not a run journal of stm_daq"):
+    with pytest.raises(BadInputError, match="not a run journal of stm_daq"):
         open_run(foreign)
     with Journal.create(tmp_path, run.started()) as journal:
         journal._connection.execute(f"PRAGMA user_version={schema.VERSION + 1}")
@@ -298,9 +298,9 @@ def test_a_foreign_database_and_a_newer_one_are_refused(tmp_path, run):
 
 
 def test_a_missing_run_is_reported(tmp_path):
-    with pytest.raises(JournalError, match=r"holds no journal\.db"):
+    with pytest.raises(BadInputError, match=r"holds no journal\.db"):
         open_run(tmp_path)
-    with pytest.raises(JournalError, match="not found"):
+    with pytest.raises(BadInputError, match="not found"):
         open_run(Path("nowhere"))
 
 
