@@ -26,6 +26,14 @@ MARGIN = 10.0
 """Extra time for a line: the way back to the scan after a pause, s."""
 
 
+def require_columns(columns: int) -> None:
+    """Refuse what the controller would round, OutOfRangeError."""
+    if columns % PIXEL_PACKET or columns <= 0:
+        raise OutOfRangeError(
+            f"{columns} columns: Nanonis needs a multiple of {PIXEL_PACKET}; nothing was sent"
+        )
+
+
 class NanonisScan:
     """Scans a frame from the bottom up; between calls the scan is paused.
 
@@ -56,11 +64,7 @@ class NanonisScan:
         InstrumentError
             If it took other values than it was given.
         """
-        if columns % PIXEL_PACKET or columns <= 0 or rows <= 0:
-            raise OutOfRangeError(
-                f"a topograph of {columns} x {rows} pixels: Nanonis needs a multiple of "
-                f"{PIXEL_PACKET} columns; nothing was sent"
-            )
+        require_columns(columns)
         call = self._nanonis.call
         self.stop()
         call("Scan.PropsSet", OFF, OFF, AUTOSAVE_OFF, "", "", (), NO_CHANGE)

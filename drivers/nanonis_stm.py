@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivers.nanonis_connection import ConnectionLostError
-from drivers.nanonis_scan import NanonisScan
+from drivers.nanonis_scan import NanonisScan, require_columns
 from stm_daq.clock import Clock, wait_until
-from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError, OutOfRangeError
+from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError
+from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
-from stm_daq.station.limits import Limits
+from stm_daq.station.limits import Limits, extent
 
 if TYPE_CHECKING:
     from drivers.nanonis import NanonisController
@@ -24,6 +25,8 @@ CURRENT, Z = "Current (A)", "Z (m)"
 FEEDBACK_DEADLINE = 2.0
 """Time within which the controller must confirm that the loop is open or closed, s."""
 FEEDBACK_POLL = 0.02
+AT_LIMIT = 20e-12
+"""A tip as near to a limit of z as this (m, a few times the noise) is taken to stand at it."""
 SIGNAL_TIME = 0.5
 """Longest time that two acquisition periods of the signals may last, s."""
 
@@ -68,8 +71,8 @@ class NanonisStm:
         FeedbackError
             If the loop was held and not seen closed since; nothing is sent then.
         """
-        if not (math.isfinite(x) and math.isfinite(y)):
-            raise OutOfRangeError(f"({x}, {y}) is not a position; nothing was sent")
+        self._limits.x.require(x, "position x")
+        self._limits.y.require(y, "position y")
         self._require_feedback()
         start = self._position if self._position is not None else self.position()
         self._position = None
@@ -149,11 +152,24 @@ class NanonisStm:
     # -- readings and set-point ---------------------------------------------------------------
 
     def height_and_current(self) -> tuple[float, float]:
-        """Return tip height z, m, and tunnelling current, A, from fresh samples."""
+        """Return tip height z, m, and tunnelling current, A, from fresh samples.
+
+        Raises
+        ------
+        InstrumentError
+            If z is at or beyond the station's limits: there the feedback cannot follow.
+        """
         (values,) = self._nanonis.call("Signals.ValsGet", self._channels, 1, duration=SIGNAL_TIME)
         if len(values) != 2 or not np.all(np.isfinite(values)):
             raise InstrumentError(f"the Nanonis controller read z and current as {values}")
-        return float(values[0]), float(values[1])
+        z, current = (float(value) for value in values)
+        allowed = self._limits.z
+        if not allowed.low + AT_LIMIT < z < allowed.high - AT_LIMIT:
+            raise InstrumentError(
+                f"the tip height of {show(z, 'm', 6)} is at or beyond the station's limits of z, "
+                f"{show(allowed.low, 'm')} to {show(allowed.high, 'm')}; approach anew"
+            )
+        return z, current
 
     def set_setpoint(self, current: float) -> None:
         """Set the feedback's current set-point, A."""
@@ -176,10 +192,43 @@ class NanonisStm:
         self._nanonis.call("ZCtrl.Withdraw", 1, round(duration * 1e3), duration=duration)
         self._await_feedback(False)
 
+    def _limit_z(self) -> None:
+        """Narrow the controller's limits of z to those of the station, and read them back."""
+        call, low, high = self._nanonis.call, self._limits.z.low, self._limits.z.high
+        if call("ZCtrl.LimitsEnabledGet")[0]:
+            highest, lowest = call("ZCtrl.LimitsGet")
+            low, high = max(low, lowest), min(high, highest)
+        call("ZCtrl.LimitsSet", high, low)
+        call("ZCtrl.LimitsEnabledSet", 1)
+        found = call("ZCtrl.LimitsGet")
+        enabled = call("ZCtrl.LimitsEnabledGet")[0]
+        if not enabled or not np.allclose(found, (high, low), rtol=1e-6, atol=0.0):
+            raise InstrumentError(
+                f"the limits of z read back {found[1]:g} m to {found[0]:g} m "
+                f"({'on' if enabled else 'off'}) instead of {low:g} m to {high:g} m"
+            )
+
     # -- topograph ----------------------------------------------------------------------------
 
     def prepare_scan(self, frame: Frame, columns: int, rows: int, line_time: float) -> None:
-        """Set frame, pixels and seconds per line (each way); the scan goes from the bottom up."""
+        """Set frame, pixels and seconds per line (each way); the scan goes from the bottom up.
+
+        The controller gets the station's limits of z, unless it has narrower ones.
+
+        Raises
+        ------
+        OutOfRangeError
+            If the controller cannot have as many columns, or the frame leaves the station's limits
+            of x or y; nothing is sent then.
+        InstrumentError
+            If the tip stands outside the limits of z, or the controller does not take them.
+        """
+        require_columns(columns)
+        for allowed, ends in zip((self._limits.x, self._limits.y), extent(frame), strict=True):
+            for end in ends:
+                allowed.require(end, "a corner of the frame")
+        self.height_and_current()
+        self._limit_z()
         self._scan.prepare(frame, columns, rows, line_time)
 
     def scan_rows(self, count: int) -> None:

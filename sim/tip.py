@@ -1,33 +1,28 @@
 """The tip of the twin: where it is, how far from the surface, and whether feedback holds it there.
 
-The junction's normal-state conductance falls with the distance d between tip and surface as
-``G = G0 exp(-2 kappa d)``, with G0 = 2e^2/h at contact. The surface drifts towards the tip at
-`drift_z`. With feedback, d follows from the set-point through the true nonlinear I(V), apart from
-an error that decays with the loop's time constant; without, the tip's z stays and d changes with
-the drift.
+The surface drifts towards the tip at `drift_z`. With feedback, the distance between them follows
+from the set-point through the true nonlinear I(V), apart from an error that decays with the loop's
+time constant; without, the tip's z stays and the distance changes with the drift.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.barrier import Barrier
 from sim.contact import Contact
 from sim.samples import Junction
+from sim.travel import Travel
 
 if TYPE_CHECKING:
     from sim.world import World
 
 type Array = NDArray[np.float64]
 
-CONTACT_CONDUCTANCE = 7.748091729e-5
-"""Conductance quantum 2e^2/h, S: the junction at contact."""
-KAPPA_PER_ROOT_EV = 5.123167e9
-"""sqrt(2 m e) / hbar: decay constant per sqrt(work function / eV), 1/m."""
 ZERO_BIAS = 20e-6
 """Below this |bias| (V) the feedback would drive the tip into the surface."""
 
@@ -71,10 +66,10 @@ class Tip:
         self.drift_z = drift_z
         self.drift_x = drift_x
         self.drift_y = drift_y
-        self.kappa = KAPPA_PER_ROOT_EV * math.sqrt(work_function)
+        self.barrier = Barrier(work_function)
         self.feedback_time = feedback_time
         self.z_noise = z_noise
-        self.z_range = z_range
+        self.travel = Travel((z_range[0], z_range[1]))
         self.violations: list[str] = []
         self._initial_setpoint = setpoint
         self._retracted = retracted
@@ -125,6 +120,7 @@ class Tip:
         new = self._contact(old.x, old.y, True, old.setpoint)
         new.z = self.z(new.start)
         new.inherit(old)
+        self._watch_travel(new.z, new.z)
         self._begin(new)
         self._truth = self._true_values(new)
 
@@ -157,8 +153,15 @@ class Tip:
         self._begin(new)
 
     def withdraw(self) -> None:
-        """Pull the tip back as far as the z piezo goes, feedback open."""
-        self.set_z(self.z_range[1])
+        """Pull the tip back as far as it can go, feedback open."""
+        self.set_z(self.travel.range[1])
+
+    def limit_z(self, limits: tuple[float, float], limited: bool) -> None:
+        """Give the feedback limits of z (m) and say whether they count."""
+        distance = self.distance(np.array([self._world.clock.now()]))
+        self.travel.limits, self.travel.limited = limits, limited
+        if self.feedback_on:
+            self._restart(self._now, self._now.setpoint, float(distance[0]))
 
     # -- what is true of the junction at any time ---------------------------------------------
 
@@ -173,18 +176,17 @@ class Tip:
     def distance(self, times: Array) -> Array:
         """Return the distance between tip and surface at `times` (one contact), m, shape (n,)."""
         contact = self.contact_at(float(times[-1]))
+        surface = contact.surface + self.drift_z * times
         if contact.held:
-            free: Array = contact.z - contact.surface - self.drift_z * times
-            return free
-        wanted = self._wanted_distance(contact, times)
+            return contact.z - surface
         decay = np.exp(-(times - contact.start) / self.feedback_time)
-        return np.maximum(wanted + contact.error * decay, 0.0)
+        wanted = self._wanted_distance(contact, times) + contact.error * decay
+        distance = np.maximum(wanted, 0.0)
+        return self.travel.stopped(surface + distance) - surface
 
     def scale(self, times: Array) -> Array:
         """Return the normal-state conductance at `times` (one contact), S, shape (n,)."""
-        distance = np.maximum(self.distance(times), 0.0)
-        scale: Array = CONTACT_CONDUCTANCE * np.exp(-2 * self.kappa * distance)
-        return scale
+        return self.barrier.conductance(self.distance(times))
 
     def contact_at(self, time: float) -> Contact:
         """Return the contact that the tip had at `time` (the oldest remembered one before that)."""
@@ -205,7 +207,7 @@ class Tip:
         return contact.junction
 
     def surface_position(self, x: float, y: float, time: float) -> tuple[float, float]:
-        """Return where on the sample the tip is when the controller says (x, y), m."""
+        """Where on the sample the tip is when the controller says (x, y), m."""
         return x - self.drift_x * time, y - self.drift_y * time
 
     def line(self, x: Array, y: Array, times: Array) -> Array:
@@ -218,7 +220,9 @@ class Tip:
             return np.full(len(x), self._now.z)
         surface = self._world.sample.height(x - self.drift_x * times, y - self.drift_y * times)
         bias = np.abs(self._world.bias(times))
-        z: Array = surface + self.drift_z * times + self._distance_for(bias, self._now.setpoint)
+        distance = self.barrier.distance(bias, self._now.setpoint)
+        z = self.travel.stopped(surface + self.drift_z * times + distance)
+        self._watch_travel(float(z.min()), float(z.max()))
         return z
 
     def truth(self) -> dict[str, float]:
@@ -230,6 +234,10 @@ class Tip:
         self.violations.append(f"t = {self._world.clock.now():.3f} s: {what}")
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _watch_travel(self, lowest: float, highest: float) -> None:
+        if self.travel.newly_stopped(lowest, highest):
+            self.violate("the feedback was stopped by the limits of z")
 
     @property
     def _now(self) -> Contact:
@@ -275,22 +283,16 @@ class Tip:
         if np.ptp(bias) == 0:
             return np.full(len(times), self._wanted_at(contact, float(bias[0])))
         current = self.junction(contact).current(bias, self._world.modulation_peak)
-        return self._distance_for(np.abs(current), contact.setpoint)
+        return self.barrier.distance(np.abs(current), contact.setpoint)
 
     def _wanted_at(self, contact: Contact, bias: float) -> float:
         """Same for one bias, remembered: it rarely changes while the loop is closed."""
         key = (bias, self._world.modulation_peak, contact.setpoint)
         if contact.wanted is None or contact.wanted[0] != key:
             current = self.junction(contact).current(np.array([bias]), key[1])
-            distance = float(self._distance_for(np.abs(current), contact.setpoint)[0])
+            distance = float(self.barrier.distance(np.abs(current), contact.setpoint)[0])
             contact.wanted = (key, distance)
         return contact.wanted[1]
-
-    def _distance_for(self, normalised_current: Array, setpoint: float) -> Array:
-        """Distance at which this normalised current (V) gives the set-point; at least contact."""
-        ratio = CONTACT_CONDUCTANCE * normalised_current / setpoint
-        distance: Array = np.log(np.maximum(ratio, 1.0)) / (2 * self.kappa)
-        return distance
 
     def _true_values(self, contact: Contact) -> dict[str, float]:
         x, y = self.surface_position(contact.x, contact.y, contact.start)

@@ -20,6 +20,8 @@ BIAS_RANGE = 10.0
 """Largest bias of the controller's own output, V."""
 REMEMBER = 60.0
 """History of the bias that is kept for readings of the near past, s."""
+ROUNDING = 1 + 1e-6
+"""Numbers come as float32."""
 OFF, ON, SWITCHING_OFF, SAFE_TIP = 1, 2, 4, 5
 
 
@@ -121,7 +123,7 @@ class ZController:
         return (ON if self._tip.feedback_on else OFF,)
 
     def z_pos_set(self, z: float) -> Values:
-        low, high = self._tip.z_range
+        low, high = self._tip.travel.range
         require(not self._tip.feedback_on, "Switch the Z-Controller off before setting Z")
         require(low <= z <= high, f"Z position out of range: {z:g} m")
         self._tip.set_z(z)
@@ -151,7 +153,7 @@ class ZController:
         self._scan.stop()
         self._switch_off.recall()
         clock = self._world.clock
-        travel = (self._tip.z_range[1] - self._tip.z(clock.now())) / self._rate
+        travel = (self._tip.travel.range[1] - self._tip.z(clock.now())) / self._rate
         self._tip.withdraw()
         if wait:
             clock.sleep(travel if timeout_ms < 0 else min(travel, timeout_ms * 1e-3))
@@ -165,9 +167,23 @@ class ZController:
     def withdraw_rate_get(self) -> Values:
         return (self._rate,)
 
+    def limits_set(self, high: float, low: float) -> Values:
+        lowest, highest = self._tip.travel.piezo
+        inside = lowest * ROUNDING <= low < high <= highest * ROUNDING
+        require(inside, f"Z limits out of range: {low:g} m to {high:g} m")
+        self._tip.limit_z((low, high), self._tip.travel.limited)
+        return ()
+
     def limits_get(self) -> Values:
-        low, high = self._tip.z_range
+        low, high = self._tip.travel.limits
         return high, low
+
+    def limits_enabled_set(self, on: int) -> Values:
+        self._tip.limit_z(self._tip.travel.limits, bool(on))
+        return ()
+
+    def limits_enabled_get(self) -> Values:
+        return (int(self._tip.travel.limited),)
 
 
 class SafeTip:

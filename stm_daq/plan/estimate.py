@@ -11,7 +11,7 @@ from stm_daq.errors import OutOfRangeError, Problem
 from stm_daq.plan.model import Grid, Plan
 from stm_daq.plan.voltages import list_voltages
 from stm_daq.quantities import show, show_duration
-from stm_daq.station.limits import Limits, Range
+from stm_daq.station.limits import Limits, Range, extent
 
 MOVE_SPEED = 100e-9
 """Assumed speed of the tip between sites, m/s."""
@@ -132,6 +132,7 @@ def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
     if not _inside(current, plan.setpoint_current):
         text = show(plan.setpoint_current, "A")
         yield _forbidden(plan, ("setpoint", "current"), text, current)
+    yield from _frame_outside(plan, limits)
     step = abs(float(sweep.bias[-1] - sweep.bias[0])) / (len(sweep.bias) - 1)
     if step > limits.bias_step:
         text = (
@@ -142,6 +143,19 @@ def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
         text = f"{show(step, 'V')} per dwell is {show(step / sweep.dwell, 'V/s')}"
         text += f"; the station allows {show(limits.bias_slew, 'V/s')}; take more points or time"
         yield _problem(plan, ("sweep", "bias", "dwell"), text)
+
+
+def _frame_outside(plan: Plan, limits: Limits) -> Iterator[Problem]:
+    """Yield what is wrong if any corner of the frame is where the tip must not go."""
+    frame = plan.grid.frame
+    centre = (frame.centre_x, frame.centre_y)
+    for axis, allowed, middle, ends in zip(
+        "xy", (limits.x, limits.y), centre, extent(frame), strict=True
+    ):
+        if not _inside(allowed, *ends):
+            text = f"the frame reaches in {axis} from {show(ends[0], 'm')} to {show(ends[1], 'm')}; this"
+            key = "size" if _inside(allowed, middle) else "centre"
+            yield _forbidden(plan, ("sites", "grid", "frame", key), text, allowed)
 
 
 def _inside(allowed: Range, *values: float) -> bool:

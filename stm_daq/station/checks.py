@@ -9,7 +9,14 @@ from stm_daq.quantities import show
 from stm_daq.station.schema import LimitsBlock, RoleBlock, RolesBlock
 from stm_daq.yaml_model import ModelReader, nearest
 
-UNITS = {"bias": "V", "setpoint_current": "A", "z": "m", "microwave_power": "dBm"}
+UNITS = {
+    "bias": "V",
+    "setpoint_current": "A",
+    "x": "m",
+    "y": "m",
+    "z": "m",
+    "microwave_power": "dBm",
+}
 
 
 def check_roles(reader: ModelReader) -> None:

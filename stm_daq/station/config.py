@@ -95,6 +95,8 @@ def _limits(block: LimitsBlock) -> Limits:
         bias_slew=bias.slew,
         bias_step=bias.step,
         setpoint_current=Range(current.min, current.max, "A"),
+        x=Range(block.x.min, block.x.max, "m"),
+        y=Range(block.y.min, block.y.max, "m"),
         z=Range(z.min, z.max, "m"),
         microwave_power=Range(power.min, power.max, "dBm") if power else nothing,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stm_daq.errors import OutOfRangeError
 from stm_daq.quantities import show
+from stm_daq.records import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,22 @@ class Limits:
     """Largest single step of the bias, V."""
     setpoint_current: Range
     """A."""
+    x: Range
+    """Lateral position of the tip, m."""
+    y: Range
+    """m."""
     z: Range
     """Tip height, m."""
     microwave_power: Range
     """dBm."""
+
+
+def extent(frame: Frame) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the least and the largest x, and the same of y, of the corners of a turned frame, m."""
+    cosine, sine = (abs(f(math.radians(frame.angle))) for f in (math.cos, math.sin))
+    half_x = (cosine * frame.width + sine * frame.height) / 2
+    half_y = (sine * frame.width + cosine * frame.height) / 2
+    return (
+        (frame.centre_x - half_x, frame.centre_x + half_x),
+        (frame.centre_y - half_y, frame.centre_y + half_y),
+    )

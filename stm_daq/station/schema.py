@@ -91,8 +91,8 @@ class CurrentLimits(Block):
     max: Amperes
 
 
-class HeightLimits(Block):
-    """Of the tip height."""
+class LengthLimits(Block):
+    """Of one coordinate of the tip."""
 
     min: Metres
     max: Metres
@@ -110,7 +110,9 @@ class LimitsBlock(Block):
 
     bias: BiasLimits
     setpoint_current: CurrentLimits
-    z: HeightLimits
+    x: LengthLimits
+    y: LengthLimits
+    z: LengthLimits
     microwave_power: PowerLimits | None = None
 
 

@@ -16,7 +16,7 @@ from drivers.sgs100a import Sgs100aSource
 from drivers.sr830 import Sr830LockIn
 from drivers.visa_errors import ask_number
 from sim.twin import Twin
-from stm_daq.errors import BadInputError, DeadlineError, InstrumentError
+from stm_daq.errors import BadInputError, DeadlineError, InstrumentError, OutOfRangeError
 from stm_daq.station.limits import Limits
 
 
@@ -82,6 +82,19 @@ def test_microwaves_are_switched_off(
     driver.on()
     assert source.is_on()
     source.off()
+    assert not source.is_on()
+
+
+def test_microwaves_that_were_on_above_the_limit_are_off_and_told(
+    twin: Twin, station_blocks: dict[str, Any], limits: Limits
+) -> None:
+    driver = RohdeSchwarzSGS100A("sgs100a", station_blocks["instruments"]["sgs100a"]["address"])
+    source = Sgs100aSource(driver, limits, twin.clock)
+    driver.power(-10.0)
+    source.off()  # nothing was on: no harm
+    driver.on()
+    with pytest.raises(OutOfRangeError, match=r"was on with -10 dBm.*it is off now"):
+        source.off()
     assert not source.is_on()
 
 

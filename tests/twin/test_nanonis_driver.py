@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,11 @@ from drivers.nanonis import NanonisController, NanonisStm
 from sim.devices.nanonis import Nanonis
 from sim.samples.tin import TinFilm
 from sim.samples.uniform import Uniform
+from sim.tip import Tip
 from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError, OutOfRangeError
 from stm_daq.protocols import nanonis as protocol
+from stm_daq.records import Frame
+from stm_daq.station.limits import Range
 from stm_daq.station.streams import streams_from
 
 
@@ -266,3 +270,62 @@ def test_the_safe_tip_withdraws_when_the_current_grows(rig):
     world.tip.move_to(2e-9, 0.0)
     assert nanonis.call("ZCtrl.StatusGet") == (5,)
     assert nanonis.z() > 200e-9
+
+
+def test_the_controller_gets_the_limits_of_z_and_keeps_narrower_ones(rig):
+    world, _, nanonis, stm, _ = rig()
+    frame = Frame(0.0, 0.0, 10e-9, 10e-9)
+    nanonis.call("ZCtrl.LimitsSet", 100e-9, -50e-9)  # not switched on: they do not count
+    stm.prepare_scan(frame, 16, 16, 1.0)
+    assert nanonis.call("ZCtrl.LimitsEnabledGet") == (1,)
+    assert nanonis.call("ZCtrl.LimitsGet") == pytest.approx((250e-9, -250e-9))
+    nanonis.call("ZCtrl.LimitsSet", 100e-9, -50e-9)
+    stm.prepare_scan(frame, 16, 16, 1.0)
+    assert nanonis.call("ZCtrl.LimitsGet") == pytest.approx((100e-9, -50e-9))
+    assert world.tip.violations == []
+
+
+def test_a_controller_that_does_not_take_the_limits_of_z_is_noticed(rig, monkeypatch):
+    _, device, _, stm, _ = rig()
+    monkeypatch.setitem(device._methods, "ZCtrl.LimitsEnabledSet", lambda on: ())
+    with pytest.raises(InstrumentError, match=r"limits of z read back .*\(off\)"):
+        stm.prepare_scan(Frame(0.0, 0.0, 10e-9, 10e-9), 16, 16, 1.0)
+
+
+def test_the_feedback_stops_at_the_limits_of_z(rig):
+    world, _, nanonis, stm, _ = rig(tip=Tip(drift_z=1e-9, z_noise=0.0))
+    before = world.tip.z(world.clock.now())
+    nanonis.call("ZCtrl.LimitsSet", before + 1e-9, before - 1e-9)
+    nanonis.call("ZCtrl.LimitsEnabledSet", 1)
+    world.clock.sleep(0.5)
+    stm.hold()
+    stm.release()
+    assert world.tip.violations == []
+    world.clock.sleep(0.9)  # the surface has risen by 1.4 nm: the tip cannot give way any more
+    assert world.tip.z(world.clock.now()) == pytest.approx(before + 1e-9, abs=1e-15)
+    stm.hold()
+    assert any("stopped by the limits of z" in text for text in world.tip.violations)
+    stm.withdraw()
+    assert world.tip.z(world.clock.now()) == pytest.approx(before + 1e-9, abs=1e-15)
+
+
+def test_a_tip_at_or_beyond_the_limits_of_z_gives_no_reading(rig, limits):
+    world, _, nanonis, _, _ = rig()
+    z = world.tip.z(world.clock.now())
+    for low, high in ((z - 1e-9, z), (z, z + 1e-9), (z + 1e-9, z + 2e-9)):
+        stm = NanonisStm(nanonis, replace(limits, z=Range(low, high, "m")), world.clock)
+        with pytest.raises(InstrumentError, match=r"tip height of .* limits of z"):
+            stm.height_and_current()
+
+
+@pytest.mark.parametrize("place", [(1.1e-6, 0.0), (0.0, -1.1e-6), (float("nan"), 0.0)])
+def test_places_outside_the_limits_are_refused_before_anything_is_sent(rig, place):
+    _, device, _, stm, _ = rig()
+    assert transactions(device, lambda: refused(lambda: stm.move_to(*place))) == 0
+    frame = Frame(*place, 10e-9, 10e-9)
+    assert transactions(device, lambda: refused(lambda: stm.prepare_scan(frame, 16, 16, 1.0))) == 0
+
+
+def refused(action):
+    with pytest.raises(OutOfRangeError, match="nothing was sent"):
+        action()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stm_daq.errors import OutOfRangeError
 from stm_daq.plan import Grid, Sweep, estimate, list_voltages, load_plan, position, site_rows
 from stm_daq.records import Frame
-from stm_daq.station.limits import Limits, Range
+from stm_daq.station.limits import Limits, Range, extent
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(
@@ -19,6 +19,8 @@ LIMITS = Limits(
     bias_slew=0.2,
     bias_step=1e-3,
     setpoint_current=Range(1e-12, 2e-9, "A"),
+    x=Range(-1e-6, 1e-6, "m"),
+    y=Range(-1e-6, 1e-6, "m"),
     z=Range(-250e-9, 250e-9, "m"),
     microwave_power=Range(-120, -20, "dBm"),
 )
@@ -131,3 +133,35 @@ def test_a_long_hold_is_a_doubt():
     slow = replace(plan, sweep=make_sweep(dwell=0.2))
     (warning,) = estimate(slow, LIMITS).warnings
     assert "feedback is off for 53 s" in warning.text
+
+
+@pytest.mark.parametrize(
+    ("frame", "key"),
+    [
+        (Frame(0.0, 0.0, 3e-6, 1e-9), "size"),
+        (Frame(1e-3, 0.0, 1e-9, 1e-9), "centre"),
+        (Frame(0.0, 0.99e-6, 1e-9, 30e-9), "size"),
+        (Frame(0.0, 0.0, 1.9e-6, 1.9e-6, 45.0), "size"),  # only its corners stick out
+    ],
+)
+def test_a_frame_that_leaves_the_range_of_the_tip_is_refused(frame, key):
+    plan = load_plan(ROOT / "plans/tin_demo.yaml")
+    changed = replace(plan, grid=replace(plan.grid, frame=frame))
+    with pytest.raises(OutOfRangeError, match=f"sites.grid.frame.{key}: .*outside the station's"):
+        estimate(changed, LIMITS)
+
+
+def test_a_large_frame_inside_the_limits_is_allowed():
+    plan = load_plan(ROOT / "plans/tin_demo.yaml")
+    wide = replace(plan, grid=replace(plan.grid, frame=Frame(0.0, 0.0, 1.9e-6, 1.9e-6)))
+    assert estimate(wide, LIMITS).sites == 1024
+
+
+@given(st.floats(-360, 360), st.floats(1e-9, 1e-6), st.floats(1e-9, 1e-6), st.floats(-1e-6, 1e-6))
+def test_the_extent_of_a_frame_is_that_of_its_corners(angle, width, height, centre):
+    frame = Frame(centre, -centre, width, height, angle)
+    corners = np.array([position(frame, u, v) for u in (0, width) for v in (0, height)])
+    found = np.array(extent(frame))
+    assert found == pytest.approx(
+        np.stack([corners.min(axis=0), corners.max(axis=0)], 1), abs=1e-18
+    )

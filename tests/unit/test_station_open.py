@@ -85,6 +85,8 @@ roles:
 limits:
   bias: {{min: "-10 mV", max: "10 mV", slew: "200 mV/s", step: "1 mV"}}
   setpoint_current: {{min: "1 pA", max: "2 nA"}}
+  x: {{min: "-1 um", max: "1 um"}}
+  y: {{min: "-1 um", max: "1 um"}}
   z: {{min: "-250 nm", max: "250 nm"}}
 """
 A, B, C = (f"{name}: {{type: {__name__}.Box" for name in "abc")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sim.samples.uniform import Uniform
-from sim.tip import CONTACT_CONDUCTANCE, Tip
+from sim.barrier import CONTACT_CONDUCTANCE
+from sim.tip import Tip
 from sim.waveform import Waveform
 
 STILL = {"drift_z": 0.0}
@@ -90,7 +91,7 @@ def test_ten_times_the_current_brings_the_tip_closer_by_ln10_over_2kappa(make_wo
     far = world.tip.z(0.0)
     world.tip.set_setpoint(1e-9)
     world.clock.sleep(1.0)
-    assert far - world.tip.z(1.0) == pytest.approx(math.log(10) / (2 * world.tip.kappa), rel=1e-9)
+    assert far - world.tip.z(1.0) == pytest.approx(math.log(10) / (2 * world.tip.barrier.kappa), rel=1e-9)
     assert current(world, 1.0) == pytest.approx(1e-9, rel=1e-9)
 
 
@@ -101,7 +102,7 @@ def test_after_release_the_loop_settles_with_its_time_constant(make_world):
     world.tip.release()
     world.clock.sleep(1.0)
     errors = [math.log(current(world, 100.0 + t) / 100e-12) for t in (0.0, 0.1)]
-    assert errors[0] == pytest.approx(2 * world.tip.kappa * 100e-12, rel=1e-6)
+    assert errors[0] == pytest.approx(2 * world.tip.barrier.kappa * 100e-12, rel=1e-6)
     assert errors[0] / errors[1] == pytest.approx(math.e, rel=1e-6)
     assert current(world, 101.0) == pytest.approx(100e-12, rel=1e-3)
 
@@ -157,7 +158,7 @@ def test_dragging_the_held_tip_uphill_shortens_the_distance_until_it_crashes(mak
     world.tip.hold()
     world.tip.move_to(1e-9, 0.0)
     assert current(world, 0.0) == pytest.approx(
-        100e-12 * math.exp(2 * world.tip.kappa * 0.1e-9), rel=1e-6
+        100e-12 * math.exp(2 * world.tip.barrier.kappa * 0.1e-9), rel=1e-6
     )
     world.tip.move_to(10e-9, 0.0)
     assert any("touches the surface" in line for line in world.violations)

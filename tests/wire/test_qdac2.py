@@ -30,6 +30,8 @@ LIMITS = Limits(
     bias_slew=0.2,
     bias_step=1e-3,
     setpoint_current=Range(1e-12, 2e-9, "A"),
+    x=Range(-1e-6, 1e-6, "m"),
+    y=Range(-1e-6, 1e-6, "m"),
     z=Range(-250e-9, 250e-9, "m"),
     microwave_power=Range(-120.0, -20.0, "dBm"),
 )
