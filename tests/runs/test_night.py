@@ -2,13 +2,11 @@
 
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import stm_daq
-from stm_daq import night
 from stm_daq.errors import InstrumentError
 from stm_daq.records import (
     Event,
@@ -20,11 +18,8 @@ from stm_daq.records import (
     TopographRows,
     Truth,
 )
-from stm_daq.rehearsal import Rehearsal
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.store.reading import events
-
-STATION = Path(__file__).parents[2] / "station.yaml"
 
 
 def test_a_small_night_from_plan_to_dataset(rehearse):
@@ -301,14 +296,3 @@ def test_a_run_that_cannot_begin_parks_the_station_and_leaves_no_folder(
         rehearse()
     assert parked == [1]
     assert list((tmp_path / "runs").iterdir()) == []
-
-
-def test_a_tip_that_comes_to_its_limits_of_z_is_noticed(plan, tmp_path):
-    station = tmp_path / "station.yaml"
-    text = STATION.read_text(encoding="utf-8")
-    narrow = text.replace('z: {min: "-250 nm", max: "250 nm"}', 'z: {min: "-1 nm", max: "1 nm"}')
-    assert narrow != text
-    station.write_text(narrow, encoding="utf-8")
-    prepared = night.prepare_night(plan, station)
-    with pytest.raises(InstrumentError, match="limits of z"):
-        night.rehearse(prepared, tmp_path / "runs", Rehearsal(epoch=1.8e9))
