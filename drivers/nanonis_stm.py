@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError
 from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
 from stm_daq.station.limits import Limits, extent
+from stm_daq.station.roles import Finding, PlanNeeds, refusal
 
 if TYPE_CHECKING:
     from drivers.nanonis import NanonisController
@@ -55,6 +57,14 @@ class NanonisStm:
         self._connections = instrument.connections
         for setting in (instrument.switch_off_delay, instrument.follow_speed):
             setting.get()  # kept from here on, so that a site costs no extra transactions
+
+    @staticmethod
+    def check(
+        options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
+    ) -> Iterator[Finding]:
+        """Yield what the controller cannot do; see :mod:`stm_daq.station.roles`."""
+        if needs is not None:
+            yield from refusal("sites.grid.topograph.columns", require_columns, needs.columns)
 
     # -- position -----------------------------------------------------------------------------
 

@@ -8,6 +8,10 @@ output really has.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 from qcodes_contrib_drivers.drivers.QDevil.QDAC2 import List_Context, QDac2
 
@@ -17,6 +21,7 @@ from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits
+from stm_daq.station.roles import Finding, PlanNeeds, refusal
 
 GUARD = 2e-3
 """The trigger comes this long before the end of a step (s): an SR830 may take 2 ms to sample."""
@@ -26,6 +31,8 @@ TOLERANCE = 2e-5
 """A voltage (at the DAC) has arrived within this, V."""
 SPARE = 2.0
 """A ramp may take so much longer than computed, s."""
+CHANNELS, TRIGGERS = 24, 5
+"""Voltage and trigger outputs."""
 RANGES = {"low": 2.0, "high": 10.0}
 """Output ranges of the QDAC-II, V."""
 ROUNDING = 1 + 1e-9
@@ -71,6 +78,19 @@ class Qdac2Bias:
         self._armed = False
         self._busy_until = -np.inf
         self._at: float | None = None
+
+    @staticmethod
+    def check(
+        options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
+    ) -> Iterator[Finding]:
+        """Yield what a QDAC-II cannot do; see :mod:`stm_daq.station.roles`."""
+        largest = max(abs(limits.bias.low), abs(limits.bias.high))
+        yield from refusal("divider", _require_divider, options["divider"], largest)
+        for option, last in (("channel", CHANNELS), ("trigger", TRIGGERS)):
+            if not 1 <= options[option] <= last:
+                yield option, f"a QDAC-II has outputs 1 to {last} of this kind"
+        if needs is not None:
+            yield from refusal("sweep.bias.dwell", _require_dwell, needs.dwell)
 
     def voltage(self) -> float:
         """Read the bias that is really applied now, V at the junction."""
@@ -168,11 +188,7 @@ class Qdac2Bias:
                 f"the list has a bias step of {show(step, 'V')}, more than the station's "
                 f"{show(self._limits.bias_step, 'V')}; use more points"
             )
-        if not dwell > GUARD:
-            raise OutOfRangeError(
-                f"a dwell time of {show(dwell, 's')} leaves no time for the trigger; use more "
-                f"than {show(GUARD, 's')}"
-            )
+        _require_dwell(dwell)
         if step / dwell > self._limits.bias_slew * ROUNDING:
             raise OutOfRangeError(
                 f"the list changes the bias by {show(step / dwell, 'V/s')}, faster than the "
@@ -223,3 +239,22 @@ class Qdac2Bias:
             raise InstrumentError(
                 f"{self._qdac.name}: did not take the list ({found} of {points} points; {errors})"
             )
+
+
+def _require_divider(divider: float, largest: float) -> None:
+    """Refuse a divider through which the bias (V at the junction) cannot reach its limits."""
+    if not 0 < abs(divider) < math.inf:
+        raise OutOfRangeError(f"divider must be a number other than 0, not {divider}")
+    if largest < math.inf and largest / abs(divider) > RANGES["high"] * ROUNDING:
+        raise OutOfRangeError(
+            f"the bias limit of {show(largest, 'V')} would need {show(largest / abs(divider), 'V')} "
+            f"at the DAC, which gives {show(RANGES['high'], 'V')} at most"
+        )
+
+
+def _require_dwell(dwell: float) -> None:
+    if not dwell > GUARD:
+        raise OutOfRangeError(
+            f"a dwell time of {show(dwell, 's')} leaves no time for the trigger; use more "
+            f"than {show(GUARD, 's')}"
+        )

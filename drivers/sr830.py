@@ -9,6 +9,8 @@ registers; the sine output is set in V rms in steps of 2 mV, 4 mV to 5 V.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from qcodes.instrument_drivers.stanford_research import SR830
@@ -20,7 +22,7 @@ from stm_daq.errors import DeadlineError, InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits
-from stm_daq.station.roles import BufferedTrace
+from stm_daq.station.roles import BufferedTrace, Finding, PlanNeeds, refusal
 
 FULL_SCALES = tuple(m * 10.0**e for e in range(-9, 1) for m in (1, 2, 5))[1:-2]
 """Sensitivities SENS 0 to 26: 2 nV to 1 V rms."""
@@ -76,13 +78,7 @@ class Sr830LockIn:
         auxiliary_input: int,
         filter_slope: int = 12,
     ) -> None:
-        if auxiliary_input not in AUXILIARY_DISPLAYS:
-            raise OutOfRangeError(
-                f"{instrument.name}: auxiliary_input must be 3 or 4 (the buffer records what "
-                f"display 2 can show), not {auxiliary_input}"
-            )
-        if filter_slope not in SLOPES:
-            raise OutOfRangeError(f"{instrument.name}: filter_slope must be one of {SLOPES}")
+        _require_wiring(modulation_divider, auxiliary_input, filter_slope)
         self._lockin = instrument
         self._slope = SLOPES.index(filter_slope)
         self._limits = limits
@@ -90,6 +86,24 @@ class Sr830LockIn:
         self._divider = modulation_divider
         self._auxiliary = auxiliary_input
         self._time_constant = 0.0
+
+    @staticmethod
+    def check(
+        options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
+    ) -> Iterator[Finding]:
+        """Yield what an SR830 cannot do; see :mod:`stm_daq.station.roles`."""
+        divider = options["modulation_divider"]
+        yield from refusal("modulation_divider", _require_divider, divider)
+        yield from refusal("auxiliary_input", _require_auxiliary, options["auxiliary_input"])
+        yield from refusal("filter_slope", _require_slope, options.get("filter_slope", SLOPES[0]))
+        if needs is None:
+            return
+        frequency, times = "sweep.modulation.frequency", "sweep.lockin.time_constant"
+        yield from refusal(frequency, _require_frequency, needs.modulation_frequency)
+        yield from refusal(times, _filter_index, needs.time_constant)
+        yield from refusal("sweep.bias.points", _require_samples, needs.samples)
+        if divider > 0:
+            yield from refusal("sweep.modulation.peak", _sine, needs.modulation_peak, divider)
 
     def configure(
         self,
@@ -104,9 +118,9 @@ class Sr830LockIn:
         See :meth:`stm_daq.station.roles.LockIn.configure`.
         """
         sine = self._sine_level(modulation)
-        filter_index = _index_of(time_constant, TIME_CONSTANTS, "time constant", "s")
+        filter_index = _filter_index(time_constant)
         range_index = _range_for(sensitivity)
-        _require(FREQUENCY_RANGE, frequency, "modulation frequency", "Hz")
+        _require_frequency(frequency)
         settings = (
             "FMOD 1;HARM 1",
             f"FREQ {frequency:.4f}",
@@ -159,8 +173,7 @@ class Sr830LockIn:
 
         Their number is not asked for: an SR830 does not answer when more are wanted than it has.
         """
-        if not 1 <= points <= CAPACITY:
-            raise OutOfRangeError(f"the SR830's buffer holds 1 to {CAPACITY} samples, not {points}")
+        _require_samples(points)
         in_phase = self._read_trace(1, points)
         auxiliary = self._read_trace(2, points)
         status = ask_whole(self._lockin, "LIAS?")
@@ -180,8 +193,7 @@ class Sr830LockIn:
     def _sine_level(self, modulation: float) -> float:
         """Return the sine output (V rms) for a peak modulation at the junction (V)."""
         self._limits.bias.require(modulation, "modulation")
-        sine = modulation / (math.sqrt(2) * self._divider)
-        return _require(SINE_RANGE, sine, "sine output needed for the modulation", "V")
+        return _sine(modulation, self._divider)
 
     def _read_modulation(self, wanted: float) -> float:
         found = ask_number(self._lockin, "SLVL?")
@@ -247,13 +259,53 @@ def _require(allowed: tuple[float, float], value: float, what: str, unit: str) -
     return value
 
 
-def _index_of(value: float, allowed: tuple[float, ...], what: str, unit: str) -> int:
-    for index, candidate in enumerate(allowed):
-        if math.isclose(value, candidate, rel_tol=1e-6):
+def _require_wiring(divider: float, auxiliary_input: int, filter_slope: int) -> None:
+    _require_divider(divider)
+    _require_auxiliary(auxiliary_input)
+    _require_slope(filter_slope)
+
+
+def _require_divider(divider: float) -> None:
+    if not 0 < divider < math.inf:
+        raise OutOfRangeError(f"modulation_divider must be greater than 0, not {divider}")
+
+
+def _require_auxiliary(auxiliary_input: int) -> None:
+    if auxiliary_input not in AUXILIARY_DISPLAYS:
+        raise OutOfRangeError(
+            "auxiliary_input must be 3 or 4 (the buffer records what display 2 can show), "
+            f"not {auxiliary_input}"
+        )
+
+
+def _require_slope(filter_slope: int) -> None:
+    if filter_slope not in SLOPES:
+        raise OutOfRangeError(f"filter_slope must be one of {SLOPES} dB/oct, not {filter_slope}")
+
+
+def _require_frequency(frequency: float) -> None:
+    _require(FREQUENCY_RANGE, frequency, "modulation frequency", "Hz")
+
+
+def _require_samples(samples: int) -> None:
+    if not 1 <= samples <= CAPACITY:
+        raise OutOfRangeError(f"the SR830's buffer holds 1 to {CAPACITY} samples, not {samples}")
+
+
+def _sine(modulation: float, divider: float) -> float:
+    """Return the sine output, V rms, for a peak modulation at the junction, V."""
+    sine = modulation / (math.sqrt(2) * divider)
+    return _require(SINE_RANGE, sine, "sine output needed for the modulation", "V")
+
+
+def _filter_index(time_constant: float) -> int:
+    for index, candidate in enumerate(TIME_CONSTANTS):
+        if math.isclose(time_constant, candidate, rel_tol=1e-6):
             return index
-    nearest = min(allowed, key=lambda candidate: abs(math.log(candidate / max(value, 1e-12))))
+    nearest = min(TIME_CONSTANTS, key=lambda c: abs(math.log(c / max(time_constant, 1e-12))))
     raise OutOfRangeError(
-        f"the SR830 has no {what} of {show(value, unit)}; the nearest is {show(nearest, unit)}"
+        f"the SR830 has no time constant of {show(time_constant, 's')}; "
+        f"the nearest is {show(nearest, 's')}"
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.station import roles
 from stm_daq.station.config import StationConfig
+from stm_daq.station.roles import Finding, PlanNeeds
 from stm_daq.yaml_model import nearest
 from stm_daq.yaml_source import KeyPath
 
@@ -20,6 +22,11 @@ PROTOCOLS: dict[str, type] = {
     "thermometer": roles.Thermometer,
     "microwave": roles.MicrowaveSource,
 }
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+}
+"""Annotations of options that are checked."""
 _GIVEN = 3
 """Instrument, limits and clock are passed to every adapter; what follows are options."""
 
@@ -32,18 +39,65 @@ def import_adapters(config: StationConfig) -> dict[str, Any]:
     BadInputError
         Listing what cannot be imported, lacks a method of its role, or has no such option.
     """
+    adapters, problems, _ = examine_adapters(config, None)
+    if problems:
+        raise BadInputError.from_problems(problems)
+    return adapters
+
+
+def examine_adapters(
+    config: StationConfig, needs: PlanNeeds | None
+) -> tuple[dict[str, Any], list[Problem], list[Finding]]:
+    """Import every driver and adapter of a station, and ask each adapter what it cannot do.
+
+    Returns
+    -------
+    adapters : dict
+        By role; None where one cannot be imported.
+    problems : list of Problem
+        All that is wrong with the station.
+    findings : list of Finding
+        What the plan wants and the instruments cannot do, by path in the plan.
+    """
     problems: list[Problem] = []
+    findings: list[Finding] = []
     for name, block in config.instruments.items():
-        _import(config, ("instruments", name, "type"), str(block["type"]), problems)
+        driver = _import(config, ("instruments", name, "type"), block["type"], problems)
+        problems += _address_problems(config, name, driver)
     adapters: dict[str, Any] = {}
     for role, entry in config.roles.items():
         where = ("roles", role, "adapter")
         adapters[role] = adapter = _import(config, where, entry.adapter, problems)
-        if adapter is not None:
-            problems += _misfits(config, role, adapter)
-    if problems:
-        raise BadInputError.from_problems(problems)
-    return adapters
+        if adapter is None or role not in PROTOCOLS:
+            continue
+        misfits = _misfits(config, role, adapter)
+        problems += misfits
+        if not misfits and hasattr(adapter, "check"):
+            for place, text in adapter.check(entry.options, config.limits, needs):
+                if "." in place:
+                    findings.append((place, text))
+                else:
+                    problems.append(config.source.at_value(("roles", role, place), text))
+    return adapters, problems, findings
+
+
+def _address_problems(config: StationConfig, name: str, driver: Any) -> Iterator[Problem]:
+    """Yield what is wrong with the address of an instrument that is reached through VISA."""
+    from pyvisa.rname import InvalidResourceName, ResourceName
+    from qcodes.instrument import VisaInstrument
+
+    if not (inspect.isclass(driver) and issubclass(driver, VisaInstrument)):
+        return
+    address = config.instruments[name].get("address")
+    if address is None:
+        text = "the driver needs the `address` of the instrument, such as GPIB0::8::INSTR"
+        yield config.source.at_key(("instruments", name), text)
+    elif isinstance(address, str):
+        try:
+            ResourceName.from_string(address)
+        except InvalidResourceName as error:
+            text = f"'{address}' is no VISA address ({error}); an example is GPIB0::8::INSTR"
+            yield config.source.at_value(("instruments", name, "address"), text)
 
 
 def _import(config: StationConfig, where: KeyPath, path: str, problems: list[Problem]) -> Any:
@@ -82,4 +136,9 @@ def _misfits(config: StationConfig, role: str, adapter: Any) -> list[Problem]:
         if parameter.default is parameter.empty and parameter.name not in options:
             text = f"the adapter needs the option '{parameter.name}'"
             problems.append(source.at_key(("roles", role), text))
+        elif parameter.name in options:
+            kind, value = str(parameter.annotation), options[parameter.name]
+            if kind in KINDS and (isinstance(value, bool) or not isinstance(value, KINDS[kind][0])):
+                text = f"{parameter.name} should be {KINDS[kind][1]}, not {value!r}"
+                problems.append(source.at_value(("roles", role, parameter.name), text))
     return problems

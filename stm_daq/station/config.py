@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stm_daq.errors import BadInputError
+from stm_daq.errors import BadInputError, Problem
 from stm_daq.station.checks import check_limits, check_roles, check_simulation
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
 from stm_daq.station.limits import Limits, Range
-from stm_daq.station.schema import LimitsBlock, RoleBlock, StationFile
+from stm_daq.station.schema import RoleBlock, StationFile
 from stm_daq.yaml_model import ModelReader
-from stm_daq.yaml_source import YamlSource, read_yaml
+from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +62,67 @@ def load_station(path: str | Path) -> StationConfig:
     BadInputError
         Listing every mistake as ``file:line:column: what is wrong``.
     """
+    config, problems = examine_station(path)
+    if problems:
+        raise BadInputError.from_problems(problems)
+    return config
+
+
+def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
+    """Read a station file as far as it can be read; return it with its mistakes.
+
+    With mistakes it holds only what is well written, for further checks: an instrument that has a
+    type, a role that has an adapter, a range that is unlimited where its end cannot be read.
+
+    Raises
+    ------
+    BadInputError
+        If it is not a YAML file.
+    """
     source = read_yaml(path)
     reader = ModelReader(source)
-    file = reader.read(StationFile)
+    reader.read(StationFile)
     narrowed = check_instruments(reader)
     check_roles(reader)
     check_limits(reader)
     check_simulation(reader)
-    if reader.problems or file is None:
-        raise BadInputError.from_problems(reader.problems)
-    given = {name: role for name, role in file.roles if role is not None}
-    return StationConfig(
-        instruments=file.instruments,
+    config = StationConfig(
+        instruments=_well_written(reader, "instruments", "type"),
         narrowed=tuple(narrowed),
-        roles={name: _role(keys) for name, keys in given.items()},
-        limits=_limits(file.limits),
+        roles={n: _role(keys) for n, keys in _well_written(reader, "roles", "adapter").items()},
+        limits=_limits(reader.values),
         simulation=source.data.get("simulation"),
         source=source,
     )
+    return config, reader.problems
+
+
+def _well_written(reader: ModelReader, block: str, key: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of a block whose `key` could be read."""
+    entries = reader.source.data.get(block)
+    names = entries if isinstance(entries, dict) else {}
+    return {name: names[name] for name in names if (block, name, key) in reader.values}
 
 
 def _role(keys: dict[str, Any]) -> RoleConfig:
     options = {key: value for key, value in keys.items() if key not in RoleBlock.model_fields}
-    return RoleConfig(keys["instrument"], keys["adapter"], options)
+    return RoleConfig(str(keys.get("instrument")), keys["adapter"], options)
 
 
-def _limits(block: LimitsBlock) -> Limits:
-    bias, current, z, power = block.bias, block.setpoint_current, block.z, block.microwave_power
+def _limits(values: Mapping[KeyPath, Any]) -> Limits:
+    def read(block: str, unit: str) -> Range:
+        low = values.get(("limits", block, "min"), -math.inf)
+        return Range(low, values.get(("limits", block, "max"), math.inf), unit)
+
     nothing = Range(math.inf, -math.inf, "dBm")  # without a limit no power is allowed
+    has_power = ("limits", "microwave_power", "max") in values
     return Limits(
-        bias=Range(bias.min, bias.max, "V"),
-        bias_slew=bias.slew,
-        bias_step=bias.step,
-        setpoint_current=Range(current.min, current.max, "A"),
-        x=Range(block.x.min, block.x.max, "m"),
-        y=Range(block.y.min, block.y.max, "m"),
-        z=Range(z.min, z.max, "m"),
-        microwave_power=Range(power.min, power.max, "dBm") if power else nothing,
+        bias=read("bias", "V"),
+        bias_slew=values.get(("limits", "bias", "slew"), math.inf),
+        bias_step=values.get(("limits", "bias", "step"), math.inf),
+        setpoint_current=read("setpoint_current", "A"),
+        x=read("x", "m"),
+        y=read("y", "m"),
+        z=read("z", "m"),
+        microwave_power=read("microwave_power", "dBm") if has_power else nothing,
     )

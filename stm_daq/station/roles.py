@@ -7,14 +7,53 @@ dividers, gains and scan-unit calibrations, the sequencer does not.
 Every method returns within its deadline or raises a subclass of
 :class:`stm_daq.errors.InstrumentError`. Values outside the limits raise
 :class:`stm_daq.errors.OutOfRangeError` before anything is sent.
+
+An adapter may say beforehand what it could not do, so that ``stm-daq check`` can tell the user where
+it is written. For this its class offers a static method that touches nothing::
+
+    def check(options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None) -> Iterator[Finding]
+
+`options` are those in station.yaml, of the kinds that the constructor names, without its defaults;
+`needs` is None if there is no plan that could be read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from stm_daq.errors import OutOfRangeError
 from stm_daq.records import Array, Frame
+
+type Finding = tuple[str, str]
+"""Name of an option, or path of a value in the plan such as "sweep.bias.dwell"; what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNeeds:
+    """What a plan asks of the instruments, for the checks of adapters."""
+
+    columns: int
+    """``sites.grid.topograph.columns``."""
+    dwell: float
+    """``sweep.bias.dwell``, s."""
+    samples: int
+    """Steps of one list of voltages, there and back; from ``sweep.bias.points``."""
+    modulation_peak: float
+    """``sweep.modulation.peak``, V at the junction."""
+    modulation_frequency: float
+    """``sweep.modulation.frequency``, Hz."""
+    time_constant: float
+    """``sweep.lockin.time_constant``, s."""
+
+
+def refusal(place: str, require: Callable[..., object], *values: object) -> Iterator[Finding]:
+    """Call `require` with `values`; if it raises OutOfRangeError, yield its text as a finding."""
+    try:
+        require(*values)
+    except OutOfRangeError as error:
+        yield place, str(error).removesuffix("; nothing was sent")
 
 
 @dataclass(frozen=True, slots=True)
