@@ -9,25 +9,31 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from stm_daq.clock import Clock, RealClock
-from stm_daq.errors import BadInputError
-from stm_daq.plan import Estimate, Plan, estimate, load_plan
+from stm_daq.errors import BadInputError, OutOfRangeError, Problem
+from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, load_plan
 from stm_daq.recording import Derive, Observer, OnlineFit, Recording, RecordTruth
 from stm_daq.records import Array, RunEnded, RunStarted
-from stm_daq.rehearsal import Rehearsal, TwinLike, make_twin, visa_library
+from stm_daq.rehearsal import Rehearsal, TwinLike, make_twin, twin_problems, visa_library
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
 from stm_daq.sequencer.sweep import DacSweep
-from stm_daq.station.loader import Station, StationConfig, load_station, open_station
+from stm_daq.station.adapters import examine_adapters
+from stm_daq.station.config import examine_station
+from stm_daq.station.limits import Limits
+from stm_daq.station.loader import Station, StationConfig, open_station
+from stm_daq.station.roles import Finding, PlanNeeds
 from stm_daq.station.streams import streams_from
 from stm_daq.store.journal import Journal, new_run_folder
 
 if TYPE_CHECKING:
     from stm_daq.fitting import OnlineFitter
+
+type TwinUse = Literal["needed", "checked", "ignored"]
 
 LOG = "log.txt"
 """Warnings and errors of a run with their tracebacks, in its folder."""
@@ -63,27 +69,66 @@ class Night:
         return replace(self, observers=tuple(observers))
 
 
-def prepare_night(plan_path: Path, station_path: Path) -> Night:
-    """Read and check plan and station; touches no instrument.
+def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked") -> Night:
+    """Read and check plan and station; imports the drivers, touches no instrument.
+
+    Parameters
+    ----------
+    plan_path, station_path : Path
+    twin : {"needed", "checked", "ignored"}
+        What the ``simulation:`` block is for: a rehearsal, nothing yet, a run on the microscope.
 
     Raises
     ------
     BadInputError
         Naming every mistake with file, line and column.
+    OutOfRangeError
+        Likewise, if the plan wants what the station cannot do and nothing else is wrong.
     """
-    problems: list[str] = []
+    mistakes: list[Problem] = []
+    refused: list[Problem] = []
     plan = config = None
     try:
         plan = load_plan(plan_path)
     except BadInputError as error:
-        problems.append(str(error))
+        mistakes += error.problems
     try:
-        config = load_station(station_path)
+        config, found = examine_station(station_path)
+        mistakes += found
     except BadInputError as error:
-        problems.append(str(error))
-    if plan is None or config is None:
-        raise BadInputError("\n".join(problems))
+        mistakes += error.problems
+    if config is not None:
+        needs = _needs(plan, config.limits) if plan is not None else None
+        _, found, findings = examine_adapters(config, needs)
+        mistakes += found
+        if twin == "needed" or (twin == "checked" and config.simulation):
+            mistakes += twin_problems(config)
+        if plan is not None:
+            refused = [*forbidden(plan, config.limits), *_places(plan, findings)]
+    if plan is None or config is None or mistakes:
+        raise BadInputError.from_problems([*mistakes, *refused])
+    if refused:
+        raise OutOfRangeError("\n".join(str(problem) for problem in refused))
     return Night(plan, config, estimate(plan, config.limits))
+
+
+def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
+    sweep = plan.sweep
+    return PlanNeeds(
+        columns=plan.grid.topograph_shape[1],
+        dwell=sweep.dwell,
+        samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)),
+        modulation_peak=sweep.modulation_peak,
+        modulation_frequency=sweep.modulation_frequency,
+        time_constant=sweep.time_constant,
+    )
+
+
+def _places(plan: Plan, findings: Sequence[Finding]) -> list[Problem]:
+    return [
+        plan.source.at_value(tuple(place.split(".")), f"{place}: {text}")
+        for place, text in findings
+    ]
 
 
 def rehearse(night: Night, runs: Path, rehearsal: Rehearsal) -> NightResult:
@@ -119,7 +164,9 @@ def _measure(
         sweep = stack.enter_context(runner.prepared())
         started = _run_started(night, kind, folder.name, clock.wall(), station, sweep)
         journal = stack.enter_context(Journal.create(folder, started))
-        derive: list[Derive] = [OnlineFit(_fitter(plan, sweep.modulation, sweep.step_memory))]
+        derive: list[Derive] = [
+            OnlineFit(_fitter(plan, sweep.modulation, sweep.step_memory), plan.fit_model)
+        ]
         if twin is not None:
             derive.append(RecordTruth(twin))
         opening = twin.transactions() if twin else 0

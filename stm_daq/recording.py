@@ -99,6 +99,7 @@ class OnlineFit:
     """Fits every spectrum before the next one starts."""
 
     fitter: OnlineFitter
+    model: str
 
     def __str__(self) -> str:
         return "the online fit"
@@ -112,7 +113,7 @@ class OnlineFit:
         return Fit(
             site_index=spectrum.site.index,
             attempt=spectrum.attempt,
-            model=result.model,
+            model=self.model,
             values=result.values,
             std=result.std,
             reduced_chi_square=result.reduced_chi_square,
@@ -125,7 +126,7 @@ class OnlineFit:
         return Fit(
             site_index=spectrum.site.index,
             attempt=spectrum.attempt,
-            model=self.fitter.choice.model,
+            model=self.model,
             values={},
             std={},
             reduced_chi_square=math.nan,
