@@ -85,9 +85,10 @@ class Qdac2Bias:
     ) -> Iterator[Finding]:
         """Yield what a QDAC-II cannot do; see :mod:`stm_daq.station.roles`."""
         largest = max(abs(limits.bias.low), abs(limits.bias.high))
-        yield from refusal("divider", _require_divider, options["divider"], largest)
+        if "divider" in options:
+            yield from refusal("divider", _require_divider, options["divider"], largest)
         for option, last in (("channel", CHANNELS), ("trigger", TRIGGERS)):
-            if not 1 <= options[option] <= last:
+            if not 1 <= options.get(option, 1) <= last:
                 yield option, f"a QDAC-II has outputs 1 to {last} of this kind"
         if needs is not None:
             yield from refusal("sweep.bias.dwell", _require_dwell, needs.dwell)

@@ -92,9 +92,9 @@ class Sr830LockIn:
         options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
     ) -> Iterator[Finding]:
         """Yield what an SR830 cannot do; see :mod:`stm_daq.station.roles`."""
-        divider = options["modulation_divider"]
+        divider = options.get("modulation_divider", 1.0)
         yield from refusal("modulation_divider", _require_divider, divider)
-        yield from refusal("auxiliary_input", _require_auxiliary, options["auxiliary_input"])
+        yield from refusal("auxiliary_input", _require_auxiliary, options.get("auxiliary_input", 3))
         yield from refusal("filter_slope", _require_slope, options.get("filter_slope", SLOPES[0]))
         if needs is None:
             return
@@ -102,7 +102,7 @@ class Sr830LockIn:
         yield from refusal(frequency, _require_frequency, needs.modulation_frequency)
         yield from refusal(times, _filter_index, needs.time_constant)
         yield from refusal("sweep.bias.points", _require_samples, needs.samples)
-        if divider > 0:
+        if divider > 0 and "modulation_divider" in options:
             yield from refusal("sweep.modulation.peak", _sine, needs.modulation_peak, divider)
 
     def configure(

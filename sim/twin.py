@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from pyvisa.rname import InvalidResourceName
 
+from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
 from sim.bus import Bus
 from sim.devices.nanonis import Nanonis
 from sim.devices.nanonis_stream import DeviceStream
@@ -24,40 +24,9 @@ from sim.visa import close_bus, library, open_bus
 from sim.world import World
 from stm_daq.clock import VirtualClock
 from stm_daq.errors import BadInputError
-from stm_daq.quantities import parse
 
 BLOCKS = ("seed", "sample", "devices", "preamplifier", "fridge", "tip")
 """What the ``simulation:`` block may hold besides ``type``."""
-
-UNITS = {
-    "acquisition_period": "s",
-    "bandwidth": "Hz",
-    "drift": "K/hour",
-    "drift_x": "m/s",
-    "drift_y": "m/s",
-    "drift_z": "m/s",
-    "feedback_time": "s",
-    "follow_speed": "m/s",
-    "gap": "eV",
-    "heat": "K",
-    "latency": "s",
-    "oscillation": "K",
-    "period": "s",
-    "pitch": "m",
-    "relief": "m",
-    "retracted": "m",
-    "roughness": "m",
-    "setpoint": "A",
-    "spot_pitch": "m",
-    "spot_size": "m",
-    "switch_off_delay": "s",
-    "temperature": "K",
-    "withdraw_rate": "m/s",
-    "work_function": "eV",
-    "z_noise": "m",
-}
-"""Options that are quantities, written with their unit."""
-PREAMPLIFIER_UNITS = {"bandwidth": "Hz", "noise": "A/Hz**0.5"}
 
 
 class Twin:
@@ -92,26 +61,35 @@ class Twin:
         measured = settings.pop("measured", None)
         if measured is not None:
             settings["sample"] = Measured(measured.height, measured.size, measured.spectra)
-        _require_known(settings, BLOCKS, "simulation")
+        parts, devices, mistakes = read_simulation(settings, instruments)
+        if mistakes:
+            lines = [": ".join(["simulation", *path, text]) for path, text in mistakes]
+            raise BadInputError("\n".join(lines))
+        seed = int(settings.get("seed", 1))
         self.clock = VirtualClock(epoch)
         self.world = World(
             self.clock,
-            int(settings.get("seed", 1)),
-            _sample(settings.get("sample"), int(settings.get("seed", 1))),
-            _make(
-                Preamplifier, settings.get("preamplifier"), "preamplifier", units=PREAMPLIFIER_UNITS
-            ),
-            _make(Fridge, settings.get("fridge"), "fridge"),
-            _make(Tip, settings.get("tip"), "tip"),
+            seed,
+            parts["sample"].make(seed=seed),
+            parts["preamplifier"].make(),
+            parts["fridge"].make(),
+            parts["tip"].make(),
         )
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
         self._controllers: dict[tuple[str, int], Nanonis] = {}
         self._trigger = TriggerLine()
-        for name, block in (settings.get("devices") or {}).items():
-            self._add(name, dict(block), instruments)
+        for name, recipe in devices.items():
+            self._add(name, recipe, instruments[name])
         self.visa_library = library(self._bus)
         """Value for PYVISA_LIBRARY that leads drivers to this twin."""
+
+    @staticmethod
+    def check(
+        simulation: Mapping[str, Any], instruments: Mapping[str, Mapping[str, Any]]
+    ) -> list[Mistake]:
+        """Return every mistake in the block (without its ``type``); builds nothing."""
+        return read_simulation(simulation, instruments)[2]
 
     def __enter__(self) -> Self:
         """Let drivers find the twin, and put them on its time."""
@@ -168,21 +146,12 @@ class Twin:
         """Return a message-based device by the name of its instrument."""
         return next(p.device for p in self._bus.ports.values() if p.device.name == name)
 
-    def _add(
-        self, name: str, block: dict[str, Any], instruments: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def _add(self, name: str, recipe: Recipe, instrument: Mapping[str, Any]) -> None:
         """Build one device and put it where the station reaches its instrument."""
-        where = f"devices: {name}"
-        given = {"name": name, "world": self.world, "trigger": self._trigger}
-        device = _make_typed(block, where, given)
-        if name not in instruments:
-            raise BadInputError(
-                f"simulation: {where}: the station has no instrument of this name; "
-                f"it has {', '.join(instruments)}"
-            )
-        address = str(instruments[name].get("address", ""))
+        device = recipe.make(name=name, world=self.world, trigger=self._trigger)
+        address = str(instrument.get("address", ""))
         if not isinstance(device, Device):
-            self._controllers[address, int(instruments[name].get("port", 0))] = device
+            self._controllers[address, int(instrument.get("port", 0))] = device
             return
         try:
             self._bus.connect(address, device)
@@ -190,66 +159,30 @@ class Twin:
             raise BadInputError(f"instruments: {name}: {error}") from None
 
 
-def _sample(given: Any, seed: int) -> Any:
-    """Return the sample: ready made, or built from a block with a type."""
-    if given is None:
-        raise BadInputError(
-            "simulation: needs a sample, for example {type: sim.samples.tin.TinFilm}"
-        )
-    return _make_typed(given, "sample", {"seed": seed}) if isinstance(given, Mapping) else given
-
-
-def _make_typed(block: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:
-    """Build what a block with a ``type`` describes."""
-    options = dict(block)
-    path = options.pop("type", None)
-    if not isinstance(path, str):
-        raise BadInputError(f"simulation: {where}: needs a type, the dotted path of a class")
-    return _make(_import(path, where), options, where, given)
-
-
-def _import(path: str, where: str) -> Callable[..., Any]:
-    module_name, _, name = path.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInputError(f"simulation: {where}: cannot import '{path}' ({error})") from None
-    if not callable(found):
-        raise BadInputError(f"simulation: {where}: '{path}' is not a class")
-    made: Callable[..., Any] = found
-    return made
-
-
-def _make[Made](
-    factory: Callable[..., Made],
-    options: Mapping[str, Any] | None,
-    where: str,
-    given: Mapping[str, Any] | None = None,
-    units: Mapping[str, str] = UNITS,
-) -> Made:
-    """Call `factory` with the options of a block and with those of `given` that it wants."""
-    names = list(inspect.signature(factory).parameters)
-    supplied = {name: value for name, value in (given or {}).items() if name in names}
-    _require_known(options or {}, [n for n in names if n not in supplied], f"simulation: {where}")
-    values = {name: _value(name, value, where, units) for name, value in (options or {}).items()}
-    return factory(**supplied, **values)
-
-
-def _value(name: str, value: Any, where: str, units: Mapping[str, str]) -> Any:
-    """Read one option: a quantity where it has a unit, else as it is."""
-    if name in units:
-        try:
-            return parse(value, units[name])
-        except ValueError as error:
-            raise BadInputError(f"simulation: {where}: {name}: {error}") from None
-    if isinstance(value, str):
-        raise BadInputError(f"simulation: {where}: {name}: '{value}' must be a number")
-    return value
-
-
-def _require_known(options: Mapping[str, Any], names: Any, where: str) -> None:
-    for option in options:
-        if option not in names:
-            raise BadInputError(
-                f"{where}: unknown option '{option}'; there is {', '.join(names) or 'none'}"
-            )
+def read_simulation(
+    settings: Mapping[str, Any], instruments: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Recipe], dict[str, Recipe], list[Mistake]]:
+    """Read the whole block: parts of the world, devices by name, and all mistakes."""
+    reader = BlockReader()
+    reader.require_known(settings, list(BLOCKS), ())
+    sample = settings.get("sample")
+    if sample is None:
+        example = "needs a sample, for example {type: sim.samples.tin.TinFilm}"
+        reader.mistakes.append(((), example))
+    ready = sample is not None and not isinstance(sample, Mapping | str)
+    parts = {
+        name: reader.options(factory, settings.get(name), (name,))
+        for name, factory in (("preamplifier", Preamplifier), ("fridge", Fridge), ("tip", Tip))
+    }
+    if ready:
+        parts["sample"] = Recipe(lambda: sample)
+    elif sample is not None:
+        parts["sample"] = reader.typed(sample, ("sample",), GIVEN_TO_SAMPLES)
+    devices = {}
+    for name, block in (settings.get("devices") or {}).items():
+        path = ("devices", name)
+        devices[name] = reader.typed(block, path, GIVEN_TO_DEVICES)
+        if name not in instruments:
+            text = f"the station has no instrument of this name; it has {', '.join(instruments)}"
+            reader.mistakes.append((path, text))
+    return parts, devices, reader.mistakes

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from stm_daq.clock import RealClock, VirtualClock
-from stm_daq.errors import BadInputError
+from stm_daq.errors import BadInputError, Problem
 from stm_daq.records import Array
 from stm_daq.station.config import StationConfig
 from stm_daq.station.streams import ByteStream
@@ -22,6 +22,13 @@ class TwinLike(Protocol):
 
     clock: VirtualClock
     visa_library: str
+
+    @staticmethod
+    def check(
+        simulation: Mapping[str, Any], instruments: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[tuple[tuple[str, ...], str]]:
+        """Return every mistake in the block (path in it, text); builds nothing."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -87,20 +94,37 @@ def make_twin(config: StationConfig, rehearsal: Rehearsal) -> TwinLike:
         for key, value in {"seed": rehearsal.seed, "measured": rehearsal.measured}.items()
         if value is not None
     }
-    if not config.simulation:
-        raise BadInputError(
-            f"{config.path}: no `simulation:` block, so there is nothing to rehearse on"
-        )
-    module_name, _, class_name = str(config.simulation["type"]).rpartition(".")
-    try:
-        factory = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInputError(
-            f"{config.path}: simulation: type: {config.simulation['type']} cannot be imported ({error})"
-        ) from None
-    options = {key: value for key, value in config.simulation.items() if key != "type"}
+    problems = twin_problems(config)
+    if problems:
+        raise BadInputError.from_problems(problems)
+    factory, options = _factory(config)
     twin: TwinLike = factory(options, config.instruments, epoch, overrides)
     return twin
+
+
+def twin_problems(config: StationConfig) -> list[Problem]:
+    """Return everything that keeps the twin of a station from being built; builds nothing."""
+    if not config.simulation:
+        text = "no `simulation:` block, so there is nothing to rehearse on; see docs/station.md"
+        return [Problem(str(config.path), 0, 0, text)]
+    source = config.source
+    try:
+        factory, options = _factory(config)
+    except (ImportError, AttributeError, KeyError, ValueError) as error:
+        text = f"the twin cannot be imported ({error})"
+        return [source.at_value(("simulation", "type"), text)]
+    mistakes = factory.check(options, config.instruments)
+    return [
+        source.at_value(("simulation", *path), ".".join(["simulation", *path]) + f": {text}")
+        for path, text in mistakes
+    ]
+
+
+def _factory(config: StationConfig) -> tuple[Any, dict[str, Any]]:
+    """Return the class of the twin and the rest of its block."""
+    options = dict(config.simulation or {})
+    module_name, _, class_name = str(options.pop("type")).rpartition(".")
+    return getattr(importlib.import_module(module_name), class_name), options
 
 
 @contextmanager

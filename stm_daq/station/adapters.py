@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stm_daq.errors import BadInputError, Problem
@@ -72,8 +72,9 @@ def examine_adapters(
             continue
         misfits = _misfits(config, role, adapter)
         problems += misfits
-        if not misfits and hasattr(adapter, "check"):
-            for place, text in adapter.check(entry.options, config.limits, needs):
+        if hasattr(adapter, "check"):
+            options = _usable(adapter, entry.options)
+            for place, text in adapter.check(options, config.limits, needs):
                 if "." in place:
                     findings.append((place, text))
                 else:
@@ -138,7 +139,20 @@ def _misfits(config: StationConfig, role: str, adapter: Any) -> list[Problem]:
             problems.append(source.at_key(("roles", role), text))
         elif parameter.name in options:
             kind, value = str(parameter.annotation), options[parameter.name]
-            if kind in KINDS and (isinstance(value, bool) or not isinstance(value, KINDS[kind][0])):
+            if not _is_kind(value, kind):
                 text = f"{parameter.name} should be {KINDS[kind][1]}, not {value!r}"
                 problems.append(source.at_value(("roles", role, parameter.name), text))
     return problems
+
+
+def _usable(adapter: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that the adapter knows and that are of the right kind."""
+    known = list(inspect.signature(adapter).parameters.values())[_GIVEN:]
+    kinds = {parameter.name: str(parameter.annotation) for parameter in known}
+    return {n: v for n, v in options.items() if n in kinds and _is_kind(v, kinds[n])}
+
+
+def _is_kind(value: Any, kind: str) -> bool:
+    if kind not in KINDS:
+        return True
+    return isinstance(value, KINDS[kind][0]) and not isinstance(value, bool)

@@ -13,7 +13,7 @@ it is written. For this its class offers a static method that touches nothing::
 
     def check(options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None) -> Iterator[Finding]
 
-`options` are those in station.yaml, of the kinds that the constructor names, without its defaults;
+`options` are those in station.yaml that are of the right kind; any may be absent, also a needed one;
 `needs` is None if there is no plan that could be read.
 """
 
