@@ -2,11 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import stm_daq
+from stm_daq import night
 from stm_daq.errors import InstrumentError
 from stm_daq.records import (
     Event,
@@ -18,8 +20,11 @@ from stm_daq.records import (
     TopographRows,
     Truth,
 )
+from stm_daq.rehearsal import Rehearsal
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.store.reading import events
+
+STATION = Path(__file__).parents[2] / "station.yaml"
 
 
 def test_a_small_night_from_plan_to_dataset(rehearse):
