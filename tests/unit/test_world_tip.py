@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from sim.samples.uniform import Uniform
 from sim.barrier import CONTACT_CONDUCTANCE
+from sim.samples.uniform import Uniform
 from sim.tip import Tip
 from sim.waveform import Waveform
 
