@@ -38,6 +38,7 @@ def rehearse_plan(
         port,
         report,
         as_json,
+        "needed",
         lambda prepared: night.rehearse(prepared, runs, rehearsal),
     )
 
@@ -45,7 +46,7 @@ def rehearse_plan(
 def run_plan(plan: Path, station: Path, runs: Path, port: int, report: bool, as_json: bool) -> int:
     """Run a plan on the microscope, write the report, return the exit code."""
     return _carry_out(
-        plan, station, port, report, as_json, lambda prepared: night.run(prepared, runs)
+        plan, station, port, report, as_json, "ignored", lambda ready: night.run(ready, runs)
     )
 
 
@@ -55,9 +56,10 @@ def _carry_out(
     port: int,
     report: bool,
     as_json: bool,
+    twin: night.TwinUse,
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
-    prepared = night.prepare_night(plan, station)
+    prepared = night.prepare_night(plan, station, twin)
     for warning in (*prepared.plan.warnings, *prepared.estimate.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     with _observers(port, as_json) as observers:
