@@ -12,11 +12,14 @@ quadrature needs a hundred energies for every bias. Here the energies are used o
    the gap, which removes the square-root singularity; geometrically graded towards the gap down to
    the narrowest structure. Each node w sigma(E) is spread to a uniform grid by 8-point Lagrange
    interpolation of the window, giving moments M_m = integral of sigma(E) L_m(E) dE;
-2. *convolve*: g(x_n) = sum_m M_m K(x_m - x_n) on that grid, whose step is kT/4;
+2. *convolve*: g(x_n) = sum_m M_m K(x_m - x_n) on that grid, whose step is a quarter of kT or of
+   the rms noise, whichever is larger (`_unit`);
 3. *gather*: 8-point Lagrange interpolation of g at the biases asked for.
 
 Derivatives with respect to the parameters are the same sums with other weights or windows, so a
 full Jacobian costs about six convolutions. All energies in eV, biases in V.
+
+A background |E/reference|^exponent multiplies sigma where asked for; it is one more weight.
 
 The kernels share one file on purpose: numba does not renew its cache of a compiled function when a
 function that it calls in another file changes.
@@ -30,24 +33,41 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from stm_daq.physics.btk import K_B, LOWEST_TEMPERATURE
+
 type Array = NDArray[np.float64]
 
 type Junction = tuple[float, float, float, float, float]
 """gap (eV), kT (eV), reflection R, broadening (eV), modulation (V peak)"""
 
+type Contact = tuple[float, float, float, float, float, float, float, float]
+"""A `Junction`, then noise (V rms), exponent and reference (eV) of the background."""
+
 STEP = 0.25
-"""Grid step in units of kT: interpolation errors below 1e-6 of the normal conductance."""
+"""Grid step in units of `_unit`: interpolation errors below 1e-6 of the normal conductance."""
 PANEL = 3.0
-"""Largest width of an energy panel in units of kT."""
+"""Largest width of an energy panel in units of `_unit`."""
 TAIL = 20.0
 """The thermal window is cut where it falls to exp(-TAIL)."""
+NOISE_TAIL = 6.0
+"""The noise is cut at so many standard deviations."""
+SMALLEST_GAP = 1e-9
+"""In units of `_unit`; smaller gaps are computed at this one, which is the normal state."""
 REACH = 4
 """Lagrange interpolation uses the REACH nearest grid points on each side."""
 COLUMNS = 6
 """Columns of `evaluate`: value, d/d gap, d/d ln T, d/d R, d/d broadening, d/d V."""
 
-_MOMENT = (0, 1, 0, 2, 3, 0)
-_WINDOW = (0, 1, 2, 0, 0, 1)
+BY_EXPONENT = 6
+"""Column of the derivative by the exponent of the background, where there is one."""
+
+NORMAL, BTK, DYNES, BCS, TWO_BARRIERS, TWO_GAPS, BTK_BACKGROUND, DYNES_BACKGROUND = range(8)
+"""Models of `evaluate_model`."""
+BACKGROUND_REFERENCE = 1e-2
+"""eV at which the background of `evaluate_model` is 1."""
+
+_MOMENT = (0, 1, 0, 2, 3, 0, 4)
+_WINDOW = (0, 1, 2, 0, 0, 1, 0)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
@@ -115,13 +135,23 @@ def _lagrange(s: float, weights: Array) -> None:
     weights[7] *= 1.0 / 5040.0
 
 
+@njit(cache=True)
+def _unit(contact: Contact) -> float:
+    """Energy over which the window is smooth: kT or the rms noise, whichever is larger."""
+    return max(contact[1], contact[5])
+
+
 @njit(cache=True, error_model="numpy")
-def _panel_edges(junction: Junction, top: float, below: bool) -> Array:
-    """Edges in t of the panels above (or below) the gap, up to energy `top`."""
-    gap, kt, reflection, broadening, _ = junction
-    width = PANEL * kt / gap
+def _panel_edges(contact: Contact, top: float, below: bool, cusp: bool) -> Array:
+    """Edges in t of the panels above (or below) the gap, up to energy `top`.
+
+    With `cusp` the panels below the gap are also graded towards zero energy.
+    """
+    gap, _, reflection, broadening, _, _, _, _ = contact
+    unit = _unit(contact)
+    width = PANEL * unit / gap
     finest = max(0.5 * (1.0 - reflection), math.sqrt(2.0 * broadening / gap), 1e-5)
-    edges = np.empty(64 + 2 * int(max(top, gap) / (PANEL * kt)))
+    edges = np.empty(96 + 2 * int(max(top, gap) / (PANEL * unit)))
     edges[0] = 0.0
     count = 1
     t = 0.0
@@ -131,6 +161,8 @@ def _panel_edges(junction: Junction, top: float, below: bool) -> Array:
         if below:
             floor = math.cos(t) - width
             limit = math.acos(floor) if floor > 0.0 else last
+            if cusp and last - t > 1e-6 * min(width, 1.0):
+                limit = min(limit, t + 0.75 * (last - t))
         else:
             limit = math.acosh(math.cosh(t) + width)
         t = min(t + step, limit, last)
@@ -140,18 +172,19 @@ def _panel_edges(junction: Junction, top: float, below: bool) -> Array:
 
 
 @njit(cache=True, error_model="numpy")
-def _spread(moments: Array, centre: int, junction: Junction, top: float, derivatives: bool) -> None:
-    """Fill moments[0] (sigma) and, on request, those of E sigma, d/dR and d/d broadening.
+def _spread(moments: Array, centre: int, contact: Contact, top: float, cusp: bool) -> None:
+    """Fill moments[0] (sigma) and, if there are more rows, E sigma, d/dR, d/d broadening, d/d exponent.
 
     The grid index of energy zero is `centre`; negative energies follow by symmetry.
     """
-    gap, kt, reflection, broadening, _ = junction
-    step = STEP * kt
+    gap, _, reflection, broadening, _, _, exponent, reference = contact
+    step = STEP * _unit(contact)
     weights = np.empty(8)
+    row = np.empty(5)
     last = moments.shape[1] - REACH - 1
     for side in range(2):
         below = side == 0
-        edges = _panel_edges(junction, top, below)
+        edges = _panel_edges(contact, top, below, cusp)
         for p in range(len(edges) - 1):
             half = 0.5 * (edges[p + 1] - edges[p])
             middle = 0.5 * (edges[p + 1] + edges[p])
@@ -159,27 +192,32 @@ def _spread(moments: Array, centre: int, junction: Junction, top: float, derivat
                 t = middle + half * _NODES[k]
                 if below:
                     x = -2.0 * gap * math.sin(0.5 * t) ** 2
+                    energy = gap * math.cos(t)
                     weight = half * _WEIGHTS[k] * gap * math.sin(t)
                 else:
                     x = 2.0 * gap * math.sinh(0.5 * t) ** 2
+                    energy = gap + x
                     weight = half * _WEIGHTS[k] * gap * math.sinh(t)
-                position = (gap + x) / step
+                position = energy / step
                 cell = int(position)
                 if centre + cell > last:
                     continue
                 sigma, by_r, by_g = spectral_conductance(x, gap, broadening, reflection)
                 _lagrange(position - cell, weights)
+                logarithm = math.log(energy / reference) if cusp else 0.0
+                if exponent > 0.0:
+                    weight *= math.exp(exponent * logarithm)
+                row[0] = weight * sigma
+                row[1] = row[0] * energy
+                row[2] = weight * by_r
+                row[3] = weight * by_g
+                row[4] = row[0] * logarithm
                 first = centre + cell - 3
-                for i in range(8):
-                    moments[0, first + i] += weights[i] * weight * sigma
-                if derivatives:
+                for m in range(moments.shape[0]):
                     for i in range(8):
-                        share = weights[i] * weight
-                        moments[1, first + i] += share * sigma * (gap + x)
-                        moments[2, first + i] += share * by_r
-                        moments[3, first + i] += share * by_g
-    for row in range(moments.shape[0]):
-        _fold(moments[row], centre, -1.0 if row == 1 else 1.0)
+                        moments[m, first + i] += weights[i] * row[m]
+    for m in range(moments.shape[0]):
+        _fold(moments[m], centre, -1.0 if m == 1 else 1.0)
 
 
 @njit(cache=True)
@@ -192,29 +230,73 @@ def _fold(moments: Array, centre: int, parity: float) -> None:
         moments[centre - m] = parity * both
 
 
-@njit(cache=True)
-def _average_count(reach: float) -> int:
-    """Chebyshev nodes that average a function of E/kT over +-reach to 1e-7."""
-    if reach <= 0.0:
-        return 1
-    ratio = math.pi / reach
-    return 1 + math.ceil(8.0 / math.asinh(ratio))
+@njit(cache=True, error_model="numpy")
+def _lockin_nodes(reach: float, digits: float, dc: bool) -> tuple[Array, Array]:
+    """Nodes and weights that average over the modulation, `reach` its peak in `_unit`s.
+
+    The lock-in weighs bias shifts v by (2/pi Vm^2) sqrt(Vm^2 - v^2) (Chebyshev, second kind), the
+    direct current by 1/(pi sqrt(Vm^2 - v^2)) (first kind). The error is exp(-2 digits).
+    """
+    count = 1 if reach <= 0.0 else 1 + math.ceil(digits / math.asinh(math.pi / reach))
+    nodes = np.empty(count)
+    weights = np.empty(count)
+    for k in range(count):
+        if dc:
+            angle = math.pi * (k + 0.5) / count
+            weights[k] = 1.0 / count
+        else:
+            angle = math.pi * (k + 1.0) / (count + 1.0)
+            weights[k] = 2.0 / (count + 1.0) * math.sin(angle) ** 2
+        nodes[k] = reach * math.cos(angle)
+    return nodes, weights
 
 
 @njit(cache=True, error_model="numpy")
-def _lockin_windows(kt: float, reach: float, band: int) -> Array:
-    """Windows at -band .. band grid steps: K, dK/dE and dK/d ln T, each averaged over the lock-in.
+def _noise_nodes(noise: float) -> tuple[Array, Array]:
+    """Nodes and weights that average a function of E/kT over Gaussian noise of rms `noise` kT.
 
-    The lock-in weighs bias shifts by (2/pi Vm^2) sqrt(Vm^2 - v^2) (Chebyshev, second kind).
+    The trapezoid rule: its error falls exponentially with the distance pi of the nearest pole.
     """
-    count = _average_count(reach)
+    step = min(0.8 * noise, 0.7)
+    half = math.ceil(NOISE_TAIL * noise / step) if noise > 0.0 else 0
+    nodes = np.zeros(2 * half + 1)
+    weights = np.ones(2 * half + 1)
+    for k in range(-half, half + 1):
+        if half > 0:
+            nodes[half + k] = k * step
+            weights[half + k] = math.exp(-0.5 * (k * step / noise) ** 2)
+    return nodes, weights / weights.sum()
+
+
+@njit(cache=True, error_model="numpy")
+def _shifts(contact: Contact, dc: bool) -> tuple[Array, Array]:
+    """Shifts of the bias by modulation and noise, in kT, and their weights."""
+    kt, modulation, noise = contact[1], contact[4], contact[5]
+    unit = _unit(contact)
+    if noise == 0.0:
+        return _lockin_nodes(modulation / kt, 8.0, dc)
+    wide, wide_weights = _lockin_nodes(modulation / unit, 12.0, dc)
+    nodes, weights = _noise_nodes(noise / kt)
+    shifts = np.empty(len(wide) * len(nodes))
+    shares = np.empty(len(shifts))
+    for i in range(len(wide)):
+        for k in range(len(nodes)):
+            shifts[i * len(nodes) + k] = wide[i] * unit / kt + nodes[k]
+            shares[i * len(nodes) + k] = wide_weights[i] * weights[k]
+    return shifts, shares
+
+
+@njit(cache=True, error_model="numpy")
+def _ac_windows(contact: Contact, band: int) -> Array:
+    """Windows at -band .. band grid steps: K, dK/dE and dK/d ln T, averaged over lock-in and noise."""
+    kt = contact[1]
+    stride = STEP * _unit(contact) / kt
+    shifts, weights = _shifts(contact, False)
     windows = np.zeros((3, 2 * band + 1))
-    for node in range(1, count + 1):
-        angle = math.pi * node / (count + 1)
-        weight = 2.0 / (count + 1) * math.sin(angle) ** 2 / kt
-        shift = reach * math.cos(angle)
+    for node in range(len(shifts)):
+        weight = weights[node] / kt
         for j in range(band + 1):
-            u = j * STEP + shift
+            u = j * stride + shifts[node]
             f = 1.0 / (1.0 + math.exp(u))
             thermal = f * (1.0 - f)
             slope = -thermal * (1.0 - 2.0 * f)
@@ -229,14 +311,14 @@ def _lockin_windows(kt: float, reach: float, band: int) -> Array:
 
 
 @njit(cache=True, error_model="numpy")
-def _dc_window(reach: float, band: int) -> Array:
-    """Fermi function at -band .. band grid steps, averaged over one period of the modulation."""
-    count = _average_count(reach)
+def _dc_window(contact: Contact, band: int) -> Array:
+    """Fermi function at -band .. band grid steps, averaged over modulation and noise."""
+    stride = STEP * _unit(contact) / contact[1]
+    shifts, weights = _shifts(contact, True)
     window = np.zeros(2 * band + 1)
-    for node in range(count):
-        shift = reach * math.cos(math.pi * (node + 0.5) / count)
+    for node in range(len(shifts)):
         for j in range(band + 1):
-            window[band + j] += 1.0 / (1.0 + math.exp(j * STEP + shift)) / count
+            window[band + j] += weights[node] / (1.0 + math.exp(j * stride + shifts[node]))
     for j in range(1, band + 1):
         window[band - j] = 1.0 - window[band + j]
     return window
@@ -261,29 +343,29 @@ def _convolve(moments: Array, centre: int, window: Array, out: Array) -> None:
 
 
 @njit(cache=True)
-def _grid(bias: Array, kt: float, modulation: float) -> tuple[int, int]:
-    """Number of bias grid points on each side, and of the window, in steps of STEP kT."""
+def _grid(bias: Array, contact: Contact) -> tuple[int, int]:
+    """Number of bias grid points on each side, and of the window, in steps of the grid."""
+    step = STEP * _unit(contact)
     largest = 0.0
     for v in bias:
         if abs(v) > largest and math.isfinite(v):
             largest = abs(v)
-    cells = int(largest / (STEP * kt)) + 1
-    band = int((TAIL + modulation / kt) / STEP) + 1
+    cells = int(largest / step) + 1
+    band = int((TAIL * contact[1] + contact[4] + NOISE_TAIL * contact[5]) / step) + 1
     return cells, band
 
 
 @njit(cache=True, error_model="numpy")
-def _moments(cells: int, band: int, junction: Junction, derivatives: bool) -> tuple[Array, int]:
-    """Moments on the grid and the index of zero energy; a gap far below kT is the normal state."""
-    gap, kt = junction[0], junction[1]
-    step = STEP * kt
+def _moments(cells: int, band: int, contact: Contact, rows: int) -> tuple[Array, int]:
+    """Moments on the grid (see `_spread`) and the index of zero energy."""
+    gap, kt, reflection, broadening, modulation, noise, exponent, reference = contact
+    unit = _unit(contact)
+    gap = max(gap, SMALLEST_GAP * unit)
+    filled = (gap, kt, reflection, broadening, modulation, noise, exponent, reference)
     centre = cells + band + 2 * REACH
-    moments = np.zeros((4 if derivatives else 1, 2 * centre + 1))
-    if gap < 1e-9 * kt:
-        moments[0, :] = step
-        return moments, centre
-    top = (cells + band + REACH) * step
-    _spread(moments, centre, junction, top, derivatives)
+    moments = np.zeros((rows, 2 * centre + 1))
+    top = (cells + band + REACH) * STEP * unit
+    _spread(moments, centre, filled, top, exponent > 0.0 or rows > 4)
     return moments, centre
 
 
@@ -306,30 +388,26 @@ def _gather(bias: Array, step: float, table: Array, parity: float, out: Array) -
 
 
 @njit(cache=True, error_model="numpy")
-def conductance(bias: Array, junction: Junction, out: Array) -> None:
+def contact_conductance(bias: Array, contact: Contact, out: Array) -> None:
     """Normalised lock-in conductance at `bias` (V, shape (n,)) into out (n,)."""
-    kt, modulation = junction[1], junction[4]
-    cells, band = _grid(bias, kt, modulation)
-    moments, centre = _moments(cells, band, junction, False)
-    windows = _lockin_windows(kt, modulation / kt, band)
+    cells, band = _grid(bias, contact)
+    moments, centre = _moments(cells, band, contact, 1)
     table = np.empty(cells + 2 * REACH + 1)
-    _convolve(moments[0], centre, windows[0], table)
-    _gather(bias, STEP * kt, table, 1.0, out)
+    _convolve(moments[0], centre, _ac_windows(contact, band)[0], table)
+    _gather(bias, STEP * _unit(contact), table, 1.0, out)
 
 
 @njit(cache=True, error_model="numpy")
-def current(bias: Array, junction: Junction, out: Array) -> None:
+def contact_current(bias: Array, contact: Contact, out: Array) -> None:
     """Normalised dc current (V) at `bias` into out (n,).
 
     I(V) = integral of sigma(E) [f(E - V) - f(E)] dE with its own window, the Fermi step: a running
     sum of the moments far below V and the window near V.
     """
-    kt, modulation = junction[1], junction[4]
-    cells, band = _grid(bias, kt, modulation)
-    moments, centre = _moments(cells, band, junction, False)
-    window = _dc_window(modulation / kt, band)
+    cells, band = _grid(bias, contact)
+    moments, centre = _moments(cells, band, contact, 1)
     table = np.empty(cells + 2 * REACH + 1)
-    _convolve(moments[0], centre, window, table)
+    _convolve(moments[0], centre, _dc_window(contact, band), table)
     below = 0.0
     for n in range(len(table)):
         table[n] += below
@@ -337,46 +415,151 @@ def current(bias: Array, junction: Junction, out: Array) -> None:
     zero = table[REACH]
     for n in range(len(table)):
         table[n] -= zero
-    _gather(bias, STEP * kt, table, -1.0, out)
+    _gather(bias, STEP * _unit(contact), table, -1.0, out)
 
 
 @njit(cache=True, error_model="numpy")
-def evaluate(bias: Array, junction: Junction, out: Array) -> None:
-    """Conductance and its derivatives at `bias` into out (COLUMNS, n); see COLUMNS.
+def contact_evaluate(bias: Array, contact: Contact, out: Array) -> None:
+    """Conductance and derivatives at `bias` into out (COLUMNS, n), or one more row: BY_EXPONENT.
 
-    The gap enters through E = gap y: gap d/d gap = 1 + [E sigma] * K' - broadening d/d broadening,
-    which avoids the derivative of the singular sigma. The derivative with respect to the broadening
-    is only computed (else 0) where there is one.
+    The gap enters through E = gap y: gap d/d gap = 1 + exponent + [E sigma] * K' - broadening
+    d/d broadening, which avoids the derivative of the singular sigma; it is 0 where the gap is too
+    small to matter. The derivative by the broadening is computed (else 0) where there is one.
     """
-    gap, kt, _, broadening, modulation = junction
-    cells, band = _grid(bias, kt, modulation)
-    moments, centre = _moments(cells, band, junction, True)
-    windows = _lockin_windows(kt, modulation / kt, band)
+    gap, broadening, exponent = contact[0], contact[3], contact[6]
+    cells, band = _grid(bias, contact)
+    moments, centre = _moments(cells, band, contact, 5 if len(out) > COLUMNS else 4)
+    windows = _ac_windows(contact, band)
     table = np.empty(cells + 2 * REACH + 1)
-    for column in range(COLUMNS):
+    unit = _unit(contact)
+    for column in range(len(out)):
         if column == 4 and broadening == 0.0:
             out[4] = 0.0
             continue
         _convolve(moments[_MOMENT[column]], centre, windows[_WINDOW[column]], table)
-        _gather(bias, STEP * kt, table, -1.0 if column == 5 else 1.0, out[column])
+        _gather(bias, STEP * unit, table, -1.0 if column == 5 else 1.0, out[column])
+    if gap < 1e-6 * unit:
+        out[1] = 0.0
+        gap = math.inf
     for n in range(len(bias)):
-        out[1, n] = (out[0, n] + out[1, n] - broadening * out[4, n]) / gap
+        scaled = (1.0 + exponent) * out[0, n] + out[1, n] - broadening * out[4, n]
+        out[1, n] = scaled / gap
         out[5, n] = -out[5, n]
+
+
+@njit(cache=True, error_model="numpy")
+def conductance(bias: Array, junction: Junction, out: Array) -> None:
+    """Normalised lock-in conductance of a noiseless junction at `bias` (V, (n,)) into out (n,)."""
+    gap, kt, reflection, broadening, modulation = junction
+    contact = (gap, kt, reflection, broadening, modulation, 0.0, 0.0, 1.0)
+    contact_conductance(bias, contact, out)
+
+
+@njit(cache=True, error_model="numpy")
+def evaluate(bias: Array, junction: Junction, out: Array) -> None:
+    """Conductance of a noiseless junction and its derivatives at `bias` into out (COLUMNS, n)."""
+    gap, kt, reflection, broadening, modulation = junction
+    contact = (gap, kt, reflection, broadening, modulation, 0.0, 0.0, 1.0)
+    contact_evaluate(bias, contact, out)
 
 
 @njit(cache=True)
 def many(bias: Array, parameters: Array, dc: bool, out: Array) -> None:
-    """Rows of `out` (p, n) for rows of parameters (p, 5) in the order of `Junction`.
+    """Rows of `out` (p, n) for rows of parameters (p, 8) in the order of `Contact`.
 
     `bias` has p rows, or one that serves all.
     """
     for p in range(len(parameters)):
-        gap, kt, reflection, broadening, modulation = parameters[p]
-        junction = (gap, kt, reflection, broadening, modulation)
+        gap, kt, reflection, broadening, modulation, noise, exponent, reference = parameters[p]
+        contact = (gap, kt, reflection, broadening, modulation, noise, exponent, reference)
         row = bias[min(p, len(bias) - 1)]
-        if math.isnan(gap + kt + reflection + broadening + modulation):
+        if math.isnan(np.sum(parameters[p])):
             out[p] = math.nan
         elif dc:
-            current(row, junction, out[p])
+            contact_current(row, contact, out[p])
         else:
-            conductance(row, junction, out[p])
+            contact_conductance(row, contact, out[p])
+
+
+@njit(cache=True, error_model="numpy")
+def _channel(
+    bias: Array,
+    gap: float,
+    log_temperature: float,
+    reflection: float,
+    broadening: float,
+    exponent: float,
+    modulation: float,
+    noise: float,
+    out: Array,
+) -> None:
+    """`contact_evaluate` from search coordinates; colder than LOWEST_TEMPERATURE is that."""
+    kt = K_B * max(math.exp(log_temperature), LOWEST_TEMPERATURE)
+    contact = (gap, kt, reflection, broadening, modulation, noise, exponent, BACKGROUND_REFERENCE)
+    contact_evaluate(bias, contact, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _two_channels(
+    gaps: bool, bias: Array, theta: Array, modulation: float, noise: float, a: Array, out: Array
+) -> None:
+    """w a + (1 - w) b, where a and b differ in the gap (`gaps`) or else in the barrier."""
+    first, second, third, fourth, weight, broadening = theta
+    b = np.empty_like(a)
+    if gaps:
+        _channel(bias, first, third, fourth, broadening, 0.0, modulation, noise, a)
+        _channel(bias, second, third, fourth, broadening, 0.0, modulation, noise, b)
+        own, common, other = 1, 2, 3
+    else:
+        _channel(bias, first, second, third, broadening, 0.0, modulation, noise, a)
+        _channel(bias, first, second, fourth, broadening, 0.0, modulation, noise, b)
+        own, common, other = 3, 1, 2
+    rest = 1.0 - weight
+    row, common_row = (1, 3) if gaps else (3, 1)
+    out[0] = weight * a[0] + rest * b[0]
+    out[row] = weight * a[own]
+    out[row + 1] = rest * b[own]
+    out[common_row] = weight * a[common] + rest * b[common]
+    out[common_row + 1] = weight * a[other] + rest * b[other]
+    out[5] = a[0] - b[0]
+    out[6] = weight * a[4] + rest * b[4]
+    out[7] = weight * a[5] + rest * b[5]
+
+
+@njit(cache=True, error_model="numpy")
+def evaluate_model(
+    kind: int, bias: Array, theta: Array, modulation: float, noise: float, out: Array
+) -> None:
+    """A model of `stm_daq.physics.models` and its derivatives into out (len(theta) + 2, n).
+
+    Rows: value, derivatives by each of `theta` (search coordinates, in the order of the model),
+    derivative by the bias.
+    """
+    a = np.empty(
+        (COLUMNS + 1 if kind in (BTK_BACKGROUND, DYNES_BACKGROUND) else COLUMNS, len(bias))
+    )
+    if kind == NORMAL:
+        out[0] = 1.0
+        out[1] = 0.0
+    elif kind == BTK:
+        gap, log_t, reflection, broadening = theta
+        _channel(bias, gap, log_t, reflection, broadening, 0.0, modulation, noise, out)
+    elif kind == DYNES:
+        gap, log_t, broadening = theta
+        _channel(bias, gap, log_t, 1.0, broadening, 0.0, modulation, noise, a)
+        out[0], out[1], out[2], out[3], out[4] = a[0], a[1], a[2], a[4], a[5]
+    elif kind == BCS:
+        gap, log_t = theta
+        _channel(bias, gap, log_t, 1.0, 0.0, 0.0, modulation, noise, a)
+        out[0], out[1], out[2], out[3] = a[0], a[1], a[2], a[5]
+    elif kind == BTK_BACKGROUND:
+        gap, log_t, reflection, broadening, exponent = theta
+        _channel(bias, gap, log_t, reflection, broadening, exponent, modulation, noise, a)
+        out[:5] = a[:5]
+        out[5], out[6] = a[6], a[5]
+    elif kind == DYNES_BACKGROUND:
+        gap, log_t, broadening, exponent = theta
+        _channel(bias, gap, log_t, 1.0, broadening, exponent, modulation, noise, a)
+        out[0], out[1], out[2], out[3], out[4], out[5] = a[0], a[1], a[2], a[4], a[6], a[5]
+    else:
+        _two_channels(kind == TWO_GAPS, bias, theta, modulation, noise, a, out)

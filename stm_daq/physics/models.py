@@ -1,0 +1,135 @@
+"""Models that can be fitted to a differential conductance: their parameters, values, derivatives.
+
+A fit searches in coordinates in which a spectrum depends smoothly on every parameter: temperatures
+by their logarithm, barriers by the reflection R = Z^2/(1 + Z^2), since a spectrum hardly depends on Z
+near Z = 0 but always on R; the others as they are.
+
+    model = MODELS["two_gaps"]
+    theta = model.coordinates([0.4e-3, 0.9e-3, 0.5, 0.7, 0.3, 1e-5])    # in the order of model.parameters
+    out = np.empty((len(theta) + 2, len(bias)))
+    model.evaluate(bias, theta, modulation, noise, out)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter is and how the search sees it."""
+
+    name: str
+    unit: str
+    """"eV", "K", "V" or "" for a plain number."""
+    coordinate: Literal["itself", "logarithm", "reflection"] = "itself"
+
+    def to_coordinate(self, value: float) -> float:
+        """Search coordinate of a value (barrier: infinity is R = 1)."""
+        if self.coordinate == "logarithm":
+            return math.log(value)
+        if self.coordinate == "reflection":
+            return value * value / (1.0 + value * value) if math.isfinite(value) else 1.0
+        return value
+
+    def to_value(self, coordinate: float) -> float:
+        """Value at a search coordinate."""
+        if self.coordinate == "logarithm":
+            return math.exp(coordinate)
+        if self.coordinate == "reflection":
+            return math.sqrt(coordinate / (1.0 - coordinate)) if coordinate < 1.0 else math.inf
+        return coordinate
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the conductance relative to the normal state."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    kind: int
+    """Number of the model in `stm_daq.physics.kernel.evaluate_model`, for compiled loops."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def coordinates(self, values: Sequence[float]) -> Array:
+        """Search coordinates of physical values, both in the order of `parameters`."""
+        pairs = zip(self.parameters, values, strict=True)
+        return np.array([parameter.to_coordinate(value) for parameter, value in pairs])
+
+    def values(self, theta: Array) -> dict[str, float]:
+        """Physical values by name."""
+        pairs = zip(self.parameters, theta.tolist(), strict=True)
+        return {parameter.name: parameter.to_value(x) for parameter, x in pairs}
+
+    def evaluate(
+        self, bias: Array, theta: Array, modulation: float, noise: float, out: Array
+    ) -> None:
+        """Value and derivatives of the conductance.
+
+        Parameters
+        ----------
+        bias : ndarray, shape (n,)
+            V; contiguous.
+        theta : ndarray, shape (p,)
+            Search coordinates in the order of `parameters`, inside the physical range. The
+            derivative by a broadening of exactly 0 is given as 0.
+        modulation, noise : float
+            Peak of the lock-in modulation and rms of the Gaussian noise of the bias, V.
+        out : ndarray, shape (p + 2, n)
+            Filled with the value, the derivatives by each of `theta` and the derivative by `bias`.
+        """
+        from stm_daq.physics import kernel
+
+        kernel.evaluate_model(self.kind, bias, theta, modulation, noise, out)
+
+
+_GAP = Parameter("gap", "eV")
+_TEMPERATURE = Parameter("temperature", "K", "logarithm")
+_BARRIER = Parameter("barrier", "", "reflection")
+_BROADENING = Parameter("broadening", "eV")
+_WEIGHT = Parameter("weight", "")
+_EXPONENT = Parameter("exponent", "")
+
+_TWO_BARRIERS = (
+    _GAP,
+    _TEMPERATURE,
+    Parameter("barrier1", "", "reflection"),
+    Parameter("barrier2", "", "reflection"),
+    _WEIGHT,
+    _BROADENING,
+)
+_TWO_GAPS = (
+    Parameter("gap1", "eV"),
+    Parameter("gap2", "eV"),
+    _TEMPERATURE,
+    _BARRIER,
+    _WEIGHT,
+    _BROADENING,
+)
+
+MODELS = {
+    model.name: model
+    for model in (
+        Model("normal", (), 0),
+        Model("btk", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING), 1),
+        Model("dynes", (_GAP, _TEMPERATURE, _BROADENING), 2),
+        Model("bcs", (_GAP, _TEMPERATURE), 3),
+        Model("two_barriers", _TWO_BARRIERS, 4),
+        Model("two_gaps", _TWO_GAPS, 5),
+        Model("btk_altshuler_aronov", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING, _EXPONENT), 6),
+        Model("dynes_altshuler_aronov", (_GAP, _TEMPERATURE, _BROADENING, _EXPONENT), 7),
+    )
+}
+"""Models by name. The background of the Altshuler-Aronov models is 1 at 10 meV."""
