@@ -37,6 +37,8 @@ from stm_daq.physics.btk import K_B, LOWEST_TEMPERATURE
 
 type Array = NDArray[np.float64]
 
+type Places = NDArray[np.int64]
+
 type Junction = tuple[float, float, float, float, float]
 """gap (eV), kT (eV), reflection R, broadening (eV), modulation (V peak)"""
 
@@ -61,10 +63,8 @@ COLUMNS = 6
 BY_EXPONENT = 6
 """Column of the derivative by the exponent of the background, where there is one."""
 
-NORMAL, BTK, DYNES, BCS, TWO_BARRIERS, TWO_GAPS, BTK_BACKGROUND, DYNES_BACKGROUND = range(8)
-"""Models of `evaluate_model`."""
-BACKGROUND_REFERENCE = 1e-2
-"""eV at which the background of `evaluate_model` is 1."""
+REFERENCE = 1e-2
+"""eV at which the background of `evaluate_channels` is 1."""
 
 _MOMENT = (0, 1, 0, 2, 3, 0, 4)
 _WINDOW = (0, 1, 2, 0, 0, 1, 0)
@@ -258,14 +258,15 @@ def _noise_nodes(noise: float) -> tuple[Array, Array]:
     The trapezoid rule: its error falls exponentially with the distance pi of the nearest pole.
     """
     step = min(0.8 * noise, 0.7)
-    half = math.ceil(NOISE_TAIL * noise / step) if noise > 0.0 else 0
-    nodes = np.zeros(2 * half + 1)
-    weights = np.ones(2 * half + 1)
-    for k in range(-half, half + 1):
-        if half > 0:
-            nodes[half + k] = k * step
-            weights[half + k] = math.exp(-0.5 * (k * step / noise) ** 2)
-    return nodes, weights / weights.sum()
+    half = math.ceil(NOISE_TAIL * noise / step)
+    nodes = np.empty(2 * half + 1)
+    weights = np.empty(2 * half + 1)
+    for k in range(2 * half + 1):
+        nodes[k] = (k - half) * step
+        weights[k] = (
+            step / noise * math.exp(-0.5 * (nodes[k] / noise) ** 2) / math.sqrt(2.0 * math.pi)
+        )
+    return nodes, weights
 
 
 @njit(cache=True, error_model="numpy")
@@ -482,84 +483,45 @@ def many(bias: Array, parameters: Array, dc: bool, out: Array) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _channel(
-    bias: Array,
-    gap: float,
-    log_temperature: float,
-    reflection: float,
-    broadening: float,
-    exponent: float,
-    modulation: float,
-    noise: float,
-    out: Array,
+def evaluate_channels(
+    bias: Array, theta: Array, places: Places, modulation: float, noise: float, out: Array
 ) -> None:
-    """`contact_evaluate` from search coordinates; colder than LOWEST_TEMPERATURE is that."""
-    kt = K_B * max(math.exp(log_temperature), LOWEST_TEMPERATURE)
-    contact = (gap, kt, reflection, broadening, modulation, noise, exponent, BACKGROUND_REFERENCE)
-    contact_evaluate(bias, contact, out)
+    """Parallel channels of conductance, and derivatives, into out (len(theta) + 2, n).
 
+    `theta` holds search coordinates (see `stm_daq.physics.models`); row c of `places`, shape
+    (channels, 6), tells where those of channel c are: gap, ln T, R, broadening, exponent, weight; -1
+    where there is none (R = 1, broadening = exponent = 0, weight = 1). A second channel has the rest
+    of the weight. No channel at all is the normal state.
 
-@njit(cache=True, error_model="numpy")
-def _two_channels(
-    gaps: bool, bias: Array, theta: Array, modulation: float, noise: float, a: Array, out: Array
-) -> None:
-    """w a + (1 - w) b, where a and b differ in the gap (`gaps`) or else in the barrier."""
-    first, second, third, fourth, weight, broadening = theta
-    b = np.empty_like(a)
-    if gaps:
-        _channel(bias, first, third, fourth, broadening, 0.0, modulation, noise, a)
-        _channel(bias, second, third, fourth, broadening, 0.0, modulation, noise, b)
-        own, common, other = 1, 2, 3
-    else:
-        _channel(bias, first, second, third, broadening, 0.0, modulation, noise, a)
-        _channel(bias, first, second, fourth, broadening, 0.0, modulation, noise, b)
-        own, common, other = 3, 1, 2
-    rest = 1.0 - weight
-    row, common_row = (1, 3) if gaps else (3, 1)
-    out[0] = weight * a[0] + rest * b[0]
-    out[row] = weight * a[own]
-    out[row + 1] = rest * b[own]
-    out[common_row] = weight * a[common] + rest * b[common]
-    out[common_row + 1] = weight * a[other] + rest * b[other]
-    out[5] = a[0] - b[0]
-    out[6] = weight * a[4] + rest * b[4]
-    out[7] = weight * a[5] + rest * b[5]
-
-
-@njit(cache=True, error_model="numpy")
-def evaluate_model(
-    kind: int, bias: Array, theta: Array, modulation: float, noise: float, out: Array
-) -> None:
-    """A model of `stm_daq.physics.models` and its derivatives into out (len(theta) + 2, n).
-
-    Rows: value, derivatives by each of `theta` (search coordinates, in the order of the model),
-    derivative by the bias.
+    Rows of `out`: value, derivatives by each of `theta`, derivative by the bias.
     """
-    a = np.empty(
-        (COLUMNS + 1 if kind in (BTK_BACKGROUND, DYNES_BACKGROUND) else COLUMNS, len(bias))
-    )
-    if kind == NORMAL:
+    last = len(theta) + 1
+    out[:] = 0.0
+    if len(places) == 0:
         out[0] = 1.0
-        out[1] = 0.0
-    elif kind == BTK:
-        gap, log_t, reflection, broadening = theta
-        _channel(bias, gap, log_t, reflection, broadening, 0.0, modulation, noise, out)
-    elif kind == DYNES:
-        gap, log_t, broadening = theta
-        _channel(bias, gap, log_t, 1.0, broadening, 0.0, modulation, noise, a)
-        out[0], out[1], out[2], out[3], out[4] = a[0], a[1], a[2], a[4], a[5]
-    elif kind == BCS:
-        gap, log_t = theta
-        _channel(bias, gap, log_t, 1.0, 0.0, 0.0, modulation, noise, a)
-        out[0], out[1], out[2], out[3] = a[0], a[1], a[2], a[5]
-    elif kind == BTK_BACKGROUND:
-        gap, log_t, reflection, broadening, exponent = theta
-        _channel(bias, gap, log_t, reflection, broadening, exponent, modulation, noise, a)
-        out[:5] = a[:5]
-        out[5], out[6] = a[6], a[5]
-    elif kind == DYNES_BACKGROUND:
-        gap, log_t, broadening, exponent = theta
-        _channel(bias, gap, log_t, 1.0, broadening, exponent, modulation, noise, a)
-        out[0], out[1], out[2], out[3], out[4], out[5] = a[0], a[1], a[2], a[4], a[6], a[5]
-    else:
-        _two_channels(kind == TWO_GAPS, bias, theta, modulation, noise, a, out)
+    for channel in range(len(places)):
+        place = places[channel]
+        columns = np.empty((COLUMNS if place[4] < 0 else COLUMNS + 1, len(bias)))
+        kt = K_B * max(math.exp(theta[place[1]]), LOWEST_TEMPERATURE)
+        reflection = theta[place[2]] if place[2] >= 0 else 1.0
+        broadening = theta[place[3]] if place[3] >= 0 else 0.0
+        exponent = theta[place[4]] if place[4] >= 0 else 0.0
+        contact_evaluate(
+            bias,
+            (theta[place[0]], kt, reflection, broadening, modulation, noise, exponent, REFERENCE),
+            columns,
+        )
+        share, sign = 1.0, 0.0
+        if place[5] >= 0:
+            sign = 1.0 if channel == 0 else -1.0
+            share = theta[place[5]] if channel == 0 else 1.0 - theta[place[5]]
+        for n in range(len(bias)):
+            out[0, n] += share * columns[0, n]
+            for k in range(4):
+                if place[k] >= 0:
+                    out[1 + place[k], n] += share * columns[1 + k, n]
+            if place[4] >= 0:
+                out[1 + place[4], n] += share * columns[BY_EXPONENT, n]
+            if place[5] >= 0:
+                out[1 + place[5], n] += sign * columns[0, n]
+            out[last, n] += share * columns[5, n]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -55,13 +56,27 @@ class Model:
 
     name: str
     parameters: tuple[Parameter, ...]
-    kind: int
-    """Number of the model in `stm_daq.physics.kernel.evaluate_model`, for compiled loops."""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the parameters, in order."""
         return tuple(parameter.name for parameter in self.parameters)
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """What `stm_daq.physics.kernel.evaluate_channels` needs to know of this model."""
+        channels = 0 if not self.names else 2 if "weight" in self.names else 1
+        return np.array(
+            [[self._place(name, c) for name in _OF_A_CHANNEL] for c in range(channels)],
+            dtype=np.int64,
+        ).reshape(channels, len(_OF_A_CHANNEL))
+
+    def _place(self, name: str, channel: int) -> int:
+        own = f"{name}{channel + 1}"
+        for candidate in (own, name):
+            if candidate in self.names:
+                return self.names.index(candidate)
+        return -1
 
     def coordinates(self, values: Sequence[float]) -> Array:
         """Search coordinates of physical values, both in the order of `parameters`."""
@@ -92,44 +107,30 @@ class Model:
         """
         from stm_daq.physics import kernel
 
-        kernel.evaluate_model(self.kind, bias, theta, modulation, noise, out)
+        kernel.evaluate_channels(bias, theta, self.places, float(modulation), float(noise), out)
 
+
+_OF_A_CHANNEL = ("gap", "temperature", "barrier", "broadening", "exponent", "weight")
 
 _GAP = Parameter("gap", "eV")
+_GAPS = (Parameter("gap1", "eV"), Parameter("gap2", "eV"))
 _TEMPERATURE = Parameter("temperature", "K", "logarithm")
 _BARRIER = Parameter("barrier", "", "reflection")
+_BARRIERS = (Parameter("barrier1", "", "reflection"), Parameter("barrier2", "", "reflection"))
 _BROADENING = Parameter("broadening", "eV")
 _WEIGHT = Parameter("weight", "")
 _EXPONENT = Parameter("exponent", "")
 
-_TWO_BARRIERS = (
-    _GAP,
-    _TEMPERATURE,
-    Parameter("barrier1", "", "reflection"),
-    Parameter("barrier2", "", "reflection"),
-    _WEIGHT,
-    _BROADENING,
-)
-_TWO_GAPS = (
-    Parameter("gap1", "eV"),
-    Parameter("gap2", "eV"),
-    _TEMPERATURE,
-    _BARRIER,
-    _WEIGHT,
-    _BROADENING,
+_ALL = (
+    Model("normal", ()),
+    Model("btk", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING)),
+    Model("dynes", (_GAP, _TEMPERATURE, _BROADENING)),
+    Model("bcs", (_GAP, _TEMPERATURE)),
+    Model("two_barriers", (_GAP, _TEMPERATURE, *_BARRIERS, _WEIGHT, _BROADENING)),
+    Model("two_gaps", (*_GAPS, _TEMPERATURE, _BARRIER, _WEIGHT, _BROADENING)),
+    Model("btk_altshuler_aronov", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING, _EXPONENT)),
+    Model("dynes_altshuler_aronov", (_GAP, _TEMPERATURE, _BROADENING, _EXPONENT)),
 )
 
-MODELS = {
-    model.name: model
-    for model in (
-        Model("normal", (), 0),
-        Model("btk", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING), 1),
-        Model("dynes", (_GAP, _TEMPERATURE, _BROADENING), 2),
-        Model("bcs", (_GAP, _TEMPERATURE), 3),
-        Model("two_barriers", _TWO_BARRIERS, 4),
-        Model("two_gaps", _TWO_GAPS, 5),
-        Model("btk_altshuler_aronov", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING, _EXPONENT), 6),
-        Model("dynes_altshuler_aronov", (_GAP, _TEMPERATURE, _BROADENING, _EXPONENT), 7),
-    )
-}
+MODELS = {model.name: model for model in _ALL}
 """Models by name. The background of the Altshuler-Aronov models is 1 at 10 meV."""
