@@ -56,6 +56,8 @@ class Model:
 
     name: str
     parameters: tuple[Parameter, ...]
+    compiled: bool = True
+    """Whether it consists of channels, so that compiled loops can use `places`."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -105,8 +107,11 @@ class Model:
         out : ndarray, shape (p + 2, n)
             Filled with the value, the derivatives by each of `theta` and the derivative by `bias`.
         """
-        from stm_daq.physics import kernel
+        from stm_daq.physics import kernel, sis
 
+        if not self.compiled:
+            sis.evaluate(bias, theta, modulation, noise, out)
+            return
         kernel.evaluate_channels(bias, theta, self.places, float(modulation), float(noise), out)
 
 
@@ -120,6 +125,7 @@ _BARRIERS = (Parameter("barrier1", "", "reflection"), Parameter("barrier2", "", 
 _BROADENING = Parameter("broadening", "eV")
 _WEIGHT = Parameter("weight", "")
 _EXPONENT = Parameter("exponent", "")
+_TIP = (Parameter("tip_gap", "eV"), Parameter("tip_broadening", "eV"))
 
 _ALL = (
     Model("normal", ()),
@@ -130,6 +136,7 @@ _ALL = (
     Model("two_gaps", (*_GAPS, _TEMPERATURE, _BARRIER, _WEIGHT, _BROADENING)),
     Model("btk_altshuler_aronov", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING, _EXPONENT)),
     Model("dynes_altshuler_aronov", (_GAP, _TEMPERATURE, _BROADENING, _EXPONENT)),
+    Model("sis", (_GAP, _TEMPERATURE, _TIP[0], _BROADENING, _TIP[1]), compiled=False),
 )
 
 MODELS = {model.name: model for model in _ALL}
