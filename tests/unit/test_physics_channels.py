@@ -157,7 +157,7 @@ def test_tunnelling_conserves_states(gap, kelvin, broadening, modulation, noise)
     far = 0.05
     current = dynes.current(far, gap, kelvin, broadening, modulation, noise)
     expected = np.sqrt(complex(far, broadening) ** 2 - gap**2).real
-    assert current == pytest.approx(expected, abs=1e-8)
+    assert current == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize("barrier", [0.0, 1.0])
