@@ -37,6 +37,8 @@ from stm_daq.physics.btk import K_B, LOWEST_TEMPERATURE
 
 type Array = NDArray[np.float64]
 
+type Place = NDArray[np.int64]
+
 type Places = NDArray[np.int64]
 
 type Junction = tuple[float, float, float, float, float]
@@ -312,17 +314,25 @@ def _ac_windows(contact: Contact, band: int) -> Array:
 
 
 @njit(cache=True, error_model="numpy")
-def _dc_window(contact: Contact, band: int) -> Array:
-    """Fermi function at -band .. band grid steps, averaged over modulation and noise."""
-    stride = STEP * _unit(contact) / contact[1]
+def _dc_windows(contact: Contact, band: int) -> Array:
+    """Windows at -band .. band grid steps: f, -df/dE and df/d ln T, averaged over modulation, noise."""
+    kt = contact[1]
+    stride = STEP * _unit(contact) / kt
     shifts, weights = _shifts(contact, True)
-    window = np.zeros(2 * band + 1)
+    windows = np.zeros((3, 2 * band + 1))
     for node in range(len(shifts)):
         for j in range(band + 1):
-            window[band + j] += weights[node] / (1.0 + math.exp(j * stride + shifts[node]))
+            u = j * stride + shifts[node]
+            f = 1.0 / (1.0 + math.exp(u))
+            thermal = weights[node] * f * (1.0 - f)
+            windows[0, band + j] += weights[node] * f
+            windows[1, band + j] += thermal / kt
+            windows[2, band + j] += u * thermal
     for j in range(1, band + 1):
-        window[band - j] = 1.0 - window[band + j]
-    return window
+        windows[0, band - j] = 1.0 - windows[0, band + j]
+        windows[1, band - j] = windows[1, band + j]
+        windows[2, band - j] = -windows[2, band + j]
+    return windows
 
 
 @njit(cache=True)
@@ -341,6 +351,25 @@ def _convolve(moments: Array, centre: int, window: Array, out: Array) -> None:
     source = moments[start + 2 * band : start + 2 * band + size]
     for n in range(size):
         out[n] += weight * source[n]
+
+
+@njit(cache=True)
+def _convolve_step(moments: Array, centre: int, window: Array, out: Array) -> None:
+    """`_convolve` for a step: a running sum far below the bias, the window near it; 0 at bias 0."""
+    band = (len(window) - 1) // 2
+    _convolve(moments, centre, window, out)
+    below = 0.0
+    for n in range(len(out)):
+        out[n] += below
+        below += moments[centre - REACH + n - band]
+    _subtract_zero(out)
+
+
+@njit(cache=True)
+def _subtract_zero(table: Array) -> None:
+    zero = table[REACH]
+    for n in range(len(table)):
+        table[n] -= zero
 
 
 @njit(cache=True)
@@ -408,14 +437,7 @@ def contact_current(bias: Array, contact: Contact, out: Array) -> None:
     cells, band = _grid(bias, contact)
     moments, centre = _moments(cells, band, contact, 1)
     table = np.empty(cells + 2 * REACH + 1)
-    _convolve(moments[0], centre, _dc_window(contact, band), table)
-    below = 0.0
-    for n in range(len(table)):
-        table[n] += below
-        below += moments[0, centre - REACH + n - band]
-    zero = table[REACH]
-    for n in range(len(table)):
-        table[n] -= zero
+    _convolve_step(moments[0], centre, _dc_windows(contact, band)[0], table)
     _gather(bias, STEP * _unit(contact), table, -1.0, out)
 
 
@@ -446,6 +468,35 @@ def contact_evaluate(bias: Array, contact: Contact, out: Array) -> None:
         scaled = (1.0 + exponent) * out[0, n] + out[1, n] - broadening * out[4, n]
         out[1, n] = scaled / gap
         out[5, n] = -out[5, n]
+
+
+@njit(cache=True, error_model="numpy")
+def contact_evaluate_current(bias: Array, contact: Contact, out: Array) -> None:
+    """Direct current and its derivatives at `bias`, in the rows of `contact_evaluate`."""
+    gap, broadening, exponent = contact[0], contact[3], contact[6]
+    cells, band = _grid(bias, contact)
+    moments, centre = _moments(cells, band, contact, 5 if len(out) > COLUMNS else 4)
+    windows = _dc_windows(contact, band)
+    table = np.empty(cells + 2 * REACH + 1)
+    step = STEP * _unit(contact)
+    for column in range(len(out)):
+        if column == 4 and broadening == 0.0:
+            out[4] = 0.0
+            continue
+        source = moments[_MOMENT[column]]
+        if column in (1, 2, 5):
+            _convolve(source, centre, windows[_WINDOW[column]], table)
+        else:
+            _convolve_step(source, centre, windows[0], table)
+        if column in (1, 2):
+            _subtract_zero(table)
+        _gather(bias, step, table, 1.0 if column == 5 else -1.0, out[column])
+    if gap < 1e-6 * _unit(contact):
+        out[1] = 0.0
+        gap = math.inf
+    for n in range(len(bias)):
+        scaled = (1.0 + exponent) * out[0, n] - out[1, n] - broadening * out[4, n]
+        out[1, n] = scaled / gap
 
 
 @njit(cache=True, error_model="numpy")
@@ -483,6 +534,37 @@ def many(bias: Array, parameters: Array, dc: bool, out: Array) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def _contact(theta: Array, place: Place, modulation: float, noise: float) -> Contact:
+    """Search coordinates to a contact; colder than LOWEST_TEMPERATURE is that."""
+    kt = K_B * max(math.exp(theta[place[1]]), LOWEST_TEMPERATURE)
+    reflection = theta[place[2]] if place[2] >= 0 else 1.0
+    broadening = theta[place[3]] if place[3] >= 0 else 0.0
+    exponent = theta[place[4]] if place[4] >= 0 else 0.0
+    gap = theta[place[0]]
+    return gap, kt, reflection, broadening, modulation, noise, exponent, REFERENCE
+
+
+@njit(cache=True, error_model="numpy")
+def _add_channel(theta: Array, place: Place, first: bool, columns: Array, out: Array) -> None:
+    """Add the columns of one channel, by its weight, to the rows of a model."""
+    share, sign = 1.0, 0.0
+    if place[5] >= 0:
+        sign = 1.0 if first else -1.0
+        share = theta[place[5]] if first else 1.0 - theta[place[5]]
+    last = len(out) - 1
+    for n in range(columns.shape[1]):
+        out[0, n] += share * columns[0, n]
+        for k in range(4):
+            if place[k] >= 0:
+                out[1 + place[k], n] += share * columns[1 + k, n]
+        if place[4] >= 0:
+            out[1 + place[4], n] += share * columns[BY_EXPONENT, n]
+        if place[5] >= 0:
+            out[1 + place[5], n] += sign * columns[0, n]
+        out[last, n] += share * columns[5, n]
+
+
+@njit(cache=True, error_model="numpy")
 def evaluate_channels(
     bias: Array, theta: Array, places: Places, modulation: float, noise: float, out: Array
 ) -> None:
@@ -495,33 +577,27 @@ def evaluate_channels(
 
     Rows of `out`: value, derivatives by each of `theta`, derivative by the bias.
     """
-    last = len(theta) + 1
     out[:] = 0.0
     if len(places) == 0:
         out[0] = 1.0
     for channel in range(len(places)):
         place = places[channel]
         columns = np.empty((COLUMNS if place[4] < 0 else COLUMNS + 1, len(bias)))
-        kt = K_B * max(math.exp(theta[place[1]]), LOWEST_TEMPERATURE)
-        reflection = theta[place[2]] if place[2] >= 0 else 1.0
-        broadening = theta[place[3]] if place[3] >= 0 else 0.0
-        exponent = theta[place[4]] if place[4] >= 0 else 0.0
-        contact_evaluate(
-            bias,
-            (theta[place[0]], kt, reflection, broadening, modulation, noise, exponent, REFERENCE),
-            columns,
-        )
-        share, sign = 1.0, 0.0
-        if place[5] >= 0:
-            sign = 1.0 if channel == 0 else -1.0
-            share = theta[place[5]] if channel == 0 else 1.0 - theta[place[5]]
-        for n in range(len(bias)):
-            out[0, n] += share * columns[0, n]
-            for k in range(4):
-                if place[k] >= 0:
-                    out[1 + place[k], n] += share * columns[1 + k, n]
-            if place[4] >= 0:
-                out[1 + place[4], n] += share * columns[BY_EXPONENT, n]
-            if place[5] >= 0:
-                out[1 + place[5], n] += sign * columns[0, n]
-            out[last, n] += share * columns[5, n]
+        contact_evaluate(bias, _contact(theta, place, modulation, noise), columns)
+        _add_channel(theta, place, channel == 0, columns, out)
+
+
+@njit(cache=True, error_model="numpy")
+def evaluate_channels_current(
+    bias: Array, theta: Array, places: Places, modulation: float, noise: float, out: Array
+) -> None:
+    """The direct current in place of the conductance of `evaluate_channels`."""
+    out[:] = 0.0
+    if len(places) == 0:
+        out[0] = bias
+        out[-1] = 1.0
+    for channel in range(len(places)):
+        place = places[channel]
+        columns = np.empty((COLUMNS if place[4] < 0 else COLUMNS + 1, len(bias)))
+        contact_evaluate_current(bias, _contact(theta, place, modulation, noise), columns)
+        _add_channel(theta, place, channel == 0, columns, out)

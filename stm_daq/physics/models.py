@@ -114,6 +114,19 @@ class Model:
             return
         kernel.evaluate_channels(bias, theta, self.places, float(modulation), float(noise), out)
 
+    def evaluate_current(
+        self, bias: Array, theta: Array, modulation: float, noise: float, out: Array
+    ) -> None:
+        """Direct current (V) and its derivatives; otherwise as :meth:`evaluate`."""
+        from stm_daq.physics import kernel, sis
+
+        if not self.compiled:
+            sis.evaluate(bias, theta, modulation, noise, out, dc=True)
+            return
+        kernel.evaluate_channels_current(
+            bias, theta, self.places, float(modulation), float(noise), out
+        )
+
 
 _OF_A_CHANNEL = ("gap", "temperature", "barrier", "broadening", "exponent", "weight")
 

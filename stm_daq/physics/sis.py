@@ -104,8 +104,10 @@ def current(
     return _many(bias, columns, dc=True)
 
 
-def evaluate(bias: Array, theta: Array, modulation: float, noise: float, out: Array) -> None:
-    """Conductance and derivatives for `stm_daq.physics.models`.
+def evaluate(
+    bias: Array, theta: Array, modulation: float, noise: float, out: Array, *, dc: bool = False
+) -> None:
+    """Conductance (current if `dc`) and derivatives for `stm_daq.physics.models`.
 
     `theta` is gap, ln T, tip gap, broadening, tip broadening; `out`, shape (7, n), gets the value,
     the derivatives by these and that by the bias. A derivative by a broadening of exactly 0 is given
@@ -133,9 +135,10 @@ def evaluate(bias: Array, theta: Array, modulation: float, noise: float, out: Ar
         by_broadening + grid.fading * value if broadening > 0.0 else 0.0 * value,
         by_tip_broadening + grid.fading * value if tip_broadening > 0.0 else 0.0 * value,
     )
+    response, parity = (grid.ammeter, -1.0) if dc else (grid.lockin, 1.0)
     for row, spectrum in enumerate(rows):
-        _gather(grid, bias, grid.lockin * spectrum, 1.0, out[row])
-    _gather(grid, bias, grid.slope * grid.lockin * value, -1.0, out[-1])
+        _gather(grid, bias, response * spectrum, parity, out[row])
+    _gather(grid, bias, grid.slope * response * value, -parity, out[-1])
 
 
 def _many(bias: ArrayLike, columns: tuple[ArrayLike, ...], *, dc: bool) -> NDArray[np.float64]:

@@ -28,29 +28,29 @@ VALUES = {
 INSTRUMENTS = [(0.0, 0.0), (8e-5, 0.0), (0.0, 1e-4), (8e-5, 2e-5)]
 
 
-def expected(name, modulation, noise):
+def expected(name, quantity, modulation, noise):
     """The same from the public functions."""
     v = VALUES
     broad = (v["broadening"], modulation, noise)
     gap, kelvin, barrier = v["gap"], v["temperature"], v["barrier"]
     return {
-        "normal": lambda: normal.conductance(BIAS),
-        "btk": lambda: btk.conductance(BIAS, gap, kelvin, barrier, *broad),
-        "dynes": lambda: dynes.conductance(BIAS, gap, kelvin, *broad),
-        "bcs": lambda: bcs.conductance(BIAS, gap, kelvin, modulation, noise),
-        "two_barriers": lambda: two_channel.conductance(
+        "normal": lambda: getattr(normal, quantity)(BIAS),
+        "btk": lambda: getattr(btk, quantity)(BIAS, gap, kelvin, barrier, *broad),
+        "dynes": lambda: getattr(dynes, quantity)(BIAS, gap, kelvin, *broad),
+        "bcs": lambda: getattr(bcs, quantity)(BIAS, gap, kelvin, modulation, noise),
+        "two_barriers": lambda: getattr(two_channel, quantity)(
             BIAS, gap, gap, kelvin, v["barrier1"], v["barrier2"], v["weight"], *broad
         ),
-        "two_gaps": lambda: two_channel.conductance(
+        "two_gaps": lambda: getattr(two_channel, quantity)(
             BIAS, v["gap1"], v["gap2"], kelvin, barrier, barrier, v["weight"], *broad
         ),
-        "btk_altshuler_aronov": lambda: altshuler_aronov.conductance(
+        "btk_altshuler_aronov": lambda: getattr(altshuler_aronov, quantity)(
             BIAS, gap, kelvin, barrier, v["exponent"], *broad
         ),
-        "dynes_altshuler_aronov": lambda: altshuler_aronov.conductance(
+        "dynes_altshuler_aronov": lambda: getattr(altshuler_aronov, quantity)(
             BIAS, gap, kelvin, math.inf, v["exponent"], *broad
         ),
-        "sis": lambda: sis.conductance(
+        "sis": lambda: getattr(sis, quantity)(
             BIAS,
             gap,
             kelvin,
@@ -63,43 +63,50 @@ def expected(name, modulation, noise):
     }[name]()
 
 
-def evaluated(model, theta, modulation, noise, bias=BIAS):
+def evaluated(model, quantity, theta, modulation, noise, bias=BIAS):
     out = np.full((len(theta) + 2, len(bias)), np.nan)
-    model.evaluate(bias, theta, modulation, noise, out)
+    method = model.evaluate if quantity == "conductance" else model.evaluate_current
+    method(bias, theta, modulation, noise, out)
     return out
 
 
 @pytest.mark.parametrize(("modulation", "noise"), INSTRUMENTS)
+@pytest.mark.parametrize("quantity", ["conductance", "current"])
 @pytest.mark.parametrize("name", MODELS)
-def test_value_and_derivatives(name, modulation, noise):
+def test_value_and_derivatives(name, quantity, modulation, noise):
     model = MODELS[name]
     theta = model.coordinates([VALUES[parameter] for parameter in model.names])
-    out = evaluated(model, theta, modulation, noise)
-    assert out[0] == pytest.approx(expected(name, modulation, noise), abs=1e-12, rel=1e-9)
-    for k, parameter in enumerate(model.names):
+
+    def value(moved, bias=BIAS):
+        return evaluated(model, quantity, moved, modulation, noise, bias)[0]
+
+    out = evaluated(model, quantity, theta, modulation, noise)
+    unit = 1.0 if quantity == "conductance" else 1e-3
+    known = expected(name, quantity, modulation, noise)
+    assert out[0] == pytest.approx(known, abs=1e-12 * unit, rel=1e-9)
+    for k, parameter in enumerate(model.parameters):
         step = np.zeros(len(theta))
-        step[k] = {"eV": 3e-7, "K": 1e-3, "": 1e-3}[model.parameters[k].unit]
-        step[k] *= 0.3 if "broadening" in parameter else 1.0
-        near = evaluated(model, theta + step, modulation, noise)
-        near = near[0] - evaluated(model, theta - step, modulation, noise)[0]
-        far = evaluated(model, theta + 2 * step, modulation, noise)
-        far = far[0] - evaluated(model, theta - 2 * step, modulation, noise)[0]
+        step[k] = 3e-7 if parameter.unit == "eV" else 1e-3
+        step[k] *= 0.3 if "broadening" in parameter.name else 1.0
+        near = value(theta + step) - value(theta - step)
+        far = value(theta + 2 * step) - value(theta - 2 * step)
         slope = (8 * near - far) / (12 * step[k])
-        assert out[1 + k] == pytest.approx(slope, abs=2e-4 * np.max(np.abs(slope))), parameter
+        tolerance = 2e-4 * np.max(np.abs(slope))
+        assert out[1 + k] == pytest.approx(slope, abs=tolerance), parameter.name
     step = 1e-7
-    slope = evaluated(model, theta, modulation, noise, BIAS + step)[0]
-    slope = (slope - evaluated(model, theta, modulation, noise, BIAS - step)[0]) / (2 * step)
-    assert out[-1] == pytest.approx(slope, abs=2e-4 * np.max(np.abs(slope)) + 1e-12)
+    slope = (value(theta, BIAS + step) - value(theta, BIAS - step)) / (2 * step)
+    assert out[-1] == pytest.approx(slope, abs=2e-4 * np.max(np.abs(slope)) + 1e-9)
 
 
+@pytest.mark.parametrize("quantity", ["conductance", "current"])
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "normal"])
-def test_derivatives_stay_finite_at_the_edge_of_the_domain(name):
+def test_derivatives_stay_finite_at_the_edge_of_the_domain(name, quantity):
     model = MODELS[name]
     edge = VALUES | dict.fromkeys(VALUES, 0.0) | {"temperature": 1e-3}
     for values in (edge, VALUES | {"broadening": 0.0, "exponent": 0.0, "tip_broadening": 0.0}):
         theta = model.coordinates([values[parameter] for parameter in model.names])
         bias = np.append(BIAS, [0.0, VALUES["gap"], -VALUES["gap"]])
-        assert np.all(np.isfinite(evaluated(model, theta, 0.0, 0.0, bias)))
+        assert np.all(np.isfinite(evaluated(model, quantity, theta, 0.0, 0.0, bias)))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 3.0, math.inf])
