@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stm_daq.errors import BadInputError
-from stm_daq.fitting import EXPLANATIONS, FitResult, OnlineFitter
+from stm_daq.fitting import FitResult, OnlineFitter, explain
 from stm_daq.fitting.measured import fit_measured
 from stm_daq.fitting.series import fit_gap_series
 from stm_daq.quantities import parse
@@ -208,7 +208,7 @@ def _summary_cells(source: Path, items: list[Fitted]) -> tuple[str, ...]:
 def _print_explanations(fitted: list[Fitted]) -> None:
     seen = sorted({flag for item in fitted for flag in item.result.flags})
     for flag in seen:
-        print(f"{flag}: {EXPLANATIONS.get(flag, 'see the documentation')}")
+        print(explain((flag,))[0])
 
 
 def _print_closing(fitted: list[Fitted]) -> None:

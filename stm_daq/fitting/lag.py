@@ -19,22 +19,26 @@ def forget(conductance: Array, memory: Array) -> Array:
 
     Parameters
     ----------
-    conductance : array, shape (n,)
+    conductance : array, shape (..., n)
         In the order in which it was measured. NaN points stay NaN and are bridged.
     memory : array, shape (m,)
         Weights of the present and earlier points; their sum is 1. ``[1]``: no memory.
 
     Returns
     -------
-    array, shape (n,)
+    array, shape (..., n)
     """
-    known = np.isfinite(conductance)
-    if len(memory) == 1 or not known.any():
+    if len(memory) == 1:
         return conductance
-    points = np.arange(len(conductance))
-    bridged = np.interp(points, points[known], conductance[known])
-    settled: Array = bridged[0] + lfilter([1.0], memory, bridged - bridged[0])
-    return np.where(known, settled, np.nan)
+    known = np.isfinite(conductance)
+    bridged = conductance.reshape(-1, conductance.shape[-1]).copy()
+    points = np.arange(bridged.shape[1])
+    for row, there in zip(bridged, known.reshape(bridged.shape), strict=True):
+        if there.any() and not there.all():
+            row[:] = np.interp(points, points[there], row[there])
+    first = bridged[:, :1]
+    settled: Array = first + lfilter([1.0], memory, bridged - first)
+    return np.where(known, settled.reshape(conductance.shape), np.nan)
 
 
 def remember(conductance: Array, memory: Array) -> Array:
