@@ -71,6 +71,8 @@ REFERENCE = 1e-2
 _MOMENT = (0, 1, 0, 2, 3, 0, 4)
 _WINDOW = (0, 1, 2, 0, 0, 1, 0)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_HERMITE_NODES, _HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+_HERMITE_WEIGHTS /= math.sqrt(2.0 * math.pi)
 
 
 @njit(cache=True, error_model="numpy")
@@ -257,8 +259,11 @@ def _lockin_nodes(reach: float, digits: float, dc: bool) -> tuple[Array, Array]:
 def _noise_nodes(noise: float) -> tuple[Array, Array]:
     """Nodes and weights that average a function of E/kT over Gaussian noise of rms `noise` kT.
 
-    The trapezoid rule: its error falls exponentially with the distance pi of the nearest pole.
+    The trapezoid rule, whose error falls exponentially with the distance pi of the nearest pole; five
+    Gauss-Hermite nodes where the noise is small.
     """
+    if noise < 0.3:
+        return noise * _HERMITE_NODES, _HERMITE_WEIGHTS
     step = min(0.8 * noise, 0.7)
     half = math.ceil(NOISE_TAIL * noise / step)
     nodes = np.empty(2 * half + 1)
@@ -278,7 +283,8 @@ def _shifts(contact: Contact, dc: bool) -> tuple[Array, Array]:
     unit = _unit(contact)
     if noise == 0.0:
         return _lockin_nodes(modulation / kt, 8.0, dc)
-    wide, wide_weights = _lockin_nodes(modulation / unit, 12.0, dc)
+    digits = 8.0 if noise < kt else 12.0  # a Gaussian grows along the imaginary axis
+    wide, wide_weights = _lockin_nodes(modulation / unit, digits, dc)
     nodes, weights = _noise_nodes(noise / kt)
     shifts = np.empty(len(wide) * len(nodes))
     shares = np.empty(len(shifts))

@@ -70,7 +70,7 @@ def test_cold_spectra(kelvin, barrier, broadening, modulation):
 
 
 @pytest.mark.parametrize("modulation", [0.0, 70e-6])
-@pytest.mark.parametrize("noise", [2e-6, 30e-6, 120e-6])
+@pytest.mark.parametrize("noise", [5e-6, 30e-6, 120e-6])
 @pytest.mark.parametrize("barrier", [0.5, math.inf])
 def test_noise_is_one_more_average(barrier, noise, modulation):
     bias = BIAS[[0, 3]]
