@@ -29,7 +29,7 @@ def reflection(barrier: ArrayLike) -> NDArray[np.float64]:
     if np.any(np.less(barrier, 0.0)):
         raise ValueError("barrier must not be negative")
     square = np.square(np.asarray(barrier, dtype=np.float64))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(1.0 / (1.0 + 1.0 / square))
 
 

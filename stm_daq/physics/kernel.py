@@ -8,9 +8,9 @@ of the spectral conductance sigma (singular at the gap, slow elsewhere) and a sm
 (thermal smearing, possibly averaged over the lock-in's modulation) a few kT wide. A direct
 quadrature needs a hundred energies for every bias. Here the energies are used once:
 
-1. *spread*: panels of Gauss-Legendre nodes in t, with E = gap cosh(t) above and gap cos(t) below
-   the gap, which removes the square-root singularity; geometrically graded towards the gap down to
-   the narrowest structure. Each node w sigma(E) is spread to a uniform grid by 8-point Lagrange
+1. *spread*: panels of Gauss-Legendre nodes in u, with E = gap + u^2 above and gap - u^2 below the
+   gap, which removes the square-root singularity; geometrically graded towards the gap down to the
+   narrowest structure. Each node w sigma(E) is spread to a uniform grid by 8-point Lagrange
    interpolation of the window, giving moments M_m = integral of sigma(E) L_m(E) dE;
 2. *convolve*: g(x_n) = sum_m M_m K(x_m - x_n) on that grid, whose step is a quarter of kT or of
    the rms noise, whichever is larger (`_unit`);
@@ -51,14 +51,20 @@ STEP = 0.25
 """Grid step in units of `_unit`: interpolation errors below 1e-6 of the normal conductance."""
 PANEL = 3.0
 """Largest width of an energy panel in units of `_unit`."""
-TAIL = 20.0
+TAIL = 17.0
 """The thermal window is cut where it falls to exp(-TAIL)."""
+ANCHOR = 16
+"""Exponentials are multiplied up from one grid point to the next, and computed anew so often."""
+TINY = 1e-300
+"""Smaller numbers have lost digits and are computed anew too."""
 NOISE_TAIL = 6.0
 """The noise is cut at so many standard deviations."""
 SMALLEST_GAP = 1e-9
 """In units of `_unit`; smaller gaps are computed at this one, which is the normal state."""
 REACH = 4
 """Lagrange interpolation uses the REACH nearest grid points on each side."""
+LANES = 8
+"""Numbers that the processor handles side by side; room for all columns."""
 COLUMNS = 6
 """Columns of `evaluate`: value, d/d gap, d/d ln T, d/d R, d/d broadening, d/d V."""
 
@@ -71,6 +77,7 @@ REFERENCE = 1e-2
 _MOMENT = (0, 1, 0, 2, 3, 0, 4)
 _WINDOW = (0, 1, 2, 0, 0, 1, 0)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_LAGRANGE = (-1 / 5040, 1 / 720, -1 / 240, 1 / 144, -1 / 144, 1 / 240, -1 / 720, 1 / 5040)
 _HERMITE_NODES, _HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _HERMITE_WEIGHTS /= math.sqrt(2.0 * math.pi)
 
@@ -87,13 +94,11 @@ def spectral_conductance(
     energy = gap + x
     square = x * (x + 2.0 * gap) - broadening * broadening
     cross = 2.0 * energy * broadening
-    size = math.hypot(square, cross)
-    if square > 0.0:
-        root_re = math.sqrt(0.5 * (size + square))
-        root_im = 0.5 * cross / root_re
-    else:
-        root_im = math.sqrt(0.5 * (size - square))
-        root_re = 0.5 * cross / root_im
+    size = math.sqrt(square * square + cross * cross)
+    large = math.sqrt(0.5 * (size + abs(square)))
+    small = 0.5 * cross / large
+    root_re = large if square > 0.0 else small
+    root_im = small if square > 0.0 else large
     re = energy + root_re
     im = broadening + root_im
     norm = re * re + im * im
@@ -119,24 +124,34 @@ def spectral_conductance(
 
 
 @njit(cache=True, error_model="numpy")
-def _lagrange(s: float, weights: Array) -> None:
-    """Weights of the grid points -3 .. 4 for interpolation at s in [0, 1)."""
-    left = 1.0
-    for i in range(8):
-        weights[i] = left
-        left *= s - (i - 3.0)
-    right = 1.0
+def _lagrange(s: Array, weights: Array) -> None:
+    """Weights (8, n) of the grid points -3 .. 4 for interpolation at each of s (n,) in [0, 1)."""
+    count = len(s)
+    for n in range(count):
+        weights[0, n] = 1.0
+    for i in range(1, 8):
+        for n in range(count):
+            weights[i, n] = weights[i - 1, n] * (s[n] - (i - 4.0))
+    right = np.ones(count)
     for i in range(7, -1, -1):
-        weights[i] *= right
-        right *= s - (i - 3.0)
-    weights[0] *= -1.0 / 5040.0
-    weights[1] *= 1.0 / 720.0
-    weights[2] *= -1.0 / 240.0
-    weights[3] *= 1.0 / 144.0
-    weights[4] *= -1.0 / 144.0
-    weights[5] *= 1.0 / 240.0
-    weights[6] *= -1.0 / 720.0
-    weights[7] *= 1.0 / 5040.0
+        for n in range(count):
+            weights[i, n] *= right[n] * _LAGRANGE[i]
+            right[n] *= s[n] - (i - 3.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _places(bias: Array, step: float) -> tuple[NDArray[np.int64], Array]:
+    """Grid cell of every |bias| and Lagrange weights (8, n) in it; those of a NaN bias are NaN."""
+    count = len(bias)
+    cells = np.empty(count, dtype=np.int64)
+    share = np.empty(count)
+    for n in range(count):
+        position = abs(bias[n]) / step
+        cells[n] = int(position) if math.isfinite(position) else 0
+        share[n] = position - cells[n]
+    weights = np.empty((8, count))
+    _lagrange(share, weights)
+    return cells, weights
 
 
 @njit(cache=True)
@@ -147,32 +162,46 @@ def _unit(contact: Contact) -> float:
 
 @njit(cache=True, error_model="numpy")
 def _panel_edges(contact: Contact, top: float, below: bool, cusp: bool) -> Array:
-    """Edges in t of the panels above (or below) the gap, up to energy `top`.
+    """Edges in u of the panels above (or below) the gap, up to energy `top`; E = gap +- u^2.
 
     With `cusp` the panels below the gap are also graded towards zero energy.
     """
     gap, _, reflection, broadening, _, _, _, _ = contact
-    unit = _unit(contact)
-    width = PANEL * unit / gap
-    finest = max(0.5 * (1.0 - reflection), math.sqrt(2.0 * broadening / gap), 1e-5)
-    edges = np.empty(96 + 2 * int(max(top, gap) / (PANEL * unit)))
+    width = PANEL * _unit(contact)
+    finest = max(0.5 * (1.0 - reflection) * math.sqrt(0.5 * gap), math.sqrt(broadening))
+    finest = max(finest, 1e-5 * math.sqrt(gap))
+    edges = np.empty(96 + 2 * int(max(top, gap) / width))
     edges[0] = 0.0
     count = 1
-    t = 0.0
-    last = 0.5 * math.pi if below else math.acosh(max(top / gap, 1.0))
-    while t < last:
-        step = min(max(finest, 2.0 * t), 2.0)
-        if below:
-            floor = math.cos(t) - width
-            limit = math.acos(floor) if floor > 0.0 else last
-            if cusp and last - t > 1e-6 * min(width, 1.0):
-                limit = min(limit, t + 0.75 * (last - t))
-        else:
-            limit = math.acosh(math.cosh(t) + width)
-        t = min(t + step, limit, last)
-        edges[count] = t
+    u = 0.0
+    last = math.sqrt(gap if below else max(top - gap, 0.0))
+    while u < last:
+        limit = min(math.sqrt(u * u + width), u + max(finest, 2.0 * u))
+        if below and cusp and last - u > 1e-6 * min(math.sqrt(width), last):
+            limit = min(limit, u + 0.75 * (last - u))
+        u = min(limit, last)
+        edges[count] = u
         count += 1
     return edges[:count]
+
+
+@njit(cache=True, error_model="numpy")
+def _nodes(contact: Contact, top: float, cusp: bool) -> tuple[Array, Array]:
+    """Distances from the gap of the nodes of the quadrature up to energy `top`, and their weights."""
+    below = _panel_edges(contact, top, True, cusp)
+    above = _panel_edges(contact, top, False, cusp)
+    panels = len(below) - 1
+    distance = np.empty(8 * (panels + len(above) - 1))
+    weight = np.empty(len(distance))
+    for p in range(len(distance) // 8):
+        sign, edges, first = (-1.0, below, p) if p < panels else (1.0, above, p - panels)
+        half = 0.5 * (edges[first + 1] - edges[first])
+        middle = 0.5 * (edges[first + 1] + edges[first])
+        for k in range(8):
+            u = middle + half * _NODES[k]
+            distance[8 * p + k] = sign * u * u
+            weight[8 * p + k] = 2.0 * half * _WEIGHTS[k] * u
+    return distance, weight
 
 
 @njit(cache=True, error_model="numpy")
@@ -182,45 +211,29 @@ def _spread(moments: Array, centre: int, contact: Contact, top: float, cusp: boo
     The grid index of energy zero is `centre`; negative energies follow by symmetry.
     """
     gap, _, reflection, broadening, _, _, exponent, reference = contact
-    step = STEP * _unit(contact)
-    weights = np.empty(8)
-    row = np.empty(5)
-    last = moments.shape[1] - REACH - 1
-    for side in range(2):
-        below = side == 0
-        edges = _panel_edges(contact, top, below, cusp)
-        for p in range(len(edges) - 1):
-            half = 0.5 * (edges[p + 1] - edges[p])
-            middle = 0.5 * (edges[p + 1] + edges[p])
-            for k in range(8):
-                t = middle + half * _NODES[k]
-                if below:
-                    x = -2.0 * gap * math.sin(0.5 * t) ** 2
-                    energy = gap * math.cos(t)
-                    weight = half * _WEIGHTS[k] * gap * math.sin(t)
-                else:
-                    x = 2.0 * gap * math.sinh(0.5 * t) ** 2
-                    energy = gap + x
-                    weight = half * _WEIGHTS[k] * gap * math.sinh(t)
-                position = energy / step
-                cell = int(position)
-                if centre + cell > last:
-                    continue
-                sigma, by_r, by_g = spectral_conductance(x, gap, broadening, reflection)
-                _lagrange(position - cell, weights)
-                logarithm = math.log(energy / reference) if cusp else 0.0
-                if exponent > 0.0:
-                    weight *= math.exp(exponent * logarithm)
-                row[0] = weight * sigma
-                row[1] = row[0] * energy
-                row[2] = weight * by_r
-                row[3] = weight * by_g
-                row[4] = row[0] * logarithm
-                first = centre + cell - 3
-                for m in range(moments.shape[0]):
-                    for i in range(8):
-                        moments[m, first + i] += weights[i] * row[m]
-    for m in range(moments.shape[0]):
+    distance, weight = _nodes(contact, top, cusp)
+    energy = gap + distance
+    logarithm = np.log(energy / reference) if cusp else energy
+    if cusp:
+        weight *= np.exp(exponent * logarithm)
+    rows = np.empty((5, len(weight)))
+    for n in range(len(weight)):  # all nodes first: the processor does several side by side
+        sigma, by_r, by_g = spectral_conductance(distance[n], gap, broadening, reflection)
+        rows[0, n] = weight[n] * sigma
+        rows[1, n] = weight[n] * sigma * energy[n]
+        rows[2, n] = weight[n] * by_r
+        rows[3, n] = weight[n] * by_g
+        if cusp:
+            rows[4, n] = rows[0, n] * logarithm[n]
+    cells, shares = _places(energy, STEP * _unit(contact))
+    for n in range(len(weight)):
+        first = centre + cells[n] - 3
+        if first + 8 >= moments.shape[1]:
+            continue
+        for m in range(len(moments)):
+            for i in range(8):
+                moments[m, first + i] += shares[i, n] * rows[m, n]
+    for m in range(len(moments)):
         _fold(moments[m], centre, -1.0 if m == 1 else 1.0)
 
 
@@ -300,13 +313,15 @@ def _ac_windows(contact: Contact, band: int) -> Array:
     """Windows at -band .. band grid steps: K, dK/dE and dK/d ln T, averaged over lock-in and noise."""
     kt = contact[1]
     stride = STEP * _unit(contact) / kt
+    ratio, power = math.exp(stride), 1.0
     shifts, weights = _shifts(contact, False)
     windows = np.zeros((3, 2 * band + 1))
     for node in range(len(shifts)):
         weight = weights[node] / kt
         for j in range(band + 1):
             u = j * stride + shifts[node]
-            f = 1.0 / (1.0 + math.exp(u))
+            power = power * ratio if j % ANCHOR and power > TINY else math.exp(u)
+            f = 1.0 / (1.0 + power)
             thermal = f * (1.0 - f)
             slope = -thermal * (1.0 - 2.0 * f)
             windows[0, band + j] += weight * thermal
@@ -324,12 +339,14 @@ def _dc_windows(contact: Contact, band: int) -> Array:
     """Windows at -band .. band grid steps: f, -df/dE and df/d ln T, averaged over modulation, noise."""
     kt = contact[1]
     stride = STEP * _unit(contact) / kt
+    ratio, power = math.exp(stride), 1.0
     shifts, weights = _shifts(contact, True)
     windows = np.zeros((3, 2 * band + 1))
     for node in range(len(shifts)):
         for j in range(band + 1):
             u = j * stride + shifts[node]
-            f = 1.0 / (1.0 + math.exp(u))
+            power = power * ratio if j % ANCHOR and power > TINY else math.exp(u)
+            f = 1.0 / (1.0 + power)
             thermal = weights[node] * f * (1.0 - f)
             windows[0, band + j] += weights[node] * f
             windows[1, band + j] += thermal / kt
@@ -341,22 +358,23 @@ def _dc_windows(contact: Contact, band: int) -> Array:
     return windows
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"contract"})
 def _convolve(moments: Array, centre: int, window: Array, out: Array) -> None:
     """out[n] = sum_j window[j] moments[n + j] for grid points -REACH ... of the bias."""
-    band = (len(window) - 1) // 2
+    taps = len(window)
     size = len(out)
-    start = centre - REACH - band
+    start = centre - REACH - (taps - 1) // 2
     out[:] = 0.0
-    for j in range(0, 2 * band, 2):  # two window points at once halve the traffic on `out`
-        near, far = window[j], window[j + 1]
-        source = moments[start + j : start + j + size + 1]
+    for j in range(0, taps - 3, 4):  # four window points at once, to spare traffic on `out`
+        w0, w1, w2, w3 = window[j], window[j + 1], window[j + 2], window[j + 3]
+        source = moments[start + j : start + j + size + 3]
         for n in range(size):
-            out[n] += near * source[n] + far * source[n + 1]
-    weight = window[2 * band]
-    source = moments[start + 2 * band : start + 2 * band + size]
-    for n in range(size):
-        out[n] += weight * source[n]
+            out[n] += w0 * source[n] + w1 * source[n + 1] + w2 * source[n + 2] + w3 * source[n + 3]
+    for j in range(taps - taps % 4, taps):
+        weight = window[j]
+        source = moments[start + j : start + j + size]
+        for n in range(size):
+            out[n] += weight * source[n]
 
 
 @njit(cache=True)
@@ -408,19 +426,33 @@ def _moments(cells: int, band: int, contact: Contact, rows: int) -> tuple[Array,
 @njit(cache=True, error_model="numpy")
 def _gather(bias: Array, step: float, table: Array, parity: float, out: Array) -> None:
     """Interpolate table (grid points -REACH ...) at |bias|; parity restores the sign."""
-    weights = np.empty(8)
+    cells, weights = _places(bias, step)
     for n in range(len(bias)):
-        position = abs(bias[n]) / step
-        if not math.isfinite(position):
-            out[n] = math.nan
-            continue
-        cell = int(position)
-        _lagrange(position - cell, weights)
+        first = cells[n] + REACH - 3
         total = 0.0
-        first = cell + REACH - 3
         for i in range(8):
-            total += weights[i] * table[first + i]
+            total += weights[i, n] * table[first + i]
         out[n] = total if bias[n] >= 0.0 else parity * total
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _gather_columns(bias: Array, step: float, table: Array, odd: int, out: Array) -> None:
+    """`_gather` for the columns of table (grid points, LANES) at once; column `odd` changes sign."""
+    cells, weights = _places(bias, step)
+    lanes = np.empty(LANES)
+    for n in range(len(bias)):
+        near = table[cells[n] + REACH - 3 : cells[n] + REACH + 5]
+        w0, w1, w2, w3 = weights[0, n], weights[1, n], weights[2, n], weights[3, n]
+        w4, w5, w6, w7 = weights[4, n], weights[5, n], weights[6, n], weights[7, n]
+        for c in range(LANES):
+            lanes[c] = (
+                w0 * near[0, c] + w1 * near[1, c] + w2 * near[2, c] + w3 * near[3, c]
+                + w4 * near[4, c] + w5 * near[5, c] + w6 * near[6, c] + w7 * near[7, c]
+            )  # fmt: skip
+        if bias[n] < 0.0:
+            lanes[odd] = -lanes[odd]
+        for c in range(len(out)):
+            out[c, n] = lanes[c]
 
 
 @njit(cache=True, error_model="numpy")
@@ -459,14 +491,15 @@ def contact_evaluate(bias: Array, contact: Contact, out: Array) -> None:
     cells, band = _grid(bias, contact)
     moments, centre = _moments(cells, band, contact, 5 if len(out) > COLUMNS else 4)
     windows = _ac_windows(contact, band)
-    table = np.empty(cells + 2 * REACH + 1)
+    line = np.empty(cells + 2 * REACH + 1)
+    table = np.zeros((len(line), LANES))
     unit = _unit(contact)
     for column in range(len(out)):
         if column == 4 and broadening == 0.0:
-            out[4] = 0.0
             continue
-        _convolve(moments[_MOMENT[column]], centre, windows[_WINDOW[column]], table)
-        _gather(bias, STEP * unit, table, -1.0 if column == 5 else 1.0, out[column])
+        _convolve(moments[_MOMENT[column]], centre, windows[_WINDOW[column]], line)
+        table[:, column] = line
+    _gather_columns(bias, STEP * unit, table, 5, out)
     if gap < 1e-6 * unit:
         out[1] = 0.0
         gap = math.inf
@@ -557,17 +590,21 @@ def _add_channel(theta: Array, place: Place, first: bool, columns: Array, out: A
     if place[5] >= 0:
         sign = 1.0 if first else -1.0
         share = theta[place[5]] if first else 1.0 - theta[place[5]]
-    last = len(out) - 1
-    for n in range(columns.shape[1]):
-        out[0, n] += share * columns[0, n]
-        for k in range(4):
-            if place[k] >= 0:
-                out[1 + place[k], n] += share * columns[1 + k, n]
-        if place[4] >= 0:
-            out[1 + place[4], n] += share * columns[BY_EXPONENT, n]
-        if place[5] >= 0:
-            out[1 + place[5], n] += sign * columns[0, n]
-        out[last, n] += share * columns[5, n]
+    _add(share, columns[0], out[0])
+    for k in range(4):
+        if place[k] >= 0:
+            _add(share, columns[1 + k], out[1 + place[k]])
+    if place[4] >= 0:
+        _add(share, columns[BY_EXPONENT], out[1 + place[4]])
+    if place[5] >= 0:
+        _add(sign, columns[0], out[1 + place[5]])
+    _add(share, columns[5], out[len(out) - 1])
+
+
+@njit(cache=True)
+def _add(share: float, source: Array, out: Array) -> None:
+    for n in range(len(out)):
+        out[n] += share * source[n]
 
 
 @njit(cache=True, error_model="numpy")

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stm_daq.physics.kernel import _NODES, _WEIGHTS, REACH, _gather, _lagrange
+from stm_daq.physics.kernel import _NODES, _WEIGHTS, REACH, _gather, _places
 
 type Array = NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def electrode(gap: float, broadening: float, kt: float, step: float, moments: Ar
     gap = max(gap, 1e-9 * step)
     values = np.empty(ROWS)
     mirrored = np.empty(ROWS)
-    weights = np.empty(8)
+    distance, weight = np.empty(8), np.empty(8)
     for side in range(2):
         below = side == 0
         edges = _edges(gap, broadening, kt, step, top, below)
@@ -79,24 +79,23 @@ def electrode(gap: float, broadening: float, kt: float, step: float, moments: Ar
             for k in range(8):
                 t = middle + half * _NODES[k]
                 if below:
-                    x = -2.0 * gap * math.sin(0.5 * t) ** 2
-                    energy = gap * math.cos(t)
-                    weight = half * _WEIGHTS[k] * gap * math.sin(t)
+                    distance[k] = -2.0 * gap * math.sin(0.5 * t) ** 2
+                    weight[k] = half * _WEIGHTS[k] * gap * math.sin(t)
                 else:
-                    x = 2.0 * gap * math.sinh(0.5 * t) ** 2
-                    energy = gap + x
-                    weight = half * _WEIGHTS[k] * gap * math.sinh(t)
-                cell = int(energy / step)
+                    distance[k] = 2.0 * gap * math.sinh(0.5 * t) ** 2
+                    weight[k] = half * _WEIGHTS[k] * gap * math.sinh(t)
+            cells, shares = _places(gap + distance, step)
+            for k in range(8):
+                energy = gap + distance[k]
                 if energy > top:
                     continue
-                _lagrange(energy / step - cell, weights)
-                states, by_g = density(x, gap, broadening)
-                _fill(values, mirrored, weight * states, weight * by_g, energy, kt)
+                states, by_g = density(distance[k], gap, broadening)
+                _fill(values, mirrored, weight[k] * states, weight[k] * by_g, energy, kt)
                 for m in range(rows):
                     for i in range(8):
-                        place = cell - 3 + i
-                        moments[m, centre + place] += weights[i] * values[m]
-                        moments[m, centre - place] += weights[i] * mirrored[m]
+                        place = cells[k] - 3 + i
+                        moments[m, centre + place] += shares[i, k] * values[m]
+                        moments[m, centre - place] += shares[i, k] * mirrored[m]
 
 
 @njit(cache=True, error_model="numpy")
