@@ -12,10 +12,14 @@ rho(z^2) and a point's weight is multiplied by rho'(z^2) (iteratively reweighted
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
+
+from stm_daq.physics import kernel
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]
@@ -29,6 +33,29 @@ _F = types.float64
 _LINE, _ROWS, _BLOCK = _F[::1], _F[:, ::1], _F[:, :, ::1]
 EVALUATE = types.FunctionType(types.void(_LINE, _LINE, types.int64[:, ::1], _F, _F, _ROWS))
 """Signature of `stm_daq.physics.kernel.evaluate_channels`."""
+
+
+class Compiled(types.WrapperAddressProtocol):
+    """Address of a compiled function, looked up once."""
+
+    def __init__(self, function: Any, signature: Any) -> None:
+        found = function.get_compile_result(signature)
+        self._signature = signature
+        self._library = found.library  # keeps the code alive
+        self._address = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+
+    def __wrapper_address__(self) -> int:
+        return int(self._address)
+
+    def signature(self) -> Any:
+        """Types of arguments and result."""
+        return self._signature
+
+
+@cache
+def compiled() -> Compiled:
+    """The compiled models."""
+    return Compiled(kernel.evaluate_channels, EVALUATE.signature)
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)

@@ -20,7 +20,7 @@ BINS = 64
 """Bins of |V - offset| in which spectra are compared with templates."""
 STARTS = 2
 """Start values of a spectrum."""
-SWEEPS = 30
+SWEEPS = 20
 """Rounds of the linear step from a template: enough for correlations up to 0.95."""
 
 
@@ -105,7 +105,7 @@ def rank(
     templates : (k, BINS) conductance; slopes : (k, m, BINS) derivatives by the coordinates
     boxes : (k, 3, m) lowest coordinates to try from each template, its own, and highest
     apart : float
-        Difference in the first coordinate, relative, that makes the second start different.
+        Ratio of the first coordinates that makes the second start different.
     held : (p, m)
         Coordinates that are fixed at their own value in each spectrum, else NaN; templates with
         another value in their box are passed over, if any are left.
@@ -127,7 +127,8 @@ def rank(
         for s in range(STARTS):
             if s == 1:
                 for t in range(len(gain)):
-                    if shape == 0 or abs(math.log(boxes[t, 1, 0] / boxes[best, 1, 0])) < apart:
+                    ratio = boxes[t, 1, 0] / boxes[best, 1, 0] if shape > 0 else 1.0
+                    if 1.0 / apart < ratio < apart:
                         gain[t] = -math.inf
             t = int(np.argmax(gain))
             misfit[p, s] = _refine(templates[t], slopes[t], boxes[t], sums, held[p], starts[p, s])
@@ -138,6 +139,8 @@ def rank(
 @njit(cache=True)
 def _pass_over(boxes: Array, held: Array, gain: Array) -> None:
     """Pass over templates that cannot have the values held, unless that leaves none."""
+    if not np.isfinite(held).any():
+        return
     left = gain.copy()
     for k in range(len(held)):
         if math.isfinite(held[k]):
@@ -204,7 +207,9 @@ def _refine(
     step = np.zeros(count)
     for _ in range(SWEEPS):
         for i in range(count):
-            pull = vector[i] + matrix[i, i] * step[i] - np.sum(matrix[i] * step)
+            pull = vector[i] + matrix[i, i] * step[i]
+            for k in range(count):
+                pull -= matrix[i, k] * step[k]
             step[i] = pull / (matrix[i, i] + 1e-300)
             if i < count - 1:
                 wish = held[i] if math.isfinite(held[i]) else box[1, i] + step[i]
@@ -213,5 +218,7 @@ def _refine(
     start[count - 1] = scale + step[count - 1]
     chi_square = square - scale * overlap
     for i in range(count):
-        chi_square -= step[i] * (2.0 * vector[i] - np.sum(matrix[i] * step))
+        chi_square -= 2.0 * vector[i] * step[i]
+        for k in range(count):
+            chi_square += step[i] * matrix[i, k] * step[k]
     return chi_square

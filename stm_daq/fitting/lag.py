@@ -43,5 +43,7 @@ def forget(conductance: Array, memory: Array) -> Array:
 
 def remember(conductance: Array, memory: Array) -> Array:
     """Lag a spectrum as the lock-in does; undoes :func:`forget`."""
+    if len(memory) == 1:
+        return conductance
     lagged: Array = conductance[0] + lfilter(memory, [1.0], conductance - conductance[0])
     return lagged

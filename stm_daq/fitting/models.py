@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,7 @@ _MAY_VANISH = ("barrier", "broadening", "weight", "exponent")
 """Kinds of parameters that may be zero."""
 
 
+@cache
 def family(name: str) -> str:
     """Kind of parameter: "gap" for gap, gap1, gap2 and tip_gap."""
     return name if name in NUISANCES else name.rstrip("0123456789").split("_")[-1]
@@ -45,7 +47,7 @@ class Model:
     fixed: Mapping[str, float]
     """Parameters that are not fitted unless the caller says so, and their values."""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All parameters in the order of the search."""
         return (*self.shape.names, *NUISANCES)
@@ -78,12 +80,12 @@ class Choice:
     fixed: Mapping[str, Array]
     """Numbers, or one for every spectrum of the stack."""
 
-    @property
+    @cached_property
     def index(self) -> NDArray[np.int64]:
         """Positions of the free parameters among the model's names."""
         return np.array([self.model.names.index(name) for name in self.free], dtype=np.int64)
 
-    @property
+    @cached_property
     def reported(self) -> tuple[str, ...]:
         """Parameters that a result lists: no nuisance nobody asked for."""
         silent = self.model.fixed

@@ -19,16 +19,16 @@ type Mask = NDArray[np.bool_]
 ACCURACY = 1e-4
 """The noise is never taken smaller than this part of the conductance."""
 
-COARSE, FINE = 0.3, 1e-2
+COARSE, FINE = 0.3, 5e-2
 """Decrease of chi-square at which the search stops before and after the noise is known."""
 
-APART = 0.4
-"""Logarithm of the ratio of gaps by which the second start differs from the first."""
+APART = 1.5
+"""Ratio of gaps by which the second start differs from the first."""
 
 POOR = 1.5
 """Reduced chi-square above which the second start is tried in any case."""
 
-RIVAL = 100.0
+RIVAL = 25.0
 """The second start is also tried where, before the search, its chi-square is within this."""
 
 MATCH = 20.0
@@ -167,6 +167,12 @@ class Solver:
             self._compare(tile, found, other, try_)
         return found
 
+    def refine(self, tile: Tile, theta: Array, weight: Array) -> Found:
+        """Descend from given search coordinates (p, m + 4) with given inverse variances."""
+        found = self._begin(np.array(theta), tile, weight)
+        self._descend(tile, found, np.ones(len(theta), dtype=np.bool_), FINE, last=True)
+        return found
+
     def _centres(self, tile: Tile) -> Array:
         """Bias offsets to start from."""
         from stm_daq.fitting import kernel_start
@@ -185,6 +191,9 @@ class Solver:
         starts = np.empty((count, kernel_start.STARTS, shape + 1))
         hope = np.empty((count, kernel_start.STARTS))
         held = tile.held[:, :shape].copy()
+        for k, name in enumerate(self.choice.model.shape.names):
+            if self.choice.scalar(name) is not None:
+                held[:, k] = np.nan  # so are the templates
         templates = self._templates
         kernel_start.rank(
             tile.bias, tile.values, weight, tile.counts, centre, self.largest,
@@ -216,10 +225,9 @@ class Solver:
         self, tile: Tile, found: Found, wanted: Mask, tolerance: float, *, last: bool
     ) -> None:
         from stm_daq.fitting import kernel_search
-        from stm_daq.physics import kernel
 
         kernel_search.descend(
-            kernel.evaluate_channels,
+            kernel_search.compiled(),
             (self.choice.model.shape.places, *self.smearing),
             (LOSSES.index(self.loss), KNEES[self.loss]),
             tile.bias, tile.values, found.weight, tile.counts,

@@ -50,6 +50,8 @@ class Outcome:
     unit: Array
     backgrounds: dict[int, Array] = field(default_factory=dict)
     """Smooth curves of those without gap, as polynomials of bias / largest, by spectrum."""
+    notes: dict[str, float] = field(default_factory=dict)
+    """What an engine says of itself."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:
@@ -79,14 +81,14 @@ class StackFitter:
         deviation : ndarray, shape (p, n), optional
             Standard deviation of the conductance, S; estimated if not given.
         """
-        outcome = self._nothing(conductance.shape)
+        outcome = self.nothing(conductance.shape)
         for first in range(0, len(conductance), TILE):
             rows = np.arange(first, min(first + TILE, len(conductance)))
             known = None if deviation is None else deviation[rows]
-            self._fit_tile(outcome, rows, bias[rows], conductance[rows], known)
+            self.fit_tile(outcome, rows, bias[rows], conductance[rows], known)
         return outcome
 
-    def _nothing(self, shape: tuple[int, ...]) -> Outcome:
+    def nothing(self, shape: tuple[int, ...]) -> Outcome:
         """The outcome of spectra that cannot be fitted at all."""
         count, free = shape[0], len(self.choice.free)
         names = self.choice.model.names
@@ -111,50 +113,42 @@ class StackFitter:
             unit=np.ones(count),
         )
 
-    def _fit_tile(
+    def fit_tile(
         self, outcome: Outcome, rows: Index, bias: Array, values: Array, deviation: Array | None
     ) -> None:
-        valid = np.isfinite(bias) & np.isfinite(values)
-        if deviation is not None:
-            valid &= np.isfinite(deviation)
-        order = np.argsort(np.where(valid, bias, np.inf), axis=1, kind="stable")
-        counts = valid.sum(axis=1)
-        outcome.points[rows] = counts
-        bias, values = (np.take_along_axis(a, order, axis=1) for a in (bias, values))
-        padding = np.arange(values.shape[1]) >= counts[:, None]
-        unit = _units(np.where(padding, np.nan, values))
-        bias, values = np.where(padding, 0.0, bias), np.where(padding, 0.0, values)
+        line = _in_line(bias, values, deviation)
+        outcome.points[rows] = line.counts
         hopeless = [
-            self._hopeless(row[:size]) for row, size in zip(values, counts.tolist(), strict=True)
+            self._hopeless(row[:size])
+            for row, size in zip(line.values, line.counts.tolist(), strict=True)
         ]
         for row, flag in zip(rows.tolist(), hopeless, strict=True):
             outcome.flags[row] = (flag,) if flag else ()
         good = np.flatnonzero([not flag for flag in hopeless])
         if not len(good):
             return
-        weight = None
-        if deviation is not None:
-            relative = np.take_along_axis(deviation, order, axis=1)[good] / unit[good, None]
-            weight = 1.0 / np.maximum(np.square(relative), ACCURACY**2)
+        if len(good) < len(rows):
+            rows = rows[good]
+            line = line.only(good)
+        unit = _units(line)
+        outcome.unit[rows] = unit
         tile = Tile(
-            bias=bias[good],
-            values=values[good] / unit[good, None],
-            counts=counts[good],
-            weight=weight,
-            held=self.solver.held(rows[good], unit[good]),
+            bias=line.bias,
+            values=line.values / unit[:, None],
+            counts=line.counts,
+            weight=_weight(line, unit),
+            held=self.solver.held(rows, unit),
         )
-        outcome.unit[rows[good]] = unit[good]
         found = self.solver.solve(tile)
         background = smooth_background(
             tile.bias, tile.values, found.weight, tile.counts, self.solver.largest
         )
         judgement = judge(self.solver, tile, found, background)
-        self._fill(outcome, rows[good], tile, found, judgement)
-        self._fill_without_gap(outcome, rows[good], background)
-        sorted_ = unit[good, None] / np.sqrt(found.weight)
-        measured = np.empty_like(sorted_)
-        np.put_along_axis(measured, order[good], np.where(padding[good], np.nan, sorted_), axis=1)
-        outcome.deviation[rows[good]] = measured
+        self.fill(outcome, rows, tile, found, judgement)
+        self._fill_without_gap(outcome, rows, background)
+        spread = np.empty_like(found.weight)
+        np.put_along_axis(spread, line.order, unit[:, None] / np.sqrt(found.weight), axis=1)
+        outcome.deviation[rows] = spread
 
     def _hopeless(self, values: Array) -> str:
         """Why a spectrum cannot be fitted; empty if it can."""
@@ -167,9 +161,10 @@ class StackFitter:
             return "negative"
         return ""
 
-    def _fill(
+    def fill(
         self, outcome: Outcome, rows: Index, tile: Tile, found: Found, judgement: Judgement
     ) -> None:
+        """Put finished searches of spectra with a gap into their rows."""
         model, free = self.choice.model, self.choice.free
         unit = outcome.unit[rows]
         for k, name in enumerate(model.names):
@@ -218,12 +213,50 @@ class StackFitter:
         return outcome.unit[row] * self.solver.curve(outcome.theta[row], bias)
 
 
-def _units(values: Array) -> Array:
-    """Typical magnitude of each spectrum, never 0."""
-    magnitude = np.abs(values)
-    empty = ~np.isfinite(magnitude).any(axis=1)
-    magnitude[empty] = 1.0
-    middle = np.nanmedian(magnitude, axis=1)
-    return np.asarray(
-        np.where(middle > 0.0, middle, np.maximum(np.nanmax(magnitude, axis=1), 1e-300))
-    )
+@dataclass(frozen=True)
+class _Line:
+    """Spectra in ascending bias, those points first that are valid; 0 behind them."""
+
+    order: Index
+    bias: Array
+    values: Array
+    deviation: Array | None
+    counts: Index
+
+    def only(self, rows: Index) -> _Line:
+        """Some of the spectra."""
+        deviation = None if self.deviation is None else self.deviation[rows]
+        return _Line(
+            self.order[rows], self.bias[rows], self.values[rows], deviation, self.counts[rows]
+        )
+
+
+def _in_line(bias: Array, values: Array, deviation: Array | None) -> _Line:
+    valid = np.isfinite(bias) & np.isfinite(values)
+    if deviation is not None:
+        valid &= np.isfinite(deviation)
+    counts = np.count_nonzero(valid, axis=1)
+    complete = bool(valid.all())
+    order = np.argsort(bias if complete else np.where(valid, bias, np.inf), axis=1, kind="stable")
+
+    def arranged(rows: Array) -> Array:
+        return np.take_along_axis(rows if complete else np.where(valid, rows, 0.0), order, axis=1)
+
+    known = None if deviation is None else arranged(deviation)
+    return _Line(order, arranged(bias), arranged(values), known, counts)
+
+
+def _units(line: _Line) -> Array:
+    """Typical magnitude of each spectrum, the median of the absolute values, never 0."""
+    points = line.values.shape[1]
+    ascending = np.sort(np.abs(line.values), axis=1)
+    every = np.arange(len(ascending))
+    middle = ascending[every, points - line.counts + line.counts // 2]  # padding comes first
+    return np.asarray(np.where(middle > 0.0, middle, ascending[:, -1]))
+
+
+def _weight(line: _Line, unit: Array) -> Array | None:
+    """Inverse variances of spectra divided by `unit`, if the noise is known."""
+    if line.deviation is None:
+        return None
+    return 1.0 / np.maximum(np.square(line.deviation / unit[:, None]), ACCURACY**2)
