@@ -86,7 +86,9 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
         *_limits(choice, theta, sigma, limits),
         *_correlated(choice, correlation),
     ]
-    flags = [tuple(flag for flag, at in raised if at[p]) for p in range(len(theta))]
+    flags: list[tuple[str, ...]] = [()] * len(theta)
+    for p in np.flatnonzero(np.any([at for _, at in raised], axis=0)).tolist():
+        flags[p] = tuple(flag for flag, at in raised if at[p])
     if choice.model.shape.names:
         plain = background.chi_square - found.chi_square < EVIDENCE * misfit
         flags = [("no_gap",) if n else f for n, f in zip(plain, flags, strict=True)]

@@ -13,13 +13,14 @@ from stm_daq.fitting.lag import forget
 from stm_daq.fitting.models import Choice, choose, unit
 from stm_daq.fitting.solver import LOSSES, Solver
 from stm_daq.fitting.stack import Outcome, StackFitter
+from stm_daq.fitting.table import fit_table
 
 if TYPE_CHECKING:
     import xarray
 
 type Array = NDArray[np.float64]
 
-ENGINES = ("exact",)
+ENGINES = ("exact", "table")
 
 
 def fit(
@@ -66,7 +67,9 @@ def fit(
     loss : str
         "linear" (least squares), or "soft_l1", "huber", "cauchy", which give outliers less weight.
     engine : str
-        "exact": every spectrum is compared with the model itself.
+        "exact": every spectrum is compared with the model itself. "table", for maps on one bias
+        grid: with a table of the model, and with the model itself where that is not exact enough;
+        see `stm_daq.fitting.table`.
 
     Returns
     -------
@@ -93,7 +96,10 @@ def fit(
     solver = prepare(volts, choice, modulation, voltage_noise, loss)
     rows = forget(values.reshape(-1, points), np.asarray(memory, dtype=np.float64))
     grids = np.broadcast_to(volts, values.shape).reshape(-1, points)
-    outcome = StackFitter(solver).fit(grids, rows, deviation)
+    if engine == "table":
+        outcome = fit_table(solver, grids, rows, deviation)
+    else:
+        outcome = StackFitter(solver).fit(grids, rows, deviation)
     settings = {
         "modulation": modulation,
         "voltage_noise": voltage_noise,
@@ -102,7 +108,7 @@ def fit(
         "engine": engine,
         "noise": "estimated" if noise is None else "given",
     }
-    return as_dataset(outcome, conductance, leading, settings)
+    return as_dataset(outcome, conductance, leading, settings | outcome.notes)
 
 
 def prepare(

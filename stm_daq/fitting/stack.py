@@ -116,6 +116,7 @@ class StackFitter:
     def fit_tile(
         self, outcome: Outcome, rows: Index, bias: Array, values: Array, deviation: Array | None
     ) -> None:
+        """Fit the few spectra (k, n) of these rows of the stack."""
         line = _in_line(bias, values, deviation)
         outcome.points[rows] = line.counts
         hopeless = [
