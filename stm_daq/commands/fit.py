@@ -1,4 +1,4 @@
-"""``stm-daq fit``: runs and measured files."""
+"""``stm-daq fit FILE``: measured files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stm_daq.errors import BadInputError
-from stm_daq.fitting import FitResult, OnlineFitter, explain
+from stm_daq.fitting import FitResult, explain
 from stm_daq.fitting.measured import fit_measured
 from stm_daq.fitting.series import fit_gap_series
 from stm_daq.quantities import parse
@@ -37,7 +37,7 @@ class Fitted:
     result: FitResult
 
 
-def fit_paths(
+def fit_files(
     paths: list[Path],
     model: str | None,
     bias_column: str | None,
@@ -61,10 +61,7 @@ def fit_paths(
         raise BadInputError(f"--modulation: {error}") from None
     fitted: list[Fitted] = []
     for path in paths:
-        if path.is_dir() or path.name == "journal.db":
-            fitted.extend(_fit_run(path, model))
-        else:
-            fitted.extend(_fit_file(path, model, bias_column, conductance_column, peak))
+        fitted.extend(_fit_file(path, model, bias_column, conductance_column, peak))
     if as_json:
         print(json.dumps([_as_dict(item) for item in fitted], indent=1))
     else:
@@ -75,27 +72,6 @@ def fit_paths(
         figure_fits([(f.label, f.bias, f.conductance, f.result.curve) for f in fitted]).savefig(
             figure
         )
-
-
-def _fit_run(path: Path, model: str | None) -> Iterator[Fitted]:
-    from stm_daq import open_run
-
-    run = open_run(path)
-    bias = run["bias"].values
-    memory = json.loads(run.attrs["metadata"]).get("step_memory", [1.0])
-    modulation = run.attrs["modulation"]
-    fitter = OnlineFitter(bias, modulation, model or "btk", memory=memory)
-    spectra = run["conductance"].values
-    for row, col in np.ndindex(*spectra.shape[:2]):
-        if np.isfinite(spectra[row, col]).any():
-            yield Fitted(
-                path,
-                f"{path.name} [{row}, {col}]",
-                None,
-                bias,
-                spectra[row, col],
-                fitter.fit(spectra[row, col]),
-            )
 
 
 def _fit_file(

@@ -199,7 +199,9 @@ def _noise_part(noise: Any, shape: tuple[int, ...], first: int, last: int) -> Ar
         return None
     if np.ndim(noise) > 1:
         if noise.shape != shape:
-            raise ValueError(f"noise has shape {noise.shape}: give a number, {shape[-1:]} or {shape}")
+            raise ValueError(
+                f"noise has shape {noise.shape}: give a number, {shape[-1:]} or {shape}"
+            )
         return part(noise, first, last)
     return np.asarray(noise, dtype=np.float64)
 

@@ -65,9 +65,7 @@ class Refit:
     """Spectra by verdict; empty if one model was fitted."""
 
 
-def settings_for(
-    run: Path, model: str, fixed: Mapping[str, float] | None = None
-) -> FitSettings:
+def settings_for(run: Path, model: str, fixed: Mapping[str, float] | None = None) -> FitSettings:
     """The settings that suit a run: its modulation and the memory of its lock-in."""
     with reader(run) as connection:
         started = started_of(connection)
@@ -228,7 +226,7 @@ def _results(
 
 
 def _summary(info: RefitInfo, resumed: int) -> Refit:
-    ok: Counter[str] = Counter({model: 0 for model in info.models})
+    ok: Counter[str] = Counter(dict.fromkeys(info.models, 0))
     found: Counter[str] = Counter()
     spectra = 0
     for columns in tiles_of(info):

@@ -132,7 +132,9 @@ class RefitFile:
         self._connection.close()
         final = self.path.with_suffix(".db")
         if final.exists():
-            raise JournalError(f"{final} exists already: a refit is never overwritten; move it away")
+            raise JournalError(
+                f"{final} exists already: a refit is never overwritten; move it away"
+            )
         self.path.replace(final)
         sync_folder(final.parent)
         return final
