@@ -6,6 +6,7 @@ Everything here handles a tile of some dozen spectra at once by compiled functio
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,8 +112,13 @@ class Solver:
         self.smearing = (modulation, voltage_noise)
         lower, upper = bounds(choice.model, largest, spacing)
         self.lower, self.upper = lower[choice.index], upper[choice.index]
-        self._templates = Templates(choice, largest, spacing, *self.smearing)
+        self._spacing = spacing
         self._shape = len(choice.model.shape.names)
+
+    @cached_property
+    def _templates(self) -> Templates:
+        """Made when first needed: a map fitted by a table may never need them."""
+        return Templates(self.choice, self.largest, self._spacing, *self.smearing)
 
     def held(self, rows: NDArray[np.int64], unit: Array) -> Array:
         """Search coordinates of the fixed parameters of some spectra of the stack, else NaN.

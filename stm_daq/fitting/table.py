@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.background import smooth_background
+from stm_daq.fitting.background import Background
 from stm_daq.fitting.judge import judge
 from stm_daq.fitting.models import to_coordinate
 from stm_daq.fitting.solver import ACCURACY, Found, Solver, Tile
@@ -97,8 +97,10 @@ class TableFitter:
     ) -> None:
         self.solver, self.choice = solver, solver.choice
         self.all_bias, self.conductance, self.deviation = bias, conductance, deviation
-        self.order = np.argsort(bias[0], kind="stable")
-        self.bias = bias[0][self.order]
+        order = np.argsort(bias[0], kind="stable")
+        ascending = np.array_equal(order, np.arange(len(order)))
+        self.order: Index | slice = slice(None) if ascending else order  # to spare a copy
+        self.bias = np.ascontiguousarray(bias[0][self.order])
         names = self.choice.model.shape.names
         self.axes = [axis_of(name) for name in names]
         places = [-1 if axis is None else axis for axis in self.axes]
@@ -197,48 +199,57 @@ class TableFitter:
 
     def _fit_batch(self, outcome: Outcome, rows: Index) -> Index:
         """Fit some spectra; returns which of them are done."""
-        values = self.conductance[rows[0] : rows[-1] + 1][:, self.order]
-        unit = np.mean(np.abs(values), axis=1)
-        good = np.isfinite(unit) & (values.max(axis=1) > values.min(axis=1))
+        from stm_daq.fitting import table_kernel
+
+        measured = np.ascontiguousarray(self.conductance[rows[0] : rows[-1] + 1][:, self.order])
+        values, single = np.empty(measured.shape), np.empty(measured.shape, dtype=np.float32)
+        unit = np.empty(len(rows))
+        table_kernel.normalise(measured, values, single, unit)
         weight = self._given_weight(rows, unit)
-        if weight is not None:
-            good &= weight < ACCURACY**-2
-            weight = weight[good]
-        rows, unit, values = rows[good], unit[good], values[good] / unit[good, None]
+        good = np.isfinite(unit) if weight is None else weight < ACCURACY**-2
+        if not np.all(good):
+            rows, unit, values, single = rows[good], unit[good], values[good], single[good]
+            weight = None if weight is None else weight[good]
         if not len(rows):
             return rows
-        found, inside = self._search(rows, values, weight, unit)
+        state, weights = self._search(rows, values, single, weight, unit)
+        found = self._found(values, weights, state)
         tile = Tile(
-            bias=self._grids(len(rows)),
+            bias=np.empty((0, 0)),
             values=values,
             counts=np.full(len(rows), len(self.bias)),
-            weight=None if weight is None else found.weight,
+            weight=None if weight is None else weights,
             held=np.empty((0, 0)),
         )
-        background = smooth_background(
-            tile.bias, values, found.weight, tile.counts, self.solver.largest
-        )
+        smooth = found.chi_square + state.smooth
+        background = Background(np.empty((len(rows), 0)), smooth, np.empty(0))
         judgement = judge(self.solver, tile, found, background)
-        sure = np.array([is_ok(f) and "not_white" not in f for f in judgement.flags])
+        sure = np.array([not f or (is_ok(f) and "not_white" not in f) for f in judgement.flags])
         outcome.unit[rows], outcome.points[rows] = unit, len(self.bias)
         self.stack.fill(outcome, rows, tile, found, judgement)
-        outcome.deviation[rows[:, None], self.order] = unit[:, None] / np.sqrt(found.weight)
-        return rows[inside & sure]
+        if self.deviation is not None:
+            outcome.deviation[rows] = self.deviation[rows]
+        else:
+            outcome.deviation[rows[:, None], np.arange(len(self.bias))[self.order]] = unit[
+                :, None
+            ] / np.sqrt(weights)
+        return rows[self._inside(weights, state) & sure]
 
     def _given_weight(self, rows: Index, unit: Array) -> Array | None:
         """Mean weight of the points by the given noise (p,), NaN where its course is another."""
         if self.deviation is None:
             return None
+        if not self.deviation.strides[0]:
+            return np.square(unit) * np.mean(np.square(1.0 / self.deviation[0]))
         part = self.deviation[rows[0] : rows[-1] + 1][:, self.order]
         ratio = part / self.deviation[0][self.order]
         same = np.ptp(ratio, axis=1) < 1e-6 * ratio[:, 0]
         return np.where(same, np.square(unit) * np.mean(np.square(1.0 / part), axis=1), np.nan)
 
     def _search(
-        self, rows: Index, values: Array, weight: Array | None, unit: Array
-    ) -> tuple[Found, Mask]:
-        """Where searches ended, and which of them the table is good for."""
-        single = values.astype(np.float32)
+        self, rows: Index, values: Array, single: Single, weight: Array | None, unit: Array
+    ) -> tuple[State, Array]:
+        """Where searches ended, and inverse variances of the points (p, n)."""
         scale = None
         if "scale" in self.choice.fixed:
             value = self.choice.fixed["scale"]
@@ -248,13 +259,12 @@ class TableFitter:
         state = self.searcher.begin(z, basis, scale)
         if weight is not None:
             self.searcher.descend(z, basis, weight, state)
-            weights = weight[:, None] * basis.profile
-        else:
-            rough = np.mean(np.square(np.diff(values, 2, axis=1)), axis=1) / 6.0
-            self.searcher.descend(z, basis, 1.0 / np.maximum(rough, ACCURACY**2), state)
-            weights = self._weights(values, state)
-            self._again(single, weights, state)
-        return self._found(values, weights, state), self._inside(weights, state)
+            return state, weight[:, None] * basis.profile
+        rough = np.mean(np.square(np.diff(single, 2, axis=1)), axis=1) / 6.0
+        self.searcher.descend(z, basis, 1.0 / np.maximum(rough, ACCURACY**2), state)
+        weights = self._weights(values, state)
+        self._again(single, weights, state)
+        return state, weights
 
     def _weights(self, values: Array, state: State) -> Array:
         """Estimated inverse variances (p, n)."""
@@ -262,7 +272,7 @@ class TableFitter:
 
         weights = np.empty_like(values)
         kernel_noise.weights_after(
-            self._grids(len(values)), self._residual(values, state),
+            self._grids(len(values)), values - state.curves,
             np.full(len(values), len(self.bias)), self._offsets(state) + self.offset, 16.0,
             ACCURACY**2, weights,
         )  # fmt: skip
@@ -285,10 +295,6 @@ class TableFitter:
     def _offsets(self, state: State) -> Array:
         """Offsets from that of the table, V."""
         return np.asarray(state.theta[:, 4] * self.table.reach)
-
-    def _residual(self, values: Array, state: State) -> Array:
-        curves = self.table.evaluate(state.theta[:, :3], self._offsets(state))
-        return np.asarray(values - state.theta[:, 3:4] * curves)
 
     def _inside(self, weights: Array, state: State) -> Mask:
         """Where the table is exact enough and its edge was not met."""
@@ -314,7 +320,7 @@ class TableFitter:
         theta[:, shape] = state.theta[:, 3]
         theta[:, shape + 1] = self.offset + self._offsets(state)
         per_unit = np.where(self.free == 4, 1.0 / self.table.reach, 1.0)
-        residual = self._residual(values, state)
+        residual = values - state.curves
         chi_square = np.einsum("pn,pn,pn->p", weights, residual, residual)
         return Found(
             theta=theta,

@@ -27,6 +27,10 @@ SCALE, OFFSET = 3, 4
 SIZE = 5
 """Length of `theta`."""
 MOST_STEPS = 30
+LEAP = 3.0
+"""How much more a second search may gain than the first one did."""
+DISTINCT = 9.0
+"""Squared distance, in standard deviations, of a second minimum from the first."""
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
@@ -120,10 +124,13 @@ def _shift(powers, heights, rank, offset, curves, rows):  # type: ignore[no-unty
 def _linearise(  # type: ignore[no-untyped-def]
     table, basis, z, theta, free, work, matrix, vector
 ):
-    """Chi-square of the reduced space in the unit of z; fills J^T J and J^T residual."""
+    """Chi-square of the reduced space in the unit of z, and how many components are not 0.
+
+    Fills J^T J, J^T residual and, in `work`, the model and its derivatives.
+    """
     coefficients, lowest, step, ranks = table
     plain, powers, heights = basis
-    weights, line, curves, rows, residual = work
+    weights, line, curves, rows, residual, _ = work
     rank = spline(coefficients, lowest, step, ranks, theta, weights, line, curves)
     scale = np.float32(theta[SCALE])
     if plain:
@@ -135,7 +142,7 @@ def _linearise(  # type: ignore[no-untyped-def]
     for k in range(height):
         residual[k] = z[k] - scale * model[0, k]
         chi_square += residual[k] * residual[k]
-    for k in range(height, len(z)):
+    for k in range(height, heights[-1]):
         chi_square += z[k] * z[k]
     for a in range(len(free)):
         factor_a = np.float32(1.0) if free[a] == SCALE else scale
@@ -152,7 +159,7 @@ def _linearise(  # type: ignore[no-untyped-def]
                 total += one[k] * two[k]
             matrix[a, b] = factor * total
             matrix[b, a] = matrix[a, b]
-    return float(chi_square)
+    return float(chi_square), height
 
 
 @njit(cache=True)
@@ -163,18 +170,35 @@ def _row(parameter: int) -> int:
     return parameter + 1 if parameter < AXES else 4
 
 
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _fitted(plain, theta, free, step, height, work):  # type: ignore[no-untyped-def]
+    """Components of the curve after a last small step, by the derivatives before it."""
+    model, fitted = work[2] if plain else work[3], work[5]
+    fitted[:] = 0.0
+    scale = np.float32(theta[SCALE])
+    for k in range(height):
+        fitted[k] = scale * model[0, k]
+    for a in range(len(free)):
+        factor = np.float32(step[a]) * (np.float32(1.0) if free[a] == SCALE else scale)
+        row = model[_row(free[a])]
+        for k in range(height):
+            fitted[k] += factor * row[k]
+
+
 @njit(cache=True, error_model="numpy")
 def _descend(  # type: ignore[no-untyped-def]
     table, basis, z, theta, free, lower, upper, tolerance, ceiling, work, solve, matrix, vector
 ):
     """Bounded search from theta; returns chi-square and whether it settled.
 
-    It is given up where a step still promises no better than `ceiling`.
+    It is given up where a step still promises no better than `ceiling`. Of a search that settled
+    the components of the curve are in `work`.
     """
     scratch, other_matrix, other_vector, trial = solve
+    fresh = True
     count = len(free)
     step, position = scratch[count + 3], scratch[count + 4]
-    chi_square = _linearise(table, basis, z, theta, free, work, matrix, vector)
+    chi_square, height = _linearise(table, basis, z, theta, free, work, matrix, vector)
     damping = 1e-3
     for _ in range(MOST_STEPS):
         for a in range(count):
@@ -186,13 +210,17 @@ def _descend(  # type: ignore[no-untyped-def]
         for a in range(count):
             trial[free[a]] = min(max(position[a] + step[a], lower[a]), upper[a])
         if predicted < tolerance:
+            if not fresh:
+                _, height = _linearise(table, basis, z, theta, free, work, matrix, vector)
+            _fitted(basis[0], theta, free, step, height, work)
             theta[:] = trial
             return chi_square - predicted, damping < 1.0
-        chi = _linearise(table, basis, z, trial, free, work, other_matrix, other_vector)
+        chi, height = _linearise(table, basis, z, trial, free, work, other_matrix, other_vector)
         gained = (chi_square - chi) / predicted
         if gained > 0.0:
             chi_square = chi
             theta[:], matrix[:], vector[:] = trial, other_matrix, other_vector
+        fresh = gained > 0.0
         if gained > 0.75:
             damping *= 0.1
         elif not gained >= 0.25:
@@ -206,6 +234,7 @@ def _workspace(rank, height, count):  # type: ignore[no-untyped-def]
     work = (
         np.empty((AXES, 2, 4), single), np.empty((3, rank), single), np.empty((4, rank), single),
         np.empty((SIZE, height), single), np.empty(max(rank, height), single),
+        np.empty(height, single),
     )  # fmt: skip
     solve = (
         np.zeros((count + 5, count)),
@@ -218,39 +247,50 @@ def _workspace(rank, height, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def search(  # type: ignore[no-untyped-def]
-    table, basis, z, weight, free, lower, upper, tolerance, rival, started,
-    theta, chi_square, matrix, vector, settled, other,
+    table, basis, z, weight, free, lower, upper, tolerance, rival, started, promise,
+    theta, chi_square, matrix, vector, settled, other, fitted,
 ):  # fmt: skip
     """Search the minimum of every spectrum from one start, and perhaps from a second one.
+
+    The second start is tried where its promise is not worse than the first minimum by more than
+    `rival` and LEAP times what the first search gained.
 
     Parameters
     ----------
     table : coefficients, lowest and step of the knots, ranks
     basis : whether z is in the basis of the table itself; S_q; heights
-    z (p, R), weight (p,) : projections, and by what their squares are to be multiplied
+    z (p, >= R), weight (p,) : projections, and by what their squares are to be multiplied
     free, lower, upper : (f,)
     tolerance, rival : decrease of chi-square at which a search stops; excess over the first
-        minimum at which the second search is given up (0: no second search)
-    started : (p, 5) second starts
+        minimum at which the second search is given up
+    started, promise : (p, 5) second starts; (2, p) chi-square of both starts less that of no curve,
+        in units of z
     theta (p, 5), chi_square (p,), matrix (p, f, f), vector (p, f), settled (p,) : filled; theta
         comes with the first start
     other : (p,) chi-square of a second minimum, infinite if there is none
+    fitted : (p, R) components of the curves found; only where settled
     """
-    count = len(free)
-    work, solve = _workspace(table[0].shape[3], z.shape[1], count)
+    count, height = len(free), fitted.shape[1]
+    work, solve = _workspace(table[0].shape[3], height, count)
     second_matrix, second_vector = np.empty((count, count)), np.empty(count)
     second = np.empty(SIZE)
     for p in range(len(z)):
-        stop = tolerance / weight[p]
+        stop, more = tolerance / weight[p], rival / weight[p]
         chi, good = _descend(
             table, basis, z[p], theta[p], free, lower, upper, stop, math.inf, work, solve,
             matrix[p], vector[p],
         )  # fmt: skip
+        fitted[p] = work[5]
         other[p] = math.inf
-        if rival > 0.0:
+        square = 0.0
+        for k in range(height):
+            square += z[p, k] * z[p, k]
+        here = chi - square
+        gained = max(promise[0, p] - here, 0.0)
+        if promise[1, p] < here + more + LEAP * gained:
             second[:] = started[p]
             chi2, good2 = _descend(
-                table, basis, z[p], second, free, lower, upper, stop, chi + rival / weight[p],
+                table, basis, z[p], second, free, lower, upper, stop, chi + more,
                 work, solve, second_matrix, second_vector,
             )  # fmt: skip
             if good2:
@@ -261,8 +301,9 @@ def search(  # type: ignore[no-untyped-def]
                         distance += (second[free[a]] - theta[p, free[a]]) * matrix[p, a, b] * change
                 if chi2 < chi or not good:
                     theta[p], matrix[p], vector[p] = second, second_matrix, second_vector
+                    fitted[p] = work[5]
                     chi, chi2, good = chi2, chi, True
-                if distance * weight[p] > 9.0:
+                if distance * weight[p] > DISTINCT:
                     other[p] = chi2 * weight[p]
         chi_square[p], settled[p] = chi * weight[p], good
         matrix[p] *= weight[p]
@@ -270,11 +311,12 @@ def search(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
-def choose_starts(match, lift, groups, apart, chosen):  # type: ignore[no-untyped-def]
+def choose_starts(match, lift, groups, apart, chosen, best_two):  # type: ignore[no-untyped-def]
     """Best template of each spectrum, and the best one of those with a clearly different gap.
 
     `match` (p, t): overlap, to which `lift` (t,) is added; templates come in groups of one gap,
-    `groups` their logarithms; `chosen` (2, p) is filled. Without another gap both are the same.
+    `groups` their logarithms; `chosen` and what they
+    reach, `best_two` (2, p), are filled. Without another gap both are the same.
     """
     each = match.shape[1] // len(groups)
     best = np.empty(len(groups), dtype=np.float32)
@@ -290,6 +332,7 @@ def choose_starts(match, lift, groups, apart, chosen):  # type: ignore[no-untype
             if abs(groups[g] - groups[top]) > apart and (rival < 0 or best[g] > best[rival]):
                 rival = g
         rival = top if rival < 0 else rival
+        best_two[0, p], best_two[1, p] = best[top], best[rival]
         chosen[0, p] = _where(match[p], lift, top * each, each, best[top])
         chosen[1, p] = _where(match[p], lift, rival * each, each, best[rival])
 
@@ -313,3 +356,19 @@ def expand(table, theta, out):  # type: ignore[no-untyped-def]
         rank = spline(coefficients, lowest, step, ranks, theta[p], work[0], work[1], work[2])
         for k in range(rank):
             out[p, k] = work[2][0, k]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def normalise(rows, values, single, unit):  # type: ignore[no-untyped-def]
+    """Rows (p, n) over their mean magnitude `unit` (p,), which is NaN where all points are equal."""
+    size = rows.shape[1]
+    for p in range(len(rows)):
+        total, low, high = 0.0, rows[p, 0], rows[p, 0]
+        for n in range(size):
+            total += abs(rows[p, n])
+            low, high = min(low, rows[p, n]), max(high, rows[p, n])
+        unit[p] = total / size if high > low else math.nan
+        inverse = 1.0 / unit[p]
+        for n in range(size):
+            values[p, n] = rows[p, n] * inverse
+            single[p, n] = values[p, n]

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.fitting.background import TERMS
 from stm_daq.fitting.solver import RIVAL
 from stm_daq.fitting.table_model import Table
 
@@ -21,10 +22,10 @@ TOLERANCE = 1e-3
 APART = 0.4
 """Logarithm of the ratio of gaps by which the second start differs from the first."""
 
-MATCHED = 40
+MATCHED = 28
 """Components by which spectra are compared with templates."""
 
-STARTS = (16, 9, 8)
+STARTS = (15, 8, 6)
 """Templates along the axes of the table."""
 
 
@@ -35,7 +36,9 @@ class Basis:
     profile: Array
     """Weight of every point, mean 1, (n,)."""
     project: Single
-    """(n, R): spectra @ project are the components."""
+    """(n, R + TERMS): spectra @ project are the components, then those along smooth curves."""
+    back: Single
+    """(R, n): components @ back are curves."""
     plain: bool
     """Whether these are the components of the table itself."""
     powers: Single
@@ -62,6 +65,12 @@ class State:
     settled: NDArray[np.bool_]
     other: Array
     """Chi-square of a second minimum, infinite if there is none."""
+    promise: Array
+    """Chi-square of both starts less that of no curve at all, in units of the components, (p, 2)."""
+    curves: Single
+    """Fitted spectra (p, n)."""
+    smooth: Array
+    """By how much chi-square of the best smooth curve exceeds that of the model."""
 
     def take(self, at: Index) -> State:
         """Some of the spectra (copies)."""
@@ -96,9 +105,12 @@ def basis_of(table: Table, profile_bytes: bytes) -> Basis:
     table_kernel.expand(table.compiled, theta, rows)
     templates = (rows @ powers[:, :, 0].T)[:, :MATCHED]
     norms = np.linalg.norm(templates, axis=1)
+    away = table.bias / np.max(np.abs(table.bias))
+    smooth, _ = np.linalg.qr(np.vander(away, TERMS) * root)
     return Basis(
         profile=profile,
-        project=np.ascontiguousarray(orthonormal * root, dtype=np.float32),
+        project=np.ascontiguousarray(np.hstack([orthonormal, smooth]) * root, dtype=np.float32),
+        back=np.ascontiguousarray((orthonormal / root).T, dtype=np.float32),
         plain=plain,
         powers=np.ascontiguousarray(np.moveaxis(powers, 2, 0), dtype=np.float32),
         heights=heights.astype(np.int64),
@@ -166,24 +178,34 @@ class Searcher:
             match = match * (basis.norms.astype(np.float32)) / scale[:, None].astype(np.float32)
             lift = (-0.5 * basis.norms**2).astype(np.float32)
         chosen = np.empty((2, count), dtype=np.int64)
-        table_kernel.choose_starts(match, lift, self.groups, APART, chosen)
+        best = np.empty((2, count), dtype=np.float32)
+        table_kernel.choose_starts(match, lift, self.groups, APART, chosen, best)
         theta = np.zeros((2, count, table_kernel.SIZE))
         for start, at in zip(theta, chosen, strict=True):
             start[:, :3] = self.starts[at]
             start[:, table_kernel.SCALE] = (
                 match[np.arange(count), at] / basis.norms[at] if scale is None else scale
             )
+        promise = -best * np.abs(best) if scale is None else -2.0 * np.square(scale) * best
         return State(
-            theta[0], theta[1], np.full(count, np.inf), np.empty((count, free, free)),
-            np.empty((count, free)), np.zeros(count, dtype=np.bool_), np.full(count, np.inf),
+            theta=theta[0], rival=theta[1], chi_square=np.empty(count),
+            matrix=np.empty((count, free, free)), vector=np.empty((count, free)),
+            settled=np.zeros(count, dtype=np.bool_), other=np.empty(count),
+            promise=promise.T.astype(np.float64), smooth=np.empty(count),
+            curves=np.empty((count, len(self.table.bias)), dtype=np.float32),
         )  # fmt: skip
 
     def descend(self, z: Single, basis: Basis, weight: Array, state: State) -> None:
         """Search the minima from where `state` stands; `weight` (p,) multiplies the profile."""
         from stm_daq.fitting import table_kernel
 
+        fitted = np.zeros((len(z), len(basis.back)), dtype=np.float32)
         table_kernel.search(
             self.table.compiled, (basis.plain, basis.powers, basis.heights), z, weight, self.free,
-            self.lower, self.upper, TOLERANCE, RIVAL, state.rival, state.theta,
-            state.chi_square, state.matrix, state.vector, state.settled, state.other,
+            self.lower, self.upper, TOLERANCE, RIVAL, state.rival, state.promise.T, state.theta,
+            state.chi_square, state.matrix, state.vector, state.settled, state.other, fitted,
         )  # fmt: skip
+        state.curves = fitted @ basis.back
+        own, smooth = z[:, :-TERMS], z[:, -TERMS:]
+        seen = np.einsum("pk,pk->p", own, own) - np.einsum("pk,pk->p", smooth, smooth)
+        state.smooth = weight * seen - state.chi_square

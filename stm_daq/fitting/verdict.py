@@ -64,7 +64,7 @@ FATAL = frozenset(
 
 def is_ok(flags: tuple[str, ...]) -> bool:
     """Whether every value may be used within its standard deviation."""
-    return FATAL.isdisjoint(_kind(flag) for flag in flags)
+    return not flags or FATAL.isdisjoint(_kind(flag) for flag in flags)
 
 
 def meaning(flag: str) -> str | None:
