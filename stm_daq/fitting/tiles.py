@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,7 +248,7 @@ def spread[Job: Any, Result](
     pending: dict[Future[Result], int] = {}
     try:
         while True:
-            while len(pending) < at_once and (job := next(waiting, None)) is not None:
+            for job in islice(waiting, at_once - len(pending)):
                 pending[executor.submit(work, job)] = job.first
             if not pending:
                 return

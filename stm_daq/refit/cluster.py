@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from stm_daq.errors import BadInputError
 
 LOCAL = "local"
-WAIT = "30s"
+WAIT = "10s"
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +47,6 @@ class RefitJob:
     """One tile of a run, to be fitted with every model."""
 
     first: int
-    key: str
     places: Columns
     tiles: tuple[TileJob, ...]
     """One for each model."""
@@ -138,61 +139,92 @@ def refit_run(
     with reader(run) as connection:
         started = started_of(connection)
         about = _about(started, settings, tile)
-        starts = range(0, max(about["sites"], 1), tile)
-        count = worker_count(processes, len(starts)) if workers is None else workers
         with RefitFile.begin(run, about, clock.wall()) as file:
-            stored, keys = file.keys(), {}
-            resumed = done = 0
-
-            def jobs() -> Iterator[RefitJob]:
-                nonlocal resumed, done
-                for first in starts:
-                    spectra = read_tile(connection, started, first, tile)
-                    keys[first] = key = _key(spectra, about)
-                    if stored.get(first) == key:
-                        resumed += len(spectra.site)
-                        done += 1
-                        continue
-                    yield _job(spectra, key, started, settings)
-
+            work = _Work(connection, started, settings, tile, file, json.dumps(about))
+            count = worker_count(processes, len(work.starts)) if workers is None else workers
             with pool(1 if executor else count, executor) as used:
-                for first, columns in _results(jobs(), used, AHEAD * count):
-                    file.write(first, keys[first], columns)
-                    done += 1
+                for first, columns in _results(work.jobs(), used, AHEAD * count):
+                    work.store(first, columns)
                     if progress is not None:
-                        progress(min(done * tile, about["sites"]), about["sites"])
-            digest = hashlib.sha256("".join(keys[first] for first in starts).encode()).hexdigest()
-            path = file.finish(digest, clock.wall())
-    return _summary(find_refit(run, path.stem), resumed)
+                        progress(min(work.done * tile, work.sites), work.sites)
+            path = file.finish(work.digest(), clock.wall())
+    return _summary(find_refit(run, path.stem), work.resumed)
 
 
-def _about(started: RunStarted, settings: tuple[FitSettings, ...], tile: int) -> dict[str, object]:
+class _Work:
+    """The tiles of one refit: which are to be done, and where their results go."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        started: RunStarted,
+        settings: tuple[FitSettings, ...],
+        tile: int,
+        file: RefitFile,
+        about: str,
+    ) -> None:
+        self._connection, self._started, self._settings = connection, started, settings
+        self._tile, self._file, self._about = tile, file, about
+        self._stored = file.keys()
+        self._keys: dict[int, str] = {}
+        self._inputs: list[bytes] = []
+        self.sites = started.grid_shape[0] * started.grid_shape[1]
+        self.starts = range(0, self.sites, tile)
+        self.done = 0
+        """Tiles."""
+        self.resumed = 0
+        """Spectra of tiles that were finished before."""
+
+    def jobs(self) -> Iterator[RefitJob]:
+        """Read the tiles in order; yield those to be fitted."""
+        for first in self.starts:
+            spectra = read_tile(self._connection, self._started, first, self._tile)
+            digest = _digest(spectra)
+            key = hashlib.sha256(self._about.encode() + digest).hexdigest()
+            self._inputs.append(digest)
+            self._keys[first] = key
+            if self._stored.get(first) == key:
+                self.resumed += len(spectra.site)
+                self.done += 1
+            else:
+                yield _job(spectra, self._started, self._settings)
+
+    def store(self, first: int, columns: Columns) -> None:
+        """Put a finished tile on the disk."""
+        self._file.write(first, self._keys[first], columns)
+        self.done += 1
+
+    def digest(self) -> str:
+        """SHA-256 of all spectra."""
+        return hashlib.sha256(b"".join(self._inputs)).hexdigest()
+
+
+def _about(started: RunStarted, settings: tuple[FitSettings, ...], tile: int) -> dict[str, Any]:
     rows, columns = started.grid_shape
+    bias = np.ascontiguousarray(started.bias)
     return {
         "run_id": started.run_id,
         "models": [s.model for s in settings],
-        "settings": [json.loads(json.dumps(s.as_dict())) for s in settings],
+        "settings": [s.as_dict() for s in settings],
         "free": [list(choose(s.model, s.fixed, s.free).free) for s in settings],
+        "bias": hashlib.sha256(bias.tobytes()).hexdigest(),
         "code": code_version(),
         "sites": rows * columns,
         "tile": tile,
     }
 
 
-def _key(tile: SiteTile, about: Mapping[str, object]) -> str:
-    """Names a tile's result: the same spectra, settings and code give the same."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+def _digest(tile: SiteTile) -> bytes:
+    digest = hashlib.sha256()
     for values in (tile.site, tile.attempt, tile.row, tile.col, tile.conductance):
         digest.update(values.tobytes())
-    return digest.hexdigest()
+    return digest.digest()
 
 
-def _job(
-    tile: SiteTile, key: str, started: RunStarted, settings: tuple[FitSettings, ...]
-) -> RefitJob:
+def _job(tile: SiteTile, started: RunStarted, settings: tuple[FitSettings, ...]) -> RefitJob:
     places = {name: getattr(tile, name) for name in ("site", "attempt", "row", "col")}
     jobs = [TileJob(tile.first, started.bias, tile.conductance, s) for s in settings]
-    return RefitJob(tile.first, key, places, tuple(jobs))
+    return RefitJob(tile.first, places, tuple(jobs))
 
 
 def fit_job(job: RefitJob) -> tuple[str, Columns]:

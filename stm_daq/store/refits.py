@@ -50,7 +50,7 @@ class RefitInfo:
     about: Mapping[str, Any]
     """``run_id``, ``models``, ``settings`` of each, ``code`` version, ``sites``, ``tile``."""
     input: str
-    """SHA-256 of everything that was fitted."""
+    """SHA-256 of the spectra that were fitted."""
 
     @property
     def name(self) -> str:
@@ -130,6 +130,8 @@ class RefitFile:
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
         self._connection.close()
+        # an exclusive lock leaves the emptied rollback journal behind
+        self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
         final = self.path.with_suffix(".db")
         if final.exists():
             raise JournalError(

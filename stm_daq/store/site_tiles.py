@@ -45,4 +45,5 @@ def read_tile(
     found = list(latest.items())
     numbers = np.array([(s, *a[:3]) for s, a in found], dtype=np.int64).reshape(-1, 4)
     conductance = np.array([a[3] for _, a in found], dtype=np.float64).reshape(-1, points)
-    return SiteTile(first, *numbers.T, conductance)
+    site, attempt, at_row, col = numbers.T
+    return SiteTile(first, site, attempt, at_row, col, conductance)
