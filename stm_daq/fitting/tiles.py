@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
@@ -28,6 +29,9 @@ type Progress = Callable[[int, int], None]
 
 TILE = 4096
 """Spectra of a tile: enough that what is prepared once a tile costs little."""
+
+FEW = 8
+"""Tiles that this process has fitted before another has started."""
 
 AHEAD = 2
 """Tiles that wait for each worker, so that none is idle and few are in memory."""
@@ -116,8 +120,8 @@ def fit_tiles(
     noise : number, shape (n,) or that of `conductance`, optional
         See `fit`.
     processes : int, optional
-        Processes to share the work; by default one a core, but no more than there are tiles. With 1
-        everything happens in this process.
+        Processes to share the work; this one among them; by default one a core where there
+        are enough spectra to be worth it. With 1 everything happens in this process.
     tile : int
         Spectra of a tile.
     executor : concurrent.futures.Executor, optional
@@ -160,7 +164,7 @@ def fit_tiles(
     workers = worker_count(processes, len(starts))
     found: dict[int, xarray.Dataset] = {}
     done = 0
-    with pool(workers, executor) as used:
+    with crew(workers, executor) as used:
         for first, fits in spread(fit_tile, map(job, starts), used, AHEAD * workers):
             found[first] = fits
             done += fits.sizes["spectrum"]
@@ -208,51 +212,79 @@ def _noise_part(noise: Any, shape: tuple[int, ...], first: int, last: int) -> Ar
 
 
 def worker_count(processes: int | None, tiles: int) -> int:
-    """Processes worth starting for so many tiles."""
+    """Processes for so many tiles: those asked for, or one a core if it is worth their start."""
     if processes is not None and processes < 1:
         raise ValueError(f"{processes} processes: give at least 1")
-    return max(1, min(processes or os.cpu_count() or 1, tiles))
+    wanted = processes or (1 if tiles < FEW else os.cpu_count() or 1)
+    return max(1, min(wanted, tiles))
 
 
-class pool:  # noqa: N801 - a context manager used like a function
-    """Own processes for the time of a block; the executor given, or None for just this process."""
+@dataclass(frozen=True)
+class Crew:
+    """Who fits: this process, others, or both."""
 
-    def __init__(self, workers: int, executor: Executor | None = None) -> None:
-        self._own: ProcessPoolExecutor | None = None
-        self._executor = executor
-        if executor is None and workers > 1:
-            # "spawn" is the one way that every system has, and safe beside threads
-            context = multiprocessing.get_context("spawn")
-            self._own = ProcessPoolExecutor(workers, mp_context=context)
+    executor: Executor | None = None
+    ready: Future[None] | None = None
+    """Done when the other processes have started; until then, and also then, this one works too."""
 
-    def __enter__(self) -> Executor | None:
-        return self._own or self._executor
+    @property
+    def helps(self) -> bool:
+        """Whether this process fits as well, and does not only hand out tiles."""
+        return self.executor is None or self.ready is not None
 
-    def __exit__(self, *_: object) -> None:
-        if self._own is not None:
-            self._own.shutdown(wait=True, cancel_futures=True)
+    @property
+    def takes(self) -> bool:
+        """Whether others take tiles by now."""
+        return self.executor is not None and (self.ready is None or self.ready.done())
+
+
+@contextmanager
+def crew(processes: int, executor: Executor | None = None) -> Iterator[Crew]:
+    """So many processes, this one among them, for the time of a block; or the executor given."""
+    if executor is not None or processes == 1:
+        yield Crew(executor)
+        return
+    # "spawn" is the one way that every system has, and safe beside threads
+    context = multiprocessing.get_context("spawn")
+    own = ProcessPoolExecutor(processes - 1, mp_context=context, initializer=_warm_up)
+    try:
+        yield Crew(own, own.submit(_nothing))
+    finally:
+        own.shutdown(wait=True, cancel_futures=True)
+
+
+def _warm_up() -> None:
+    """Import and load the compiled code, which takes a new process as long as some thousand fits."""
+    from stm_daq.fitting.spectra import fit
+
+    bias = np.linspace(-1e-3, 1e-3, 32)
+    fit(bias, 1.0 + np.abs(bias) / bias[-1] + 1e-2 * np.sin(1e7 * bias**2 / bias[-1]))
+
+
+def _nothing() -> None:
+    """The first thing that a process does when it has started."""
 
 
 def spread[Job: Any, Result](
-    work: Callable[[Job], Result], jobs: Iterable[Job], executor: Executor | None, at_once: int
+    work: Callable[[Job], Result], jobs: Iterable[Job], crew: Crew, at_once: int
 ) -> Iterator[tuple[int, Result]]:
     """Carry out jobs and yield (job.first, result) as they are done, in any order.
 
-    Jobs are made as workers become free, so that no more than `at_once` are in memory.
+    Jobs are made as workers become free, so that no more than `at_once` wait in memory.
     """
-    if executor is None:
-        for job in jobs:
-            yield job.first, work(job)
-        return
     waiting = iter(jobs)
     pending: dict[Future[Result], int] = {}
+    left = True
     try:
-        while True:
-            for job in islice(waiting, at_once - len(pending)):
-                pending[executor.submit(work, job)] = job.first
-            if not pending:
-                return
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+        while left or pending:
+            if crew.executor is not None and crew.takes:
+                for job in islice(waiting, at_once - len(pending)):
+                    pending[crew.executor.submit(work, job)] = job.first
+            own = next(waiting, None) if crew.helps and left else None
+            if own is not None:
+                yield own.first, work(own)
+            left = own is not None or (not crew.helps and bool(pending))
+            done, _ = wait(pending, 0.0 if left and crew.helps else None, FIRST_COMPLETED)
             for future in done:
                 yield pending.pop(future), future.result()
     finally:

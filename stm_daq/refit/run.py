@@ -22,13 +22,14 @@ from stm_daq.fitting.tiles import (
     AHEAD,
     TILE,
     Columns,
+    Crew,
     FitSettings,
     Progress,
     TileJob,
     code_version,
     columns_of,
+    crew,
     fit_tile,
-    pool,
     spread,
     worker_count,
 )
@@ -142,7 +143,7 @@ def refit_run(
         with RefitFile.begin(run, about, clock.wall()) as file:
             work = _Work(connection, started, settings, tile, file, json.dumps(about))
             count = worker_count(processes, len(work.starts)) if workers is None else workers
-            with pool(1 if executor else count, executor) as used:
+            with crew(1 if executor else count, executor) as used:
                 for first, columns in _results(work.jobs(), used, AHEAD * count):
                     work.store(first, columns)
                     if progress is not None:
@@ -239,11 +240,9 @@ def fit_job(job: RefitJob) -> tuple[str, Columns]:
     return code_version(), columns
 
 
-def _results(
-    jobs: Iterator[RefitJob], executor: Executor | None, at_once: int
-) -> Iterator[tuple[int, Columns]]:
+def _results(jobs: Iterator[RefitJob], used: Crew, at_once: int) -> Iterator[tuple[int, Columns]]:
     try:
-        for first, (code, columns) in spread(fit_job, jobs, executor, at_once):
+        for first, (code, columns) in spread(fit_job, jobs, used, at_once):
             if code != code_version():
                 raise StmDaqError(
                     f"a worker runs {code}, this program is {code_version()}: "
