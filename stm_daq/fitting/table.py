@@ -233,14 +233,14 @@ class TableFitter:
             outcome.deviation[rows[:, None], np.arange(len(self.bias))[self.order]] = unit[
                 :, None
             ] / np.sqrt(weights)
-        return rows[self._inside(weights, state) & sure]
+        return np.asarray(rows[self._inside(weights, state) & sure])
 
     def _given_weight(self, rows: Index, unit: Array) -> Array | None:
         """Mean weight of the points by the given noise (p,), NaN where its course is another."""
         if self.deviation is None:
             return None
         if not self.deviation.strides[0]:
-            return np.square(unit) * np.mean(np.square(1.0 / self.deviation[0]))
+            return np.asarray(np.square(unit) * np.mean(np.square(1.0 / self.deviation[0])))
         part = self.deviation[rows[0] : rows[-1] + 1][:, self.order]
         ratio = part / self.deviation[0][self.order]
         same = np.ptp(ratio, axis=1) < 1e-6 * ratio[:, 0]

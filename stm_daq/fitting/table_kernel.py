@@ -35,7 +35,9 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
-def cubic(place: float, cells: int, value: Single, slope: Single) -> int:
+def cubic(  # type: ignore[no-untyped-def]
+    place, cells, value, slope
+):
     """First of the four B-splines that are not 0 at `place` (in knots), their values and slopes."""
     cell = min(max(int(place), 0), cells - 1)
     t = place - cell
@@ -331,7 +333,8 @@ def choose_starts(match, lift, groups, apart, chosen, best_two):  # type: ignore
         for g in range(len(groups)):
             if abs(groups[g] - groups[top]) > apart and (rival < 0 or best[g] > best[rival]):
                 rival = g
-        rival = top if rival < 0 else rival
+        if rival < 0:
+            rival = int(top)
         best_two[0, p], best_two[1, p] = best[top], best[rival]
         chosen[0, p] = _where(match[p], lift, top * each, each, best[top])
         chosen[1, p] = _where(match[p], lift, rival * each, each, best[rival])

@@ -175,7 +175,8 @@ class Searcher:
         match = z[:, : len(basis.templates)] @ basis.templates
         lift = np.zeros(len(basis.norms), dtype=np.float32)
         if scale is not None:
-            match = match * (basis.norms.astype(np.float32)) / scale[:, None].astype(np.float32)
+            ratio = basis.norms / scale[:, None]
+            match = np.multiply(match, ratio, dtype=np.float32)
             lift = (-0.5 * basis.norms**2).astype(np.float32)
         chosen = np.empty((2, count), dtype=np.int64)
         best = np.empty((2, count), dtype=np.float32)
@@ -186,12 +187,12 @@ class Searcher:
             start[:, table_kernel.SCALE] = (
                 match[np.arange(count), at] / basis.norms[at] if scale is None else scale
             )
-        promise = -best * np.abs(best) if scale is None else -2.0 * np.square(scale) * best
+        factor = np.abs(best) if scale is None else 2.0 * np.square(scale)
         return State(
             theta=theta[0], rival=theta[1], chi_square=np.empty(count),
             matrix=np.empty((count, free, free)), vector=np.empty((count, free)),
             settled=np.zeros(count, dtype=np.bool_), other=np.empty(count),
-            promise=promise.T.astype(np.float64), smooth=np.empty(count),
+            promise=(-best * factor).T.astype(np.float64), smooth=np.empty(count),
             curves=np.empty((count, len(self.table.bias)), dtype=np.float32),
         )  # fmt: skip
 
