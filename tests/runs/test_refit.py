@@ -160,9 +160,10 @@ def test_other_settings_or_code_are_not_resumed(run, pair, monkeypatch):
     def fails(job):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(refit_module, "fit_job", fails)
-        refit_run(run, pair[1:], processes=1, tile=1024)
+        with pytest.raises(KeyboardInterrupt):
+            refit_run(run, pair[1:], processes=1, tile=1024)
     (part,) = (run / "fits").glob("*.part")
     with monkeypatch.context() as patch:
         patch.setattr(refit_module, "code_version", lambda: "stm-daq 99")
