@@ -10,15 +10,30 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from stm_daq.store.formats import MeasuredSpectra
+    from stm_daq.store.refits import RefitInfo
 
-__all__ = ["open_run", "read"]
+__all__ = ["open_fit", "open_fits", "open_run", "read"]
 
 
-def open_run(path: Path | str) -> xr.Dataset:
+def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
     """Open a run as a dataset; see :func:`stm_daq.store.dataset.open_run`."""
     from stm_daq.store.dataset import open_run as open_dataset
 
-    return open_dataset(path)
+    return open_dataset(path, fit)
+
+
+def open_fits(path: Path | str) -> list[RefitInfo]:
+    """List the refits of a run, oldest first; see :class:`stm_daq.store.refits.RefitInfo`."""
+    from stm_daq.store.refits import list_refits
+
+    return list_refits(path)
+
+
+def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -> xr.Dataset:
+    """Open a refit of a run; see :func:`stm_daq.store.refit_maps.open_fit`."""
+    from stm_daq.store.refit_maps import open_fit as open_dataset
+
+    return open_dataset(path, name, model)
 
 
 def read(

@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from stm_daq.errors import StmDaqError
+from stm_daq.errors import BadInputError, StmDaqError
 
 app = typer.Typer(
     help="Take spectroscopic maps with a millikelvin STM overnight; rehearse the night beforehand.",
@@ -102,10 +102,24 @@ def runs(folder: Annotated[Path, typer.Argument()] = RUNS, as_json: AsJson = Fal
 
 @app.command()
 def fit(
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN|FILE...")],
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN|ARCHIVE|FILE...")],
     model: Annotated[
         str | None,
-        typer.Option(help="btk, btk+broadening or dynes; by default the simplest that suits."),
+        typer.Option(help="btk, dynes, ...; for a run btk, for a file the simplest that suits."),
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="Fit this model too and say which one each spectrum prefers.")
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option(help="Parameter not to fit, such as temperature=1.2K.", metavar="NAME=VALUE"),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default one a core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help='Dask scheduler, or "local" for one on loopback.', metavar="ADDRESS"),
     ] = None,
     bias_column: Annotated[
         str | None, typer.Option(help="Bias column: name or number, with unit if needed (1:mV).")
@@ -122,10 +136,40 @@ def fit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the spectra of runs, or of measured files (Nanonis .dat and .3ds, CSV)."""
-    from stm_daq.commands.fit import fit_paths
+    """Fit runs again, or fit measured files (Nanonis .dat and .3ds, CSV).
 
-    fit_paths(paths, model, bias_column, conductance_column, modulation, figure, as_json)
+    The refit of a run is stored beside it, in its folder fits, and never replaces another. An
+    archive is a folder of runs. What was interrupted goes on where it stopped.
+    """
+    of_runs = {"--compare": compare, "--fixed": fixed, "--processes": processes,
+               "--scheduler": scheduler}  # fmt: skip
+    of_files = {"--bias-column": bias_column, "--conductance-column": conductance_column,
+                "--modulation": modulation, "--figure": figure}  # fmt: skip
+    if _all_runs(paths):
+        _refuse(of_files, "measured files, not runs")
+        from stm_daq.commands.refit import RefitOptions, refit_paths
+
+        options = RefitOptions(model or "btk", compare, tuple(fixed or ()), processes, scheduler)
+        refit_paths(paths, options, as_json)
+    else:
+        _refuse(of_runs, "runs, not measured files")
+        from stm_daq.commands.fit import fit_files
+
+        fit_files(paths, model, bias_column, conductance_column, modulation, figure, as_json)
+
+
+def _all_runs(paths: list[Path]) -> bool:
+    """Whether runs are meant; runs and files together are a mistake."""
+    runs = [path.is_dir() or path.name == "journal.db" for path in paths]
+    if any(runs) and not all(runs):
+        raise BadInputError("runs and measured files together: fit them one after the other")
+    return all(runs)
+
+
+def _refuse(options: dict[str, Any], what: str) -> None:
+    wrong = [name for name, value in options.items() if value]
+    if wrong:
+        raise BadInputError(f"{', '.join(wrong)}: only for {what}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``stm-daq fit``: runs and measured files."""
+"""``stm-daq fit FILE``: measured files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stm_daq.errors import BadInputError
-from stm_daq.fitting import EXPLANATIONS, FitResult, OnlineFitter
+from stm_daq.fitting import FitResult, explain
 from stm_daq.fitting.measured import fit_measured
 from stm_daq.fitting.series import fit_gap_series
 from stm_daq.quantities import parse
@@ -37,7 +37,7 @@ class Fitted:
     result: FitResult
 
 
-def fit_paths(
+def fit_files(
     paths: list[Path],
     model: str | None,
     bias_column: str | None,
@@ -61,10 +61,7 @@ def fit_paths(
         raise BadInputError(f"--modulation: {error}") from None
     fitted: list[Fitted] = []
     for path in paths:
-        if path.is_dir() or path.name == "journal.db":
-            fitted.extend(_fit_run(path, model))
-        else:
-            fitted.extend(_fit_file(path, model, bias_column, conductance_column, peak))
+        fitted.extend(_fit_file(path, model, bias_column, conductance_column, peak))
     if as_json:
         print(json.dumps([_as_dict(item) for item in fitted], indent=1))
     else:
@@ -77,27 +74,6 @@ def fit_paths(
             drawn.savefig(figure)
         except (OSError, ValueError) as error:
             raise BadInputError(f"--figure {figure}: cannot be written ({error})") from None
-
-
-def _fit_run(path: Path, model: str | None) -> Iterator[Fitted]:
-    from stm_daq import open_run
-    from stm_daq.report.facts import facts_of
-
-    run = open_run(path)
-    bias = run["bias"].values
-    facts = facts_of(run)
-    fitter = OnlineFitter(bias, facts.modulation, model or "btk", memory=facts.step_memory)
-    spectra = run["conductance"].values
-    for row, col in np.ndindex(*spectra.shape[:2]):
-        if np.isfinite(spectra[row, col]).any():
-            yield Fitted(
-                path,
-                f"{path.name} [{row}, {col}]",
-                None,
-                bias,
-                spectra[row, col],
-                fitter.fit(spectra[row, col]),
-            )
 
 
 def _fit_file(
@@ -215,7 +191,7 @@ def _summary_cells(source: Path, items: list[Fitted]) -> tuple[str, ...]:
 def _print_explanations(fitted: list[Fitted]) -> None:
     seen = sorted({flag for item in fitted for flag in item.result.flags})
     for flag in seen:
-        print(f"{flag}: {EXPLANATIONS.get(flag, 'see the documentation')}")
+        print(explain((flag,))[0])
 
 
 def _print_closing(fitted: list[Fitted]) -> None:

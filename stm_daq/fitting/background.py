@@ -1,4 +1,4 @@
-"""A spectrum without gap: a smooth curve in place of the model."""
+"""Spectra without gap: smooth curves in place of the model."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from stm_daq.fitting.solver import inverse
 
 type Array = NDArray[np.float64]
 
@@ -17,39 +15,45 @@ TERMS = 5
 
 @dataclass(frozen=True)
 class Background:
-    """The polynomial that suits a spectrum best."""
+    """The polynomials that suit p spectra best."""
 
     coefficients: Array
-    """Of bias / largest, lowest power first."""
-    largest: float
-    """V."""
-    chi_square: float
-    at_zero_std: float
-    """Standard deviation of the value at zero bias."""
+    """Of bias / largest, lowest power first, (p, TERMS)."""
+    chi_square: Array
+    at_zero_std: Array
+    """Standard deviations of the values at zero bias, (p,)."""
 
     @property
-    def at_zero(self) -> float:
-        """Value at zero bias."""
-        return float(self.coefficients[0])
-
-    def curve(self, bias: Array) -> Array:
-        """The polynomial at any bias (V)."""
-        return np.asarray(
-            np.polyval(self.coefficients[::-1], bias / self.largest), dtype=np.float64
-        )
+    def at_zero(self) -> Array:
+        """Values at zero bias, (p,)."""
+        return self.coefficients[:, 0]
 
 
-def smooth_background(bias: Array, values: Array, weight: Array) -> Background:
-    """Weighted polynomial fit; `weight` are inverse variances, all arrays (n,)."""
-    from stm_daq.fitting import kernel
+def smooth_background(
+    bias: Array, values: Array, weight: Array, counts: NDArray[np.int64], largest: float
+) -> Background:
+    """Weighted polynomial fits; arrays (p, n) of which the first counts[p] points are used."""
+    from stm_daq.fitting import kernel_noise
 
-    largest = float(np.max(np.abs(bias)))
-    matrix, vector, total = kernel.polynomial_equations(bias / largest, values, weight, TERMS)
+    count = len(values)
+    matrix, vector = np.empty((count, TERMS, TERMS)), np.empty((count, TERMS))
+    total = np.empty(count)
+    kernel_noise.polynomial_equations(bias / largest, values, weight, counts, matrix, vector, total)
     covariance = inverse(matrix)
-    coefficients = covariance @ vector
+    coefficients = np.einsum("pij,pj->pi", covariance, vector)
     return Background(
         coefficients=coefficients,
-        largest=largest,
-        chi_square=float(total - coefficients @ vector),
-        at_zero_std=float(np.sqrt(covariance[0, 0])),
+        chi_square=total - np.sum(coefficients * vector, axis=1),
+        at_zero_std=np.sqrt(covariance[:, 0, 0]),
     )
+
+
+def inverse(matrix: Array) -> Array:
+    """Inverses of normal matrices (..., f, f).
+
+    A parameter that is not determined gets a huge, finite variance.
+    """
+    size = matrix.shape[-1]
+    unit = np.sqrt(np.maximum(np.diagonal(matrix, axis1=-2, axis2=-1), 1e-300))
+    outer = unit[..., :, None] * unit[..., None, :]
+    return np.asarray(np.linalg.inv(matrix / outer + 1e-12 * np.eye(size)) / outer)

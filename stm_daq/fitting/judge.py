@@ -1,21 +1,25 @@
-"""Errors of a finished fit and the flags it deserves."""
+"""Errors of finished fits and the flags they deserve."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.background import Background
-from stm_daq.fitting.models import MOST_REFLECTION, NAMES, Choice
-from stm_daq.fitting.solver import Search, inverse
+from stm_daq.fitting.background import Background, inverse
+from stm_daq.fitting.models import MOST_REFLECTION, Choice, family, to_value
+from stm_daq.fitting.solver import KNEES, Found, Solver, Tile
 
 type Array = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
 
 SIGNIFICANT = 4.5
 """Deviations from chance, in standard deviations, that are taken to be real."""
+
+FEW_RUNS = -4.0
+"""Deviate of the number of runs below which residuals are not white."""
 
 BLOCKS = 24
 """Blocks of neighbouring points in which residuals are summed to see whether they are systematic."""
@@ -23,122 +27,187 @@ BLOCKS = 24
 EVIDENCE = 25.0
 """More structure in a model must lower chi-square by this many times the misfit to be believed."""
 
-STRONG = 0.98
+STRONG = 0.95
 """Correlation above which two parameters can hardly be told apart."""
 
 NOISY = 0.25
 """Relative error of gap or temperature above which they count as unknown."""
 
+CLOSE = 4.0
+"""Difference in chi-square, in units of the misfit, below which a second minimum is as good."""
+
+SEEN = 2.0
+"""Standard deviations from zero (or from one, for R) at which a parameter counts as determined."""
+
+ONE_SIDED = 1.645
+"""Standard deviations of a limit of 95 % confidence."""
+
 
 @dataclass(frozen=True)
 class Judgement:
-    """Standard deviations of the physical parameters, their correlation, misfit and flags."""
+    """What is known of p spectra; parameters in the order of `Choice.free`."""
 
-    std: dict[str, float]
+    std: Array
+    """Standard deviations of the physical parameters, (p, f)."""
     correlation: Array
-    misfit: float
-    flags: tuple[str, ...]
+    """(p, f, f)."""
+    reduced: Array
+    """Chi-square per degree of freedom."""
+    misfit: Array
+    limits: dict[str, Array]
+    """One-sided limits where a parameter is not determined, else NaN; by name."""
+    flags: list[tuple[str, ...]]
 
 
-def judge(search: Search, choice: Choice, background: Background) -> Judgement:
-    """Errors and flags of a finished search.
+def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> Judgement:
+    """Errors and flags of finished searches.
 
     The covariance is that with every free parameter free, also those at a bound: a parameter at a
     bound does not make the others look better known.
     """
-    stretch = _stretch(search)
-    misfit, systematic = _misfit(search, stretch)
-    covariance = inverse(search.matrix) * (misfit if systematic else stretch)
-    sigma = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.outer(sigma, sigma)
-    spread = dict.fromkeys(NAMES, 0.0) | dict(zip(choice.free, sigma.tolist(), strict=True))
-    std = _physical(search, spread)
-    if background.chi_square - search.chi_square < EVIDENCE * misfit:
-        return Judgement(std, correlation, misfit, ("no_gap",))
-    flags = [] if search.converged else ["not_converged"]
-    if systematic:
-        flags.append("model_inadequate")
-    flags += _flags_at_bounds(search, choice)
-    flags += _flags_of_limits(search, choice, spread)
-    if np.any(np.abs(correlation - np.eye(len(sigma))) > STRONG):
-        flags.append("correlated")
-    return Judgement(std, correlation, misfit, tuple(flags))
+    choice = solver.choice
+    reduced = found.chi_square / (tile.counts - len(choice.free))
+    reduced = reduced / _expected(solver.loss, "cost")
+    misfit, stretch, systematic, few_runs = _misfit(tile, found, reduced)
+    factor = np.where(systematic, misfit, stretch) * _expected(solver.loss, "variance")
+    covariance = inverse(found.matrix) * factor[:, None, None]
+    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    correlation = covariance / (sigma[:, :, None] * sigma[:, None, :])
+    theta = found.theta[:, choice.index]
+    limits: dict[str, Array] = {}
+    raised: list[tuple[str, Mask]] = [
+        ("not_converged", ~found.converged),
+        ("model_inadequate", systematic),
+        ("not_white", few_runs & ~systematic),
+        ("second_minimum", found.rival - found.chi_square < CLOSE * misfit),
+        *_at_bounds(solver, theta),
+        *_too_noisy(choice, theta, sigma),
+        *_limits(choice, theta, sigma, limits),
+        *_correlated(choice, correlation),
+    ]
+    flags: list[tuple[str, ...]] = [()] * len(theta)
+    for p in np.flatnonzero(np.any([at for _, at in raised], axis=0)).tolist():
+        flags[p] = tuple(flag for flag, at in raised if at[p])
+    if choice.model.shape.names:
+        plain = background.chi_square - found.chi_square < EVIDENCE * misfit
+        flags = [("no_gap",) if n else f for n, f in zip(plain, flags, strict=True)]
+    std = _physical(choice, theta, sigma)
+    return Judgement(std, correlation, reduced, misfit, limits, flags)
 
 
-def _stretch(search: Search) -> float:
-    """Factor by which correlated neighbours enlarge variances: (1 + c)/(1 - c) for a decay c^k."""
-    from stm_daq.fitting import kernel
+def _misfit(tile: Tile, found: Found, reduced: Array) -> tuple[Array, Array, Mask, Mask]:
+    """Misfit relative to independent noise, its share from correlated neighbours, and verdicts.
 
-    correlation = kernel.neighbour_correlation(search.residual, search.weight)
-    return float((1.0 + correlation) / (1.0 - correlation))
-
-
-def _misfit(search: Search, stretch: float) -> tuple[float, bool]:
-    """Misfit relative to independent noise, and whether it is beyond chance.
-
-    Two measures: reduced chi-square, which spikes raise, and the same over sums of neighbouring
+    Correlated neighbours enlarge variances by (1 + c)/(1 - c) for a decay c^k. The misfit beyond
+    has two measures: reduced chi-square, which spikes raise, and the same over sums of neighbouring
     residuals, which a wrong shape raises long before chi-square shows it.
     """
-    from stm_daq.fitting import kernel
+    from stm_daq.fitting import kernel_noise
 
-    points = len(search.bias)
-    blocks = min(BLOCKS, points // 6)
-    power = kernel.smooth_power(search.residual, search.weight, blocks) / (blocks * stretch)
-    smooth = _deviate(power, blocks)
-    whole = (search.reduced_chi_square - 1.0) / math.sqrt(5.0 / points)
-    misfit = stretch * max(1.0, power, search.reduced_chi_square)
-    return misfit, smooth > SIGNIFICANT or whole > SIGNIFICANT
-
-
-def _deviate(reduced: float, dof: int) -> float:
-    """Normal deviate of a reduced chi-square (E. B. Wilson, M. M. Hilferty, PNAS 17, 684 (1931))."""
-    width = 2.0 / (9.0 * dof)
-    return (math.cbrt(reduced) - (1.0 - width)) / math.sqrt(width)
+    signs = np.empty((len(reduced), kernel_noise.DIAGNOSES))
+    kernel_noise.diagnose(found.residual, found.weight, tile.counts, BLOCKS, signs)
+    alike, power, blocks, runs = signs.T
+    stretch = (1.0 + alike) / (1.0 - alike)
+    power = power / (blocks * stretch)
+    width = 2.0 / (9.0 * blocks)  # normal deviate of chi-square: E. B. Wilson, M. M. Hilferty,
+    smooth = (np.cbrt(power) - (1.0 - width)) / np.sqrt(width)  # PNAS 17, 684 (1931)
+    whole = (reduced - 1.0) / np.sqrt(5.0 / tile.counts)
+    misfit = stretch * np.maximum(1.0, np.maximum(power, reduced))
+    systematic = (smooth > SIGNIFICANT) | (whole > SIGNIFICANT)
+    return misfit, stretch, systematic, runs < FEW_RUNS
 
 
-def _flags_at_bounds(search: Search, choice: Choice) -> list[str]:
-    position = search.theta[search.free]
-    margin = 1e-6 * (search.upper - search.lower)
-    low = position <= search.lower + margin
-    high = position >= search.upper - margin
-    flags = []
-    for name, at_low, at_high in zip(choice.free, low, high, strict=True):
-        if name == "barrier" or (name == "broadening" and at_low):
-            continue  # these are limits, not failures
-        if at_low or at_high:
-            flags.append(f"{name}_at_bound")
-    return flags
+@cache
+def _expected(loss: str, what: str) -> float:
+    """For normal noise and a robust loss: the mean "cost" of a point, or the factor of the variance.
+
+    The covariance is mean(psi^2)/mean(psi')^2 / (J^T W J) with psi = z rho'(z^2), and the matrix of
+    the search has mean(rho') in it (P. J. Huber, Ann. Stat. 1, 799 (1973)).
+    """
+    if loss == "linear":
+        return 1.0
+    from stm_daq.fitting import kernel_search
+    from stm_daq.fitting.solver import LOSSES
+
+    z = np.linspace(-8.0, 8.0, 4001)
+    density = np.exp(-0.5 * z**2)
+    density /= density.sum()
+    pairs = [kernel_search.rho(x, LOSSES.index(loss), KNEES[loss]) for x in z**2]
+    cost, share = np.array(pairs).T
+    if what == "cost":
+        return float(cost @ density)
+    pull = z * share
+    slope = np.gradient(pull, z)
+    return float((pull**2 @ density) / (slope @ density) ** 2 * (share @ density))
 
 
-def _flags_of_limits(search: Search, choice: Choice, spread: dict[str, float]) -> list[str]:
-    gap, _, reflection, broadening, *_ = search.theta.tolist()
-    flags = []
-    if spread["gap"] > NOISY * gap or spread["temperature"] > 2.0 * NOISY:
-        flags.append("too_noisy")
-    if "barrier" in choice.free:
-        if reflection < spread["barrier"]:
-            flags.append("barrier_upper_limit")
-        if 1.0 - reflection < 2.0 * spread["barrier"] or reflection > 0.999 * MOST_REFLECTION:
-            flags.append("barrier_lower_limit")
-    if "broadening" in choice.free and broadening < 2.0 * spread["broadening"]:
-        flags.append("broadening_upper_limit")
-    return flags
+def _at_bounds(solver: Solver, theta: Array) -> list[tuple[str, Mask]]:
+    margin = 1e-6 * (solver.upper - solver.lower)
+    low, high = theta <= solver.lower + margin, theta >= solver.upper - margin
+    raised = []
+    for k, name in enumerate(solver.choice.free):
+        if family(name) == "barrier":
+            continue  # limits, not failures
+        limit = family(name) in ("broadening", "exponent")
+        at = high[:, k] if limit else low[:, k] | high[:, k]
+        raised.append((f"{name}_at_bound", at))
+    return raised
 
 
-def _physical(search: Search, spread: dict[str, float]) -> dict[str, float]:
+def _too_noisy(choice: Choice, theta: Array, sigma: Array) -> list[tuple[str, Mask]]:
+    noisy = np.zeros(len(theta), dtype=np.bool_)
+    for k, name in enumerate(choice.free):
+        if family(name) == "gap":
+            noisy |= sigma[:, k] > NOISY * theta[:, k]
+        if family(name) == "temperature":
+            noisy |= sigma[:, k] > 2.0 * NOISY
+    return [("too_noisy", noisy)]
+
+
+def _limits(
+    choice: Choice, theta: Array, sigma: Array, limits: dict[str, Array]
+) -> list[tuple[str, Mask]]:
+    """Parameters of which only a limit is known; fills `limits`."""
+    raised = []
+    for k, name in enumerate(choice.free):
+        if family(name) not in ("barrier", "broadening"):
+            continue
+        at, error = theta[:, k], sigma[:, k]
+        above = at < SEEN * error
+        limit = np.where(above, at + ONE_SIDED * error, np.nan)
+        raised.append((f"{name}_upper_limit", above))
+        if family(name) == "barrier":
+            below = (1.0 - at < SEEN * error) | (at > 0.999 * MOST_REFLECTION)
+            below &= ~above
+            limit = np.where(below, at - ONE_SIDED * error, limit)
+            limit = np.clip(limit, 0.0, 1.0 - 1e-9)
+            raised.append((f"{name}_lower_limit", below))
+        limits[name] = to_value(choice.model, name, limit)
+    return raised
+
+
+def _correlated(choice: Choice, correlation: Array) -> list[tuple[str, Mask]]:
+    raised = []
+    for k, second in enumerate(choice.free):
+        for i, first in enumerate(choice.free[:k]):
+            at = np.abs(correlation[:, i, k]) > STRONG
+            raised.append((f"correlated:{first}-{second}", at))
+    return raised
+
+
+def _physical(choice: Choice, theta: Array, sigma: Array) -> Array:
     """Standard deviations of T and Z from those of ln T and R; the others are the same.
 
     Where R is not known to differ from zero, the deviation of Z is the distance to Z(R + sigma).
     """
-    std = dict(spread)
-    std["temperature"] = math.exp(search.theta[1]) * spread["temperature"]
-    reflection, sigma = float(search.theta[2]), spread["barrier"]
-    if sigma == 0.0:
-        return std
-    barrier = math.sqrt(reflection / (1.0 - reflection))
-    if reflection > sigma:
-        std["barrier"] = sigma * (1.0 + barrier**2) ** 2 / (2.0 * barrier)
-    else:
-        above = min(reflection + sigma, 1.0 - 1e-6)
-        std["barrier"] = math.sqrt(above / (1.0 - above)) - barrier
+    std = sigma.copy()
+    for k, name in enumerate(choice.free):
+        if family(name) == "temperature":
+            std[:, k] *= np.exp(theta[:, k])
+        if family(name) == "barrier":
+            square = theta[:, k] / (1.0 - theta[:, k])
+            above = np.minimum(theta[:, k] + sigma[:, k], 1.0 - 1e-6)
+            distance = np.sqrt(above / (1.0 - above)) - np.sqrt(square)
+            linear = sigma[:, k] * (1.0 + square) ** 2 / np.maximum(2.0 * np.sqrt(square), 1e-9)
+            std[:, k] = np.where(theta[:, k] > sigma[:, k], linear, distance)
     return std

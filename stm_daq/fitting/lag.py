@@ -18,25 +18,30 @@ def forget(conductance: Array, memory: Array) -> Array:
 
     Parameters
     ----------
-    conductance : array, shape (n,)
+    conductance : array, shape (..., n)
         In the order in which it was measured. NaN points stay NaN and are bridged.
     memory : array, shape (m,)
         Weights of the present and earlier points; their sum is 1. ``[1]``: no memory.
 
     Returns
     -------
-    array, shape (n,)
+    array, shape (..., n)
     """
+    if len(memory) == 1:
+        return conductance
     from scipy.linalg import solve_banded
 
     known = np.isfinite(conductance)
-    if len(memory) == 1 or not known.any():
-        return conductance
-    points = np.arange(len(conductance))
-    bridged = np.interp(points, points[known], conductance[known])
+    bridged = conductance.reshape(-1, conductance.shape[-1]).copy()
+    points = np.arange(bridged.shape[1])
+    for row, there in zip(bridged, known.reshape(bridged.shape), strict=True):
+        if there.any() and not there.all():
+            row[:] = np.interp(points, points[there], row[there])
+    first = bridged[:, :1]
     bands = np.repeat(memory[:, None], len(points), axis=1)
-    settled = solve_banded((len(memory) - 1, 0), bands, bridged - bridged[0])
-    return np.where(known, bridged[0] + settled, np.nan)
+    change = np.where(np.isfinite(first), bridged - first, 0.0)
+    settled = first + solve_banded((len(memory) - 1, 0), bands, change.T).T
+    return np.where(known, settled.reshape(conductance.shape), np.nan)
 
 
 def remember(conductance: Array, memory: Array) -> Array:

@@ -21,6 +21,8 @@ class FitResult:
     std: Mapping[str, float]
     """Standard deviations, same keys; 0 for fixed parameters. Multiplied by the square root of the
     `misfit` where the flag "model_inadequate" is raised."""
+    limits: Mapping[str, float]
+    """One-sided limits (95 %) of the parameters that are not determined, as `flags` say."""
     free: tuple[str, ...]
     """Names of the fitted parameters, the order of `correlation`."""
     correlation: NDArray[np.float64]
@@ -34,6 +36,6 @@ class FitResult:
     ok: bool
     """False where a number must not be trusted; `flags` say why."""
     flags: tuple[str, ...]
-    """Keys of `stm_daq.fitting.verdict.EXPLANATIONS`."""
+    """Verdicts in one word each; `stm_daq.fitting.explain` has the sentences."""
     curve: NDArray[np.float64]
     """Fitted conductance at every bias, S, in the order given; with "no_gap" a polynomial."""

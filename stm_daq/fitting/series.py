@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stm_daq.fitting.solver import inverse
+from stm_daq.fitting.background import inverse
 from stm_daq.physics import bcs
 from stm_daq.physics.btk import K_B
 

@@ -1,154 +1,272 @@
-"""Bounded Levenberg-Marquardt search for the minimum of chi-square."""
+"""From spectra to the minimum of chi-square: start, search, noise, search again.
+
+Everything here handles a tile of some dozen spectra at once by compiled functions.
+"""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.physics.btk import K_B
+from stm_daq.fitting.models import Choice, bounds, to_coordinate
+from stm_daq.fitting.start import Templates
 
 type Array = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
 
-MOST_STEPS = 60
+ACCURACY = 1e-4
+"""The noise is never taken smaller than this part of the conductance."""
+
+COARSE, FINE = 0.3, 5e-2
+"""Decrease of chi-square at which the search stops before and after the noise is known."""
+
+APART = 1.5
+"""Ratio of gaps by which the second start differs from the first."""
+
+POOR = 1.5
+"""Reduced chi-square above which the second start is tried in any case."""
+
+RIVAL = 25.0
+"""The second start is also tried where, before the search, its chi-square is within this."""
+
+MATCH = 20.0
+"""Difference in chi-square, before the noise is known, up to which a second search is finished."""
+
+DISTINCT = 9.0
+"""Squared distance, in standard deviations, of a second minimum from the first."""
+
+KNEES = {"linear": 1.0, "soft_l1": 1.5, "huber": 1.345, "cauchy": 2.385}
+"""Losses and where they depart from squares, in standard deviations (95 % efficiency on clean data)."""
+
+LOSSES = tuple(KNEES)
+"""In the order of their numbers in `kernel_search`."""
+
+_CLIP = {True: 16.0, False: 4.0}
+_CLIPPED = {True: 1.0, False: 0.9205}
+"""Squares beyond `_CLIP` variances are pulled in when noise is estimated, more so by a robust loss;
+normal noise then seems smaller by this factor."""
 
 
-class Search:
-    """The least-squares problem of one spectrum, and where its search stands.
+@dataclass(frozen=True)
+class Tile:
+    """Spectra in ascending bias, each with median magnitude 1; shapes (p, n) and (p,)."""
+
+    bias: Array
+    values: Array
+    counts: NDArray[np.int64]
+    """Valid points, which come first."""
+    weight: Array | None
+    """Inverse variances if known."""
+    held: Array
+    """Search coordinates of the fixed parameters, (p, m + 4); NaN where free."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the search of each spectrum of a tile ended."""
+
+    theta: Array
+    chi_square: Array
+    matrix: Array
+    """J^T W J, (p, f, f)."""
+    vector: Array
+    """J^T W residual, (p, f)."""
+    columns: Array
+    """Model and derivatives at theta, (p, (m + 2) n)."""
+    residual: Array
+    weight: Array
+    converged: Mask
+    rival: Array
+    """Chi-square of a minimum at another gap; infinite if none was seen."""
+
+
+class Solver:
+    """A model with its free parameters and smearing, ready for spectra of one bias range.
 
     Parameters
     ----------
-    bias, values : ndarray, shape (n,)
-        V, and conductance in any unit.
-    modulation : float
-        Peak lock-in modulation, V.
-    free : ndarray of int
-        Positions of the free parameters in `stm_daq.fitting.models.NAMES`.
-    lower, upper : ndarray, shape (7,)
-        Bounds of the search coordinates.
+    choice : Choice
+    largest, spacing : float
+        Largest |bias| and typical distance of neighbouring biases, V.
+    modulation, voltage_noise : float
+        Peak of the lock-in modulation and rms of the noise of the bias, V.
+    loss : str
+        A key of `KNEES`.
     """
 
     def __init__(
         self,
-        bias: Array,
-        values: Array,
-        modulation: float,
-        free: NDArray[np.int64],
-        lower: Array,
-        upper: Array,
+        choice: Choice,
+        largest: float,
+        spacing: float,
+        modulation: float = 0.0,
+        voltage_noise: float = 0.0,
+        loss: str = "linear",
     ) -> None:
-        self.bias = bias
-        self.values = values
-        self._modulation = modulation
-        self.free = free
-        self.lower = lower[free]
-        self.upper = upper[free]
-        self.theta = np.zeros(len(lower))
-        self.residual = np.empty(len(bias))
-        self.chi_square = math.inf
-        self.matrix = np.empty((0, 0))
-        self.weight = np.empty(0)
-        self.converged = False
-        self._columns = np.empty((0, 0))
-        self._vector = np.empty(0)
+        self.choice = choice
+        self.largest = largest
+        self.loss = loss
+        self.smearing = (modulation, voltage_noise)
+        lower, upper = bounds(choice.model, largest, spacing)
+        self.lower, self.upper = lower[choice.index], upper[choice.index]
+        self._spacing = spacing
+        self._shape = len(choice.model.shape.names)
 
-    def start(self, theta: Array, weight: Array) -> None:
-        """Begin at `theta`, moved inside the bounds, with inverse variances `weight`."""
-        self.theta = theta.copy()
-        self.theta[self.free] = np.clip(theta[self.free], self.lower, self.upper)
-        self._columns = self._evaluate(self.theta)
-        self.reweight(weight)
+    @cached_property
+    def _templates(self) -> Templates:
+        """Made when first needed: a map fitted by a table may never need them."""
+        return Templates(self.choice, self.largest, self._spacing, *self.smearing)
 
-    def reweight(self, weight: Array) -> None:
-        """Use other inverse variances from here on."""
-        self.weight = weight
-        self.chi_square, self.matrix, self._vector = self._linearise(
-            self.theta, self._columns, self.residual
-        )
+    def held(self, rows: NDArray[np.int64], unit: Array) -> Array:
+        """Search coordinates of the fixed parameters of some spectra of the stack, else NaN.
 
-    def run(self, tolerance: float) -> None:
-        """Descend until the next step would lower chi-square by less than `tolerance`.
-
-        The tolerance is relative to the reduced chi-square where that exceeds 1.
+        `unit` is what the conductance of each was divided by.
         """
-        from stm_daq.fitting import kernel
+        model = self.choice.model
+        held = np.full((len(rows), len(model.names)), np.nan)
+        for name, value in self.choice.fixed.items():
+            own = value[rows] if value.ndim else value
+            scaled = own / unit if name in ("scale", "current_offset") else own
+            held[:, model.names.index(name)] = to_coordinate(model, name, scaled)
+        return held
 
-        damping = 1e-3
-        self.converged = False
-        for _ in range(MOST_STEPS):
-            enough = tolerance * max(1.0, self.reduced_chi_square)
-            position = self.theta[self.free]
-            step, predicted = kernel.bounded_step(
-                self.matrix, self._vector, damping, position, self.lower, self.upper
+    def curve(self, theta: Array, bias: Array) -> Array:
+        """The fitted curve of one spectrum at any bias, shape (n,)."""
+        shape = self._shape
+        scale, offset, slope = theta[shape : shape + 3].tolist()
+        shifted = np.ascontiguousarray(bias - offset)
+        out = np.empty((shape + 2, len(bias)))
+        self.choice.model.shape.evaluate(shifted, theta[:shape].copy(), *self.smearing, out)
+        return np.asarray(scale * out[0] * (1.0 + slope * shifted))
+
+    def solve(self, tile: Tile) -> Found:
+        """Find the minimum of chi-square of every spectrum."""
+        from stm_daq.fitting import kernel_noise
+
+        centre = self._centres(tile)
+        weight = tile.weight
+        if weight is None:
+            weight = np.ones_like(tile.values)
+            kernel_noise.weights_before(
+                tile.bias, tile.values, tile.counts, centre, _CLIP[True], ACCURACY**2, weight
             )
-            if predicted < enough:
-                self.converged = damping < 1.0
-                return
-            trial = self.theta.copy()
-            trial[self.free] = np.clip(position + step, self.lower, self.upper)
-            gained = self._try(trial) / predicted
-            if gained > 0.75:
-                damping *= 0.1
-            elif gained < 0.25:
-                damping = max(damping * 8.0, 1e-4)
-            if damping > 1e8:
-                return
+        first, second, hope = self._starts(tile, weight, centre)
+        found = self._begin(first, tile, weight)
+        every = np.ones(len(first), dtype=np.bool_)
+        self._descend(tile, found, every, COARSE, last=False)
+        dof = tile.counts - len(self.choice.free)
+        try_ = (hope[:, 1] < hope[:, 0] + RIVAL) | (found.chi_square > POOR * dof)
+        try_ &= np.isfinite(hope[:, 1])
+        other: Found | None = None
+        if try_.any():
+            other = self._begin(second, tile, weight)
+            self._descend(tile, other, try_, COARSE, last=False)
+            _keep_better(found, other, try_)
+            try_ &= other.chi_square < found.chi_square + MATCH
+        if tile.weight is None:
+            self._estimate_noise(tile, found)
+        self._descend(tile, found, every, FINE, last=True)
+        if other is not None and try_.any():
+            self._compare(tile, found, other, try_)
+        return found
 
-    @property
-    def dof(self) -> int:
-        """Points minus free parameters."""
-        return len(self.bias) - len(self.free)
+    def refine(self, tile: Tile, theta: Array, weight: Array) -> Found:
+        """Descend from given search coordinates (p, m + 4) with given inverse variances."""
+        found = self._begin(np.array(theta), tile, weight)
+        self._descend(tile, found, np.ones(len(theta), dtype=np.bool_), FINE, last=True)
+        return found
 
-    @property
-    def reduced_chi_square(self) -> float:
-        """Chi-square per degree of freedom."""
-        return self.chi_square / self.dof
+    def _centres(self, tile: Tile) -> Array:
+        """Bias offsets to start from."""
+        from stm_daq.fitting import kernel_start
 
-    def curve(self, bias: Array) -> Array:
-        """The fitted curve at any bias, shape of `bias`."""
-        from stm_daq.physics import kernel
+        if "offset" in self.choice.fixed:
+            return np.ascontiguousarray(tile.held[:, self._shape + 1])
+        centre = np.empty(len(tile.values))
+        kernel_start.centres(tile.bias, tile.values, tile.counts, 0.15 * self.largest, centre)
+        return centre
 
-        shifted = bias - self.theta[5]
-        curve = np.empty(len(bias))
-        kernel.conductance(shifted, self._junction(self.theta), curve)
-        return np.asarray(self.theta[4] * curve * (1.0 + self.theta[6] * shifted))
+    def _starts(self, tile: Tile, weight: Array, centre: Array) -> tuple[Array, Array, Array]:
+        """Two start values of theta for each spectrum, (p, m + 4), and their promise (p, 2)."""
+        from stm_daq.fitting import kernel_start
 
-    def _try(self, trial: Array) -> float:
-        """Move to `trial` if that lowers chi-square; return by how much (negative: refused)."""
-        columns = self._evaluate(trial)
-        residual = np.empty_like(self.residual)
-        chi_square, matrix, vector = self._linearise(trial, columns, residual)
-        gain = self.chi_square - chi_square
-        if gain > 0.0:
-            self.theta, self._columns, self.residual = trial, columns, residual
-            self.chi_square, self.matrix, self._vector = chi_square, matrix, vector
-        return gain
+        count, shape = len(tile.values), self._shape
+        starts = np.empty((count, kernel_start.STARTS, shape + 1))
+        hope = np.empty((count, kernel_start.STARTS))
+        held = tile.held[:, :shape].copy()
+        for k, name in enumerate(self.choice.model.shape.names):
+            if self.choice.scalar(name) is not None:
+                held[:, k] = np.nan  # so are the templates
+        templates = self._templates
+        kernel_start.rank(
+            tile.bias, tile.values, weight, tile.counts, centre, self.largest,
+            templates.spectra, templates.slopes, templates.boxes, APART, held, starts, hope,
+        )  # fmt: skip
+        both = []
+        for start in range(kernel_start.STARTS):
+            theta = np.zeros((count, shape + 4))
+            theta[:, : shape + 1] = starts[:, start]
+            theta[:, shape + 1] = centre
+            both.append(np.where(np.isnan(tile.held), theta, tile.held))
+        return both[0], both[1], hope
 
-    def _junction(self, theta: Array) -> tuple[float, float, float, float, float]:
-        gap, log_temperature, reflection, broadening = theta[:4].tolist()
-        return gap, K_B * math.exp(log_temperature), reflection, broadening, self._modulation
-
-    def _evaluate(self, theta: Array) -> Array:
-        from stm_daq.physics import kernel
-
-        columns = np.empty((kernel.COLUMNS, len(self.bias)))
-        kernel.evaluate(self.bias - theta[5], self._junction(theta), columns)
-        return columns
-
-    def _linearise(
-        self, theta: Array, columns: Array, residual: Array
-    ) -> tuple[float, Array, Array]:
-        from stm_daq.fitting import kernel
-
-        result: tuple[float, Array, Array] = kernel.normal_equations(
-            self.bias - theta[5], self.values, self.weight, columns, theta, self.free, residual
+    def _begin(self, theta: Array, tile: Tile, weight: Array) -> Found:
+        count, free, points = len(theta), len(self.choice.free), tile.values.shape[1]
+        return Found(
+            theta=theta,
+            chi_square=np.full(count, np.inf),
+            matrix=np.zeros((count, free, free)),
+            vector=np.zeros((count, free)),
+            columns=np.empty((count, (self._shape + 2) * points)),
+            residual=np.zeros_like(tile.values),
+            weight=weight.copy(),
+            converged=np.zeros(count, dtype=np.bool_),
+            rival=np.full(count, np.inf),
         )
-        return result
+
+    def _descend(
+        self, tile: Tile, found: Found, wanted: Mask, tolerance: float, *, last: bool
+    ) -> None:
+        from stm_daq.fitting import kernel_search
+
+        kernel_search.descend(
+            kernel_search.compiled(),
+            (self.choice.model.shape.places, *self.smearing),
+            (LOSSES.index(self.loss), KNEES[self.loss]),
+            tile.bias, tile.values, found.weight, tile.counts,
+            self.choice.index, self.lower, self.upper, tolerance, last, wanted,
+            found.theta, found.chi_square, found.matrix, found.vector, found.columns,
+            found.residual, found.converged,
+        )  # fmt: skip
+
+    def _estimate_noise(self, tile: Tile, found: Found) -> None:
+        from stm_daq.fitting import kernel_noise
+
+        plain = self.loss == "linear"
+        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
+        kernel_noise.weights_after(
+            tile.bias, found.residual, tile.counts, offset, _CLIP[plain], ACCURACY**2, found.weight
+        )
+        np.multiply(found.weight, _CLIPPED[plain], out=found.weight)
+
+    def _compare(self, tile: Tile, found: Found, other: Found, tried: Mask) -> None:
+        """Finish the second search where it is a match for the first, and keep the better one."""
+        other.weight[:] = found.weight
+        self._descend(tile, other, tried, FINE, last=True)
+        _keep_better(found, other, tried)
+        change = (found.theta - other.theta)[:, self.choice.index]
+        distance = np.einsum("pi,pij,pj->p", change, found.matrix, change)
+        distinct = tried & other.converged & (distance > DISTINCT)
+        found.rival[distinct] = other.chi_square[distinct]
 
 
-def inverse(matrix: Array) -> Array:
-    """Inverse of a normal matrix; an undetermined parameter gets a huge, finite variance."""
-    unit = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
-    scaled = matrix / np.outer(unit, unit) + 1e-12 * np.eye(len(unit))
-    return np.asarray(np.linalg.inv(scaled) / np.outer(unit, unit))
+def _keep_better(found: Found, other: Found, tried: Mask) -> None:
+    """Exchange the two where the other has the lower chi-square."""
+    swap = tried & (other.chi_square < found.chi_square)
+    if swap.any():
+        for field in fields(Found):
+            one, two = getattr(found, field.name), getattr(other, field.name)
+            one[swap], two[swap] = two[swap], one[swap]

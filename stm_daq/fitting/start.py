@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.models import Choice
-from stm_daq.physics.btk import K_B, LOWEST_TEMPERATURE, smeared
-from stm_daq.physics.btk import reflection as reflection_of
+from stm_daq.fitting.models import Choice, bounds, family, to_coordinate
+from stm_daq.physics.btk import K_B
 
 type Array = NDArray[np.float64]
 
-_GAPS = np.geomspace(0.03, 0.8, 16)
-"""Gap in units of the largest bias."""
-_TEMPERATURES = np.geomspace(0.02, 2.0, 10)
-"""kT in units of the gap."""
-_BARRIERS = np.array([0.0, 0.25, 0.45, 0.65, 0.9, 1.3, 2.0, 3.5])
-_BROADENINGS = np.array([0.01, 0.05, 0.15, 0.4])
-"""In units of the gap."""
+_TABLES = {
+    "gap": np.geomspace(0.03, 0.8, 16),  # of the largest bias
+    "temperature": np.geomspace(0.02, 2.0, 10),  # kT in units of the gap
+    "barrier": np.array([0.0, 0.25, 0.45, 0.65, 0.9, 1.3, 2.0, 3.5]),
+    "broadening": np.array([0.01, 0.05, 0.15, 0.4]),  # in units of the gap
+    "weight": np.array([0.2, 0.5, 0.8]),
+    "exponent": np.array([0.0, 0.25, 0.5, 1.0]),
+}
+_RATIOS = np.geomspace(1.3, 4.0, 5)
+"""A second gap in units of the first."""
+
+_MOST = 6000
+"""Templates of all combinations; where there are more, _SAMPLE of them are spread over the ranges."""
+_SAMPLE = 4096
+
+_WIDTHS = {"temperature": 0.6, "barrier": 0.25, "weight": 0.3, "exponent": 0.3}
+"""How far a start value may lie from its template, in the coordinates of the search."""
+_FACTORS = {"gap": 1.3, "broadening": 3.0}
+"""The same for those known by ratio."""
 
 
 class Templates:
@@ -27,72 +39,101 @@ class Templates:
 
     Parameters
     ----------
-    largest : float
-        Largest |bias|, V.
-    modulation : float
-        Peak lock-in modulation, V.
     choice : Choice
-        Fixed parameters are the same in every template.
+        A parameter fixed at one number for all spectra is the same in every template.
+    largest, spacing : float
+        Largest |bias| and typical distance of neighbouring biases, V.
+    modulation, voltage_noise : float
+        Peak of the lock-in modulation and rms of the noise of the bias, V.
+
+    Attributes
+    ----------
+    spectra : ndarray of float32, shape (k, BINS)
+    slopes : ndarray of float32, shape (k, m, BINS)
+        Derivatives by the search coordinates.
+    boxes : ndarray, shape (k, 3, m)
+        Lowest coordinates to start from, those of the template, and highest.
     """
 
-    def __init__(self, largest: float, modulation: float, choice: Choice) -> None:
-        from stm_daq.fitting.kernel import BINS
+    def __init__(
+        self,
+        choice: Choice,
+        largest: float,
+        spacing: float,
+        modulation: float,
+        voltage_noise: float,
+    ) -> None:
+        from stm_daq.fitting.kernel_start import BINS
 
-        self._largest = largest
-        self.parameters = _grid(largest, choice)
-        centres = (np.arange(BINS) + 0.5) * (largest / BINS)
-        gap, temperature, reflection, broadening = self.parameters.T
-        spectra = smeared(centres, gap, temperature, reflection, broadening, modulation, dc=False)
-        self._spectra = spectra.astype(np.float32)
-        self._squares = np.square(self._spectra)
-        self._log_gap = np.log(gap)
-
-    def rank(self, bias: Array, values: Array, weight: Array, centre: float) -> tuple[Array, Array]:
-        """Templates in order of their likeness, best first, and the scale that suits each.
-
-        Parameters
-        ----------
-        bias, values, weight : ndarray, shape (n,)
-            V, S and inverse variances.
-        centre : float
-            Bias offset, V.
-
-        Returns
-        -------
-        parameters : ndarray, shape (k, 4)
-            gap (eV), temperature (K), R, broadening (eV) of the `k` most different good templates.
-        scales : ndarray, shape (k,)
-            S.
-        """
-        from stm_daq.fitting.kernel import folded
-
-        sums = folded(bias, values, weight, centre, self._largest).astype(np.float32)
-        norms = self._squares @ sums[0]
-        overlaps = self._spectra @ sums[1]
-        gain = overlaps * np.abs(overlaps) / norms
-        first = int(np.argmax(gain))
-        unlike = np.abs(self._log_gap - self._log_gap[first]) > 0.4
-        second = int(np.argmax(np.where(unlike, gain, -np.inf)))
-        chosen = [first, second]
-        return self.parameters[chosen], (overlaps[chosen] / norms[chosen]).astype(np.float64)
+        shape = choice.model.shape
+        coordinates = _grid(choice, largest, spacing)
+        count, size = coordinates.shape
+        centres = np.asarray((np.arange(BINS) + 0.5) * (largest / BINS), dtype=np.float64)
+        self.spectra = np.empty((count, BINS), dtype=np.float32)
+        self.slopes = np.empty((count, size, BINS), dtype=np.float32)
+        out = np.empty((size + 2, BINS))
+        for row, theta in enumerate(coordinates):
+            shape.evaluate(centres, theta, modulation, voltage_noise, out)
+            self.spectra[row] = out[0]
+            self.slopes[row] = out[1:-1]
+        self.boxes = _boxes(choice, coordinates, largest, spacing)
 
 
-def _grid(largest: float, choice: Choice) -> Array:
-    """Combinations of gap, temperature, reflection and broadening; fixed ones take one value."""
-    fixed = choice.fixed
-    gaps = [fixed["gap"]] if "gap" in fixed else (largest * _GAPS).tolist()
-    barriers = [fixed["barrier"]] if "barrier" in fixed else _BARRIERS.tolist()
-    rows = []
-    for gap, barrier in product(gaps, barriers):
-        reflection = 1.0 if np.isinf(barrier) else float(reflection_of(barrier))
-        kelvins = gap * _TEMPERATURES / K_B
-        if "temperature" in fixed:
-            kelvins = np.array([fixed["temperature"]])
-        widths = gap * _BROADENINGS
-        if "broadening" in fixed:
-            widths = np.array([fixed["broadening"]])
-        rows += [
-            (gap, max(kelvin, LOWEST_TEMPERATURE), reflection, width)
-            for kelvin, width in product(kelvins, widths)
-        ]
-    return np.array(rows)
+def _grid(choice: Choice, largest: float, spacing: float) -> Array:
+    """Coordinates (k, m) of the templates."""
+    names = choice.model.shape.names
+    if not names:
+        return np.empty((1, 0))
+    scalars = [choice.scalar(name) for name in names]
+    tables = [
+        _table(name) if value is None else np.array([value])
+        for name, value in zip(names, scalars, strict=True)
+    ]
+    rows = _combinations(tables)
+    gap = rows[:, 0] * (largest if scalars[0] is None else 1.0)
+    units = {"gap": gap, "temperature": gap / K_B, "broadening": gap}
+    lower, upper = bounds(choice.model, largest, spacing)
+    for k, (name, value) in enumerate(zip(names, scalars, strict=True)):
+        if value is None:
+            column = gap if k == 0 else rows[:, k] * units.get(family(name), 1.0)
+            rows[:, k] = np.clip(to_coordinate(choice.model, name, column), lower[k], upper[k])
+        else:
+            rows[:, k] = to_coordinate(choice.model, name, rows[:, k])
+    return rows
+
+
+def _table(name: str) -> Array:
+    return _RATIOS if name == "gap2" else _TABLES[family(name)]
+
+
+def _combinations(tables: list[Array]) -> Array:
+    """All combinations of the tables' values, or an even sample of them if those are too many."""
+    if math.prod(len(table) for table in tables) <= _MOST:
+        return np.array(list(product(*tables)))
+    open_ = [k for k, table in enumerate(tables) if len(table) > 1]
+    ratio = 2.0
+    for _ in range(40):  # root of x^(d+1) = x + 1: the golden ratio of d dimensions
+        ratio = (1.0 + ratio) ** (1.0 / (len(open_) + 1))
+    number = np.arange(1, _SAMPLE + 1)
+    rows = np.empty((_SAMPLE, len(tables)))
+    rows[:] = [table[0] for table in tables]
+    for dimension, k in enumerate(open_):
+        place = (0.5 + number * ratio ** -(dimension + 1.0)) % 1.0 * (len(tables[k]) - 1)
+        rows[:, k] = np.interp(place, np.arange(len(tables[k])), tables[k])
+    return rows
+
+
+def _boxes(choice: Choice, coordinates: Array, largest: float, spacing: float) -> Array:
+    model = choice.model
+    lower, upper = bounds(model, largest, spacing)
+    boxes = np.repeat(coordinates[:, None, :], 3, axis=1)
+    for k, name in enumerate(model.shape.names):
+        if choice.scalar(name) is not None:
+            continue
+        kind, column = family(name), coordinates[:, k]
+        if kind in _FACTORS:
+            boxes[:, 0, k], boxes[:, 2, k] = column / _FACTORS[kind], column * _FACTORS[kind]
+        else:
+            boxes[:, 0, k], boxes[:, 2, k] = column - _WIDTHS[kind], column + _WIDTHS[kind]
+        boxes[:, ::2, k] = np.clip(boxes[:, ::2, k], lower[k], upper[k])
+    return boxes

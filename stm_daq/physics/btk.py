@@ -25,9 +25,12 @@ HIGHEST_BIAS = 1.0
 
 
 def reflection(barrier: ArrayLike) -> NDArray[np.float64]:
-    """Normal-state reflection probability R = Z^2/(1 + Z^2) of a barrier of strength Z."""
+    """Normal-state reflection probability R = Z^2/(1 + Z^2) of a barrier of strength Z; 1 for inf."""
+    if np.any(np.less(barrier, 0.0)):
+        raise ValueError("barrier must not be negative")
     square = np.square(np.asarray(barrier, dtype=np.float64))
-    return np.asarray(square / (1.0 + square))
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(1.0 / (1.0 + 1.0 / square))
 
 
 def conductance(
@@ -37,11 +40,12 @@ def conductance(
     barrier: ArrayLike,
     broadening: ArrayLike = 0.0,
     modulation: ArrayLike = 0.0,
+    noise: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
     """Differential conductance as a lock-in measures it, relative to the normal state.
 
     g(V) = integral of sigma(E) [-df/dE](E - V) dE, averaged over the modulation with the weight
-    (2/pi Vm^2) sqrt(Vm^2 - v^2). Tends to 1 at high bias.
+    (2/pi Vm^2) sqrt(Vm^2 - v^2) and over Gaussian noise of the bias. Tends to 1 at high bias.
 
     Parameters
     ----------
@@ -52,9 +56,11 @@ def conductance(
     temperature : array_like, shape (...)
         Of the electrons on the normal side, K. Below `LOWEST_TEMPERATURE` that value is used.
     barrier : array_like, shape (...)
-        Dimensionless barrier strength Z.
+        Dimensionless barrier strength Z; infinite for a tunnel junction.
     modulation : array_like, shape (...)
         Peak amplitude of the sinusoidal modulation of the bias, V.
+    noise : array_like, shape (...)
+        Standard deviation (rms) of Gaussian noise of the bias, faster than the measurement, V.
 
     Returns
     -------
@@ -65,9 +71,11 @@ def conductance(
     Raises
     ------
     ValueError
-        If a parameter is negative or infinite, or a bias exceeds `HIGHEST_BIAS`.
+        If a parameter is negative, one other than `barrier` infinite, or a bias exceeds
+        `HIGHEST_BIAS`.
     """
-    return smeared(bias, gap, temperature, reflection(barrier), broadening, modulation, dc=False)
+    mirror = reflection(barrier)
+    return smeared(bias, gap, temperature, mirror, broadening, modulation, noise, dc=False)
 
 
 def current(
@@ -77,12 +85,14 @@ def current(
     barrier: ArrayLike,
     broadening: ArrayLike = 0.0,
     modulation: ArrayLike = 0.0,
+    noise: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
     """Direct current, in units of the normal-state conductance times one volt.
 
     I(V) = integral of sigma(E) [f(E - V) - f(E)] dE, computed by its own quadrature (not from
     `conductance`). With a modulation it is the mean over one period of I(V + Vm sin(wt)), which is
-    what an ammeter shows. Tends to V plus the excess current at high bias.
+    what an ammeter shows, and with noise the mean over that. Tends to V plus the excess current at
+    high bias.
 
     Parameters, errors and shapes are those of :func:`conductance`.
 
@@ -91,7 +101,8 @@ def current(
     ndarray, shape (..., n)
         V (times the normal-state conductance in S: A). Absolute error below 1e-5 gap.
     """
-    return smeared(bias, gap, temperature, reflection(barrier), broadening, modulation, dc=True)
+    mirror = reflection(barrier)
+    return smeared(bias, gap, temperature, mirror, broadening, modulation, noise, dc=True)
 
 
 def smeared(
@@ -101,41 +112,52 @@ def smeared(
     reflection: ArrayLike,
     broadening: ArrayLike,
     modulation: ArrayLike,
+    noise: ArrayLike = 0.0,
+    exponent: ArrayLike = 0.0,
+    reference: ArrayLike = 1.0,
     *,
     dc: bool,
 ) -> NDArray[np.float64]:
     """Conductance, or current if `dc`, for a reflection probability instead of a barrier.
 
-    Parameters, errors and shapes are those of :func:`conductance`.
+    sigma(E) may be multiplied by a background |E/reference|^exponent (reference in eV); the other
+    parameters, errors and shapes are those of :func:`conductance`.
     """
     from stm_daq.physics import kernel
 
+    columns = (gap, temperature, reflection, broadening, modulation, noise, exponent, reference)
     values = np.atleast_1d(np.asarray(bias, dtype=np.float64))
-    shape = np.broadcast(gap, temperature, reflection, broadening, modulation).shape
+    shape = np.broadcast(*columns).shape
     leading = np.broadcast_shapes(shape, values.shape[:-1])
-    parameters = np.empty((*leading, 5))
-    for column, value in enumerate((gap, temperature, reflection, broadening, modulation)):
+    parameters = np.empty((*leading, len(columns)))
+    for column, value in enumerate(columns):
         parameters[..., column] = value
     parameters[..., 1] = K_B * np.maximum(parameters[..., 1], LOWEST_TEMPERATURE)
-    _check(values, parameters, temperature)
+    check(values, *columns)
     points = values.shape[-1]
     if values.ndim > 1:
         values = np.broadcast_to(values, (*leading, points))
     rows = np.ascontiguousarray(values).reshape(-1, points)
     out = np.empty((*leading, points))
-    kernel.many(rows, parameters.reshape(-1, 5), dc, out.reshape(-1, points))
+    kernel.many(rows, parameters.reshape(-1, len(columns)), dc, out.reshape(-1, points))
     return out if np.ndim(bias) else out[..., 0]
 
 
-def _check(
-    bias: NDArray[np.float64], parameters: NDArray[np.float64], temperature: ArrayLike
-) -> None:
-    if np.any(parameters < 0) or np.any(np.asarray(temperature) < 0):
-        raise ValueError(
-            "gap, temperature, barrier, broadening and modulation must not be negative"
-        )
-    if np.any(np.isinf(parameters)):
-        raise ValueError("gap, temperature, broadening and modulation must be finite")
+def check(bias: NDArray[np.float64], *parameters: ArrayLike) -> None:
+    """Refuse values that no junction has.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is negative or infinite, or a bias exceeds `HIGHEST_BIAS`.
+    """
+    for value in parameters:
+        if np.any(np.less(value, 0)):
+            raise ValueError(
+                "gap, temperature, barrier, broadening, modulation and noise must not be negative"
+            )
+        if np.any(np.isinf(value)):
+            raise ValueError("gap, temperature, broadening, modulation and noise must be finite")
     if np.any(np.abs(bias) > HIGHEST_BIAS):
         raise ValueError(
             f"bias of {np.nanmax(np.abs(bias)):.3g} V: bias must be in V, at most {HIGHEST_BIAS} V"

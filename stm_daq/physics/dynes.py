@@ -18,12 +18,15 @@ def conductance(
     temperature: ArrayLike,
     broadening: ArrayLike = 0.0,
     modulation: ArrayLike = 0.0,
+    noise: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
     """Differential conductance relative to the normal state; zero broadening is BCS.
 
+    g(V) = integral of N(E) [-df/dE](E - V) dE, averaged over modulation and noise.
+
     Parameters, shapes, accuracy and errors are those of :func:`stm_daq.physics.btk.conductance`.
     """
-    return smeared(bias, gap, temperature, 1.0, broadening, modulation, dc=False)
+    return smeared(bias, gap, temperature, 1.0, broadening, modulation, noise, dc=False)
 
 
 def current(
@@ -32,9 +35,13 @@ def current(
     temperature: ArrayLike,
     broadening: ArrayLike = 0.0,
     modulation: ArrayLike = 0.0,
+    noise: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
     """Direct current in units of the normal-state conductance times one volt.
 
+    I(V) = integral of N(E) [f(E - V) - f(E)] dE, averaged over modulation and noise. Tends to V:
+    tunnelling has no excess current.
+
     Parameters, shapes, accuracy and errors are those of :func:`stm_daq.physics.btk.current`.
     """
-    return smeared(bias, gap, temperature, 1.0, broadening, modulation, dc=True)
+    return smeared(bias, gap, temperature, 1.0, broadening, modulation, noise, dc=True)

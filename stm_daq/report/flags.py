@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stm_daq.fitting.verdict import EXPLANATIONS
+from stm_daq.fitting.verdict import meaning
 
 SPECTRUM_FLAGS = {
     "overload": "the lock-in's input or filter was overloaded during the sweep",
@@ -20,4 +20,4 @@ SPECTRUM_FLAGS = {
 
 def explain(flag: str) -> str:
     """Return what a flag means, in plain words."""
-    return (SPECTRUM_FLAGS | EXPLANATIONS).get(flag, "no explanation is known")
+    return SPECTRUM_FLAGS.get(flag) or meaning(flag) or "no explanation is known"

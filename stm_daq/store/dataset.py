@@ -20,6 +20,8 @@ from stm_daq.store.maps import (
     truth_maps,
 )
 from stm_daq.store.reading import ended_of, journal_path, reader, started_of
+from stm_daq.store.refit_maps import refit_maps
+from stm_daq.store.refits import find_refit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,13 +52,16 @@ _FITTED = {
 _ALWAYS = ("gap", "temperature", "barrier", "scale")
 
 
-def open_run(path: Path | str) -> xr.Dataset:
+def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
     """Open a run: finished, interrupted, or still going on.
 
     Parameters
     ----------
     path : Path or str
         The run folder or its ``journal.db``.
+    fit : str
+        The fits to show: those made during the run ("online"), the newest refit ("latest"), or one
+        by name; see :func:`stm_daq.open_fits`.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def open_run(path: Path | str) -> xr.Dataset:
     Raises
     ------
     JournalError
-        If there is no readable journal.
+        If there is no readable journal, or no such refit.
     """
     import xarray as xr
 
@@ -77,16 +82,21 @@ def open_run(path: Path | str) -> xr.Dataset:
         started = started_of(connection)
         ended = ended_of(connection)
         spectra = spectrum_maps(connection, started)
-        fits = fit_maps(connection, started, spectra.places)
+        fits = None if fit != "online" else fit_maps(connection, started, spectra.places)
         truths = truth_maps(connection, started, spectra.places)
         z = topograph(connection, started)
     variables = {"topography": _named("topography", z, ("topograph_y", "topograph_x"))}
+    refit = None
+    if fits is None:
+        refit = find_refit(path, fit)
+        fits = refit_maps(refit, spectra)
     variables |= _measured(spectra) | _fitted(fits, started.grid_shape) | _true(truths)
     attributes = _attributes(started) | {
         "state": ended.state if ended else "not ended",
         "ended": _date(ended.time) if ended else "",
         "ended_text": ended.text if ended else "",
         "journal": str(journal_path(path)),
+        "fit": refit.name if refit else "online",
     }
     return xr.Dataset(variables, coords=_coordinates(started), attrs=attributes)
 

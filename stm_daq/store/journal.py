@@ -151,8 +151,8 @@ class Journal:
             connection = _prepare(path, row)
         except sqlite3.Error as error:
             raise explain(error, path) from error
-        _sync_folder(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder)
+        sync_folder(folder.parent)
         return cls(path, connection)
 
     def write(self, *records: Record) -> None:
@@ -261,7 +261,7 @@ def _prepare(path: Path, run_row: schema.Row) -> sqlite3.Connection:
     return connection
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable (Windows does so by itself)."""
     if os.name != "posix":
         return

@@ -58,7 +58,7 @@ def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> Spectr
     scalars = {name: np.full(shape, np.nan) for name in SCALARS}
     flags = np.full(shape, "", dtype=object)
     latest: dict[int, tuple[int, tuple[int, int]]] = {}
-    check = _Checker(started)
+    check = Checker(started)
     for row in connection.execute("SELECT * FROM spectrum ORDER BY site, attempt"):
         at = (row[2], row[3])
         if not (0 <= at[0] < shape[0] and 0 <= at[1] < shape[1]):
@@ -79,7 +79,7 @@ def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> Spectr
     return SpectrumMaps(current, conductance, scalars, flags.astype(str), places)
 
 
-class _Checker:
+class Checker:
     """Tell whether a stored spectrum may be trusted."""
 
     def __init__(self, started: RunStarted) -> None:

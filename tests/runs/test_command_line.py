@@ -34,9 +34,12 @@ def test_rehearse_report_runs_and_refit(command, plan, tmp_path):
     assert "http://" not in page.replace("http://www.w3.org", "")
     listed = json.loads(command("runs", "--json").stdout)
     assert [(r["state"], r["done"], r["total"]) for r in listed] == [("finished", 16, 16)]
-    refit = json.loads(command("fit", facts["run"], "--json").stdout)
+    (refit,) = json.loads(command("fit", facts["run"], "--json").stdout)
     run = stm_daq.open_run(tmp_path / facts["run"])
-    assert [f["values"]["gap"] for f in refit] == pytest.approx(run.gap.values.ravel())
+    again = stm_daq.open_run(tmp_path / facts["run"], fit=refit["fit"])
+    for name in ("gap", "gap_std", "temperature", "barrier", "fit_ok", "fit_flags"):
+        np.testing.assert_array_equal(again[name], run[name])
+    assert refit["ok"] == {"btk": run.fit_ok.sum()}
     shown = command("report", facts["run"], "--out", "again.html")
     assert shown.returncode == 0
     assert (tmp_path / "again.html").exists()

@@ -262,15 +262,15 @@ def test_colder_than_the_grid_can_show():
     [
         ({"bias": 1e3 * BIAS}, "not in V but in mV"),
         ({"bias": BIAS[:-1]}, "shape"),
-        ({"bias": BIAS[None]}, "vector"),
+        ({"bias": BIAS[None]}, "shape"),
         ({"bias": np.full(256, 1e-3)}, "two different"),
         ({"conductance": spectrum() + 0j}, "complex"),
-        ({"model": "bcs"}, "unknown model"),
+        ({"model": "bsc"}, "unknown model"),
         ({"modulation": 0.14}, "peak in V"),
         ({"modulation": -1e-4}, "peak in V"),
         ({"noise": 0.0}, "positive"),
         ({"noise": np.ones(3)}, "noise has shape"),
-        ({"fixed": {"delta": 1e-3}}, "unknown parameter"),
+        ({"fixed": {"delta": 1e-3}}, "no parameter delta"),
         ({"fixed": {"gap": np.nan}}, "finite"),
         ({"fixed": {"temperature": 0.0}}, "positive"),
         ({"fixed": {"barrier": -1.0}}, "not negative"),
@@ -280,7 +280,7 @@ def test_colder_than_the_grid_can_show():
             "nothing to",
         ),
         ({"free": ["gap"], "fixed": {"gap": 1e-3}}, "both free and fixed"),
-        ({"model": "dynes", "fixed": {"barrier": 1.0}}, "no barrier"),
+        ({"model": "dynes", "fixed": {"barrier": 1.0}}, "no parameter barrier"),
     ],
 )
 def test_wrong_input_is_refused(arguments, match):

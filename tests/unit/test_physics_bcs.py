@@ -7,10 +7,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from scipy.special import zeta
 
 from stm_daq.physics import bcs
+from stm_daq.physics.btk import K_B
 
 
 @pytest.mark.parametrize("reduced", [0.1, 0.35, 0.6, 0.9, 0.99, 0.9999])
@@ -59,3 +63,45 @@ def test_sheahen_is_close():
 def test_impossible_temperatures_are_refused(arguments):
     with pytest.raises(ValueError, match="temperature must not"):
         bcs.gap(*arguments)
+
+
+@settings(max_examples=100, deadline=None)
+@given(gap0=st.floats(1e-5, 5e-3), reduced=st.floats(0, 0.9999), ratio=st.floats(1.5, 2.5))
+def test_gap_at_zero_undoes_gap(gap0, reduced, ratio):
+    tc = gap0 / (ratio * K_B)
+    for formula in ("bcs", "sheahen"):
+        measured = bcs.gap(reduced * tc, gap0, tc, formula=formula)
+        found = bcs.gap_at_zero(measured, reduced * tc, tc, formula=formula)
+        assert found == pytest.approx(gap0, rel=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(gap0=st.floats(1e-5, 5e-3), reduced=st.floats(0, 0.999999))
+def test_gap_at_zero_bcs_undoes_gap_at_weak_coupling(gap0, reduced):
+    tc = gap0 / (bcs.RATIO * K_B)
+    measured = bcs.gap(reduced * tc, gap0, tc)
+    assert bcs.gap_at_zero_bcs(measured, reduced * tc) == pytest.approx(gap0, rel=1e-6)
+
+
+def test_the_expansion_near_tc_joins_the_gap_equation():
+    y = bcs.SERIES * np.array([0.5, 1 - 1e-9, 1 + 1e-9, 2.0])
+    found = bcs.gap_at_zero_bcs(y * K_B, 1.0) / (bcs.RATIO * K_B)
+    assert found == pytest.approx(1 + 7 * zeta(3) / (8 * np.pi**2) * y**2, abs=2e-7)
+    assert abs(found[2] - found[1]) < 1e-8
+
+
+def test_no_gap_tells_no_gap_at_zero():
+    assert np.isnan(bcs.gap_at_zero([0.0, -1e-3, 1e-3, 1e-3], [1.0, 1.0, 4.7, 6.0], 4.7)).all()
+    assert np.isnan(bcs.gap_at_zero_bcs([0.0, -1e-3, math.nan], 1.0)).all()
+    assert bcs.gap_at_zero([[1e-3], [2e-3]], [0.0, 1.0, 2.0], 4.7).shape == (2, 3)
+    assert bcs.gap_at_zero_bcs([[1e-3], [2e-3]], [0.0, 1.0, 2.0]).shape == (2, 3)
+    assert bcs.gap_at_zero_bcs(1e-3, 0.0) == 1e-3
+
+
+def test_gap_at_zero_refuses_what_gap_refuses():
+    with pytest.raises(ValueError, match="temperature must not"):
+        bcs.gap_at_zero(1e-3, -1.0, 4.7)
+    with pytest.raises(ValueError, match="temperature must not"):
+        bcs.gap_at_zero_bcs(1e-3, -1.0)
+    with pytest.raises(ValueError, match="unknown gap formula"):
+        bcs.gap_at_zero(1e-3, 1.0, 4.7, formula="linear")

@@ -1,0 +1,185 @@
+"""``stm-daq fit RUN``: fit whole runs again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stm_daq.errors import BadInputError, JournalError
+from stm_daq.fitting import MODELS, explain
+from stm_daq.fitting.models import unit
+from stm_daq.quantities import parse
+from stm_daq.refit import Refit, cluster, find_runs, refit_run, settings_for
+from stm_daq.store.reading import journal_path
+from stm_daq.store.refit_maps import refit_columns
+
+
+@dataclass(frozen=True, slots=True)
+class RefitOptions:
+    """What the command line says about a refit."""
+
+    model: str
+    compare: str | None
+    fixed: tuple[str, ...]
+    """Such as "temperature=1.2K"."""
+    processes: int | None
+    scheduler: str | None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model asked for, then the one to compare it with."""
+        return (self.model,) if self.compare is None else (self.model, self.compare)
+
+
+def refit_paths(paths: list[Path], options: RefitOptions, as_json: bool) -> None:
+    """Fit all runs in `paths` again, each stored beside its run, and print what was found.
+
+    A run that cannot be read does not stop the others.
+
+    Raises
+    ------
+    BadInputError
+        If an option makes no sense or a path holds no runs.
+    JournalError
+        If runs could not be refitted; the others were.
+    """
+    for model in options.models:
+        if model not in MODELS:
+            raise BadInputError(f"model {model}: unknown; choose one of {', '.join(MODELS)}")
+    fixed = _fixed(options)
+    runs = [run for path in paths for run in find_runs(path)]
+    done: list[tuple[Path, Refit]] = []
+    problems: list[str] = []
+    with _place(options) as place:
+        for run in runs:
+            try:
+                done.append((run, _refit(run, options, fixed, place, as_json)))
+            except JournalError as error:
+                problems.append(str(error))
+                continue
+            if not as_json:
+                _print(run, done[-1][1])
+    if as_json:
+        print(json.dumps([_as_dict(run, refit) for run, refit in done], indent=1))
+    if problems:
+        raise JournalError("\n".join(problems))
+
+
+def _refit(
+    run: Path,
+    options: RefitOptions,
+    fixed: Mapping[str, Mapping[str, float]],
+    place: Mapping[str, Any],
+    quiet: bool,
+) -> Refit:
+    settings = tuple(settings_for(run, model, fixed[model]) for model in options.models)
+    with _bar(run.name, quiet) as progress:
+        return refit_run(run, settings, processes=options.processes, progress=progress, **place)
+
+
+@contextmanager
+def _place(options: RefitOptions) -> Iterator[dict[str, Any]]:
+    """Arguments of `refit_run` that say where to fit."""
+    if options.scheduler is None:
+        yield {}
+        return
+    with cluster(options.scheduler, options.processes) as (executor, workers):
+        yield {"executor": executor, "workers": workers}
+
+
+@contextmanager
+def _bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _fixed(options: RefitOptions) -> dict[str, dict[str, float]]:
+    """The fixed parameters of each model; one that no model has is a mistake."""
+    fixed: dict[str, dict[str, float]] = {model: {} for model in options.models}
+    for text in options.fixed:
+        name, equals, value = (piece.strip() for piece in text.partition("="))
+        having = [model for model in options.models if name in MODELS[model].names]
+        if not equals or not having:
+            known = sorted({n for model in options.models for n in MODELS[model].names})
+            raise BadInputError(
+                f"--fixed {text}: write name=value with one of {', '.join(known)}, "
+                "for example temperature=1.2K"
+            )
+        for model in having:
+            try:
+                fixed[model][name] = parse(value, unit(MODELS[model], name))
+            except ValueError as error:
+                raise BadInputError(f"--fixed {text}: {error}") from None
+    return fixed
+
+
+def _print(run: Path, refit: Refit) -> None:
+    print(f"{run.name}: {refit.spectra} spectra", end="")
+    print(f", {refit.resumed} of them fitted before" if refit.resumed else "")
+    for model in refit.info.models:
+        columns = refit_columns(refit.info, model)
+        ok = columns["ok"].astype(bool)
+        values = [_median(columns, n, ok) for n in ("gap", "temperature", "barrier", "broadening")]
+        print(f"  {model}: {refit.ok[model]} good; median {', '.join(filter(None, values))}")
+        for flag, count in _flags(columns["flags"]):
+            print(f"    {count:6d}  {explain((flag,))[0]}")
+    for verdict, count in sorted(refit.verdicts.items(), key=lambda item: -item[1]):
+        print(f"  {count:6d}  {_verdict(verdict)}")
+    print(f"  stored in {refit.info.path}")
+
+
+def _verdict(verdict: str) -> str:
+    if not verdict:
+        return "without a verdict (no spectrum to compare)"
+    return verdict if verdict in ("tied", "none adequate") else f"prefer {verdict}"
+
+
+def _flags(texts: Any) -> list[tuple[str, int]]:
+    counts: dict[str, int] = {}
+    for text in texts:
+        for flag in filter(None, str(text).split(",")):
+            counts[flag] = counts.get(flag, 0) + 1
+    return sorted(counts.items(), key=lambda item: -item[1])
+
+
+_SHOWN = {"gap": (1e3, "meV"), "temperature": (1.0, "K"), "barrier": (1.0, ""),
+          "broadening": (1e3, "meV")}  # fmt: skip
+
+
+def _median(columns: Mapping[str, Any], name: str, ok: Any) -> str:
+    """Median and the central 68 % of the good fits."""
+    if name not in columns or not ok.any():
+        return ""
+    factor, unit_ = _SHOWN[name]
+    low, middle, high = np.nanpercentile(columns[name][ok], [16, 50, 84]) * factor
+    return f"{name} {middle:.3f} +{high - middle:.3f} -{middle - low:.3f} {unit_}".strip()
+
+
+def _as_dict(run: Path, refit: Refit) -> dict[str, Any]:
+    info = refit.info
+    return {
+        "run": str(journal_path(run).parent),
+        "fit": info.name,
+        "path": str(info.path),
+        "models": list(info.models),
+        "spectra": refit.spectra,
+        "resumed": refit.resumed,
+        "ok": dict(refit.ok),
+        "verdicts": dict(refit.verdicts),
+        "code": info.about["code"],
+        "input": info.input,
+    }

@@ -1,0 +1,140 @@
+"""Refits as maps over the sites of their run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.errors import JournalError
+from stm_daq.store.maps import FitMaps, SpectrumMaps
+from stm_daq.store.reading import reader, started_of
+from stm_daq.store.refits import Columns, RefitInfo, find_refit, tiles_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PLACE = ("site", "attempt", "row", "col")
+"""Columns that say which spectrum a fit belongs to; the others are called model:variable."""
+
+_EMPTY: dict[str, Any] = {"f": np.nan, "i": -1, "b": False, "O": ""}
+
+
+def refit_columns(info: RefitInfo, model: str) -> Columns:
+    """The places and one model's variables of all fitted spectra, first axis spectrum."""
+    if model not in info.models:
+        raise JournalError(
+            f"refit {info.name} has no model '{model}': use one of {', '.join(info.models)}"
+        )
+    kept: list[Columns] = []
+    for tile in tiles_of(info):
+        own = {name.removeprefix(f"{model}:"): v for name, v in tile.items() if _of(name, model)}
+        kept.append(own)
+    names = dict.fromkeys(name for tile in kept for name in tile)
+    return {name: _joined(kept, name) for name in names}
+
+
+def _of(name: str, model: str) -> bool:
+    return name in PLACE or name == "verdict" or name.startswith(f"{model}:")
+
+
+def _joined(tiles: list[Columns], name: str) -> NDArray[Any]:
+    """One variable of all tiles; NaN in tiles where no spectrum had it."""
+    pattern = next(tile[name] for tile in tiles if name in tile)
+    shape, empty = pattern.shape[1:], _EMPTY[pattern.dtype.kind]
+    parts = [
+        tile[name] if name in tile else np.full((len(tile["site"]), *shape), empty)
+        for tile in tiles
+    ]
+    return np.concatenate(parts)
+
+
+def on_grid(columns: Columns, name: str, shape: tuple[int, int]) -> NDArray[Any]:
+    """One variable as a map (rows, columns, ...); empty where nothing was fitted."""
+    values = columns[name]
+    if values.dtype.kind not in _EMPTY:
+        values = values.astype(object)
+    out = np.full((*shape, *values.shape[1:]), _EMPTY[values.dtype.kind], dtype=values.dtype)
+    out[columns["row"], columns["col"]] = values
+    return out
+
+
+def refit_maps(info: RefitInfo, spectra: SpectrumMaps) -> FitMaps:
+    """The first model's fits in the form of those made during the run.
+
+    A spectrum that was flagged when it was measured is not to be trusted, as during the run. A site
+    measured again after the refit has no fit in it.
+    """
+    shape = spectra.flags.shape
+    columns = refit_columns(info, info.models[0])
+    latest = np.array(
+        [(s, a) in spectra.places for s, a in zip(columns["site"], columns["attempt"], strict=True)]
+    )
+    columns = {name: values[latest] for name, values in columns.items()} if len(latest) else columns
+    at = columns["row"], columns["col"]
+    flags = np.full(shape, "", dtype=object)
+    flags[at] = [
+        ",".join(filter(None, pair))
+        for pair in zip(spectra.flags[at], columns["flags"], strict=True)
+    ]
+    ok = np.zeros(shape, dtype=np.bool_)
+    ok[at] = columns["ok"] & (spectra.flags[at] == "")
+    names = [n.removesuffix("_std") for n in columns if n.endswith("_std")]
+    return FitMaps(
+        ok,
+        flags.astype(str),
+        on_grid(columns, "reduced_chi_square", shape),
+        {name: on_grid(columns, name, shape) for name in names},
+        {name: on_grid(columns, f"{name}_std", shape) for name in names},
+    )
+
+
+def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -> xr.Dataset:
+    """Open a refit of a run.
+
+    Parameters
+    ----------
+    path : Path or str
+        The run folder or its journal.
+    name : str
+        As :func:`stm_daq.open_fits` lists it; "latest" is the newest.
+    model : str, optional
+        One of its models; by default the first.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables of :func:`stm_daq.fitting.fit` over (y, x), and `verdict` where models were
+        compared. Attributes: what the refit was made of, by which code, from which input.
+
+    Raises
+    ------
+    JournalError
+        If there is no such refit or model.
+    """
+    import xarray as xr
+
+    info = find_refit(path, name)
+    with reader(path) as connection:
+        started = started_of(connection)
+    chosen = info.models[0] if model is None else model
+    columns = refit_columns(info, chosen)
+    settings = info.about["settings"][info.models.index(chosen)]
+    data = xr.Dataset(coords={"y": ("y", started.grid_y), "x": ("x", started.grid_x)})
+    for variable in columns:
+        if variable in ("row", "col"):
+            continue
+        values = on_grid(columns, variable, started.grid_shape)
+        more = ("parameter", "parameter_")[: values.ndim - 2]
+        data[variable] = (("y", "x", *more), values)
+    free = info.about["free"][info.models.index(chosen)]
+    data = data.assign_coords(parameter=free, parameter_=free)
+    described = {key: value for key, value in settings.items() if value is not None}
+    described["fixed"] = str(settings["fixed"])
+    return data.assign_attrs(
+        described
+        | {"refit": info.name, "run_id": info.about["run_id"], "code": info.about["code"]}
+        | {"input": info.input}
+    )
