@@ -91,7 +91,9 @@ def test_ten_times_the_current_brings_the_tip_closer_by_ln10_over_2kappa(make_wo
     far = world.tip.z(0.0)
     world.tip.set_setpoint(1e-9)
     world.clock.sleep(1.0)
-    assert far - world.tip.z(1.0) == pytest.approx(math.log(10) / (2 * world.tip.barrier.kappa), rel=1e-9)
+    assert far - world.tip.z(1.0) == pytest.approx(
+        math.log(10) / (2 * world.tip.barrier.kappa), rel=1e-9
+    )
     assert current(world, 1.0) == pytest.approx(1e-9, rel=1e-9)
 
 
