@@ -218,8 +218,11 @@ def test_watch_follows_a_rehearsal(plan, tmp_path):
 
 def test_a_figure_or_report_that_cannot_be_written_is_one_clear_line(command, plan, tmp_path):
     _, facts = rehearsal(command, plan, "--no-report")
-    for arguments in (("report", facts["run"], "--out", "no/such/place.html"),
-                      ("fit", facts["run"], "--figure", "no/such/place.png")):  # fmt: skip
+    rows = (f"{0.05 * i:.2f},{25 + i % 3}" for i in range(-60, 61))
+    (tmp_path / "spectrum.csv").write_text("bias_mV,G_nS\n" + "\n".join(rows) + "\n")
+    report = ("report", facts["run"], "--out", "no/such/place.html")
+    figure = ("fit", "spectrum.csv", "--figure", "no/such/place.png")
+    for arguments in (report, figure):
         done = command(*arguments)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
