@@ -36,7 +36,7 @@ class PlanNeeds:
     """What a plan asks of the instruments, for the checks of adapters."""
 
     columns: int
-    """``sites.grid.topograph.columns``."""
+    """``sites.grid.topograph.columns``; 0 without a topograph."""
     dwell: float
     """``sweep.bias.dwell``, s."""
     samples: int
