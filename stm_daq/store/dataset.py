@@ -111,6 +111,8 @@ class Dimensions:
         self._started = started
         self._outer = tuple(axis.name for axis in started.axes)
         self.shape = started.shape
+        # the map of tip heights is called z
+        self.swept = "z_swept" if started.swept_name == "z" else started.swept_name
 
     def named(
         self, name: str, values: NDArray[Any], inner: tuple[str, ...] = ("y", "x")
@@ -132,7 +134,7 @@ class Dimensions:
 
     def trace(self, name: str, values: Array) -> Variable:
         """Something measured at every point; the way back is given in the order of the way there."""
-        swept = self._started.swept_name
+        swept = self.swept
         if self._started.directions == 1:
             return self.named(name, values, ("y", "x", swept))
         there, back = np.split(values, 2, axis=-1)
@@ -153,9 +155,7 @@ class Dimensions:
             "y": _axis("y", started.grid_y, bottom),
             "topograph_x": _axis("topograph_x", _pixels(columns, frame.width), left),
             "topograph_y": _axis("topograph_y", _pixels(rows, frame.height), bottom),
-            started.swept_name: _axis(
-                started.swept_name, swept, started.swept_name, started.swept_unit
-            ),
+            self.swept: _axis(self.swept, swept, started.swept_name, started.swept_unit),
         }
         if started.directions == 2:
             found["direction"] = (("direction",), np.array(["there", "back"]), {})
