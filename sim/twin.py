@@ -128,6 +128,22 @@ class Twin:
         """Return what was true at the last hold: gap (eV), temperature (K), barrier, x, y (m)."""
         return self.world.truth()
 
+    def state(self) -> dict[str, Any]:
+        """Return where the world stands: its time and its chance; plain JSON types.
+
+        The rest (settings of devices, place of the tip, feedback) is what a run sets up anyway.
+        """
+        return {"now": self.clock.now(), "random": self.world.random_state()}
+
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Let time pass until that of `state`, and go on from there.
+
+        To be called when the station is set up as it was then: the run that goes on meets the same
+        world as if it had never died.
+        """
+        self.clock.sleep(float(state["now"]) - self.clock.now())
+        self.world.set_random_state(state["random"])
+
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())

@@ -7,8 +7,9 @@ given times; the world works the answer out when it is asked, from the history o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,15 @@ class World:
             entropy = [self.seed, int.from_bytes(digest, "little")]
             self._streams[name] = np.random.default_rng(np.random.SeedSequence(entropy))
         return self._streams[name]
+
+    def random_state(self) -> dict[str, Any]:
+        """Return where every random stream stands, in plain JSON types."""
+        return {name: stream.bit_generator.state for name, stream in self._streams.items()}
+
+    def set_random_state(self, states: Mapping[str, Any]) -> None:
+        """Let the random streams go on from there."""
+        for name, state in states.items():
+            self.rng(name).bit_generator.state = state
 
     # -- bias and modulation ------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -47,6 +47,14 @@ class TwinLike(Protocol):
         """Return what the world really was at the last hold."""
         ...
 
+    def state(self) -> Mapping[str, Any]:
+        """Return where the world stands, in plain JSON types."""
+        ...
+
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Let time pass until a state that :meth:`state` returned, and go on from there."""
+        ...
+
     def transactions(self) -> int:
         """Return how many bus transactions there were."""
         ...
@@ -78,6 +86,15 @@ class Rehearsal:
     """Replaces the sample in station.yaml by a measured one."""
     epoch: float | None = None
     """Wall time at which the virtual night begins; now if None."""
+
+    def fixed(self) -> Rehearsal:
+        """Return the same rehearsal with its beginning fixed, so that it can be made again."""
+        return replace(self, epoch=RealClock().wall() if self.epoch is None else self.epoch)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What is stored with the run, to make the same twin again; plain JSON types."""
+        return {"seed": self.seed, "epoch": self.epoch, "measured": self.measured is not None}
 
 
 def make_twin(config: StationConfig, rehearsal: Rehearsal) -> TwinLike:
