@@ -17,6 +17,7 @@ from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.limits import Limits
+from stm_daq.station.list_source import require_list_source
 from stm_daq.station.roles import (
     BiasSource,
     LockIn,
@@ -60,6 +61,11 @@ class Runner:
     stop : StopSwitch
     expected_seconds : float
         Estimated duration, for the first progress reports.
+
+    Raises
+    ------
+    BadInputError
+        If the station's bias source cannot play a list; nothing was touched.
     """
 
     def __init__(
@@ -83,7 +89,7 @@ class Runner:
         self._sweep = DacSweep(
             plan.sweep,
             station.limits,
-            bias=station.bias,
+            bias=require_list_source(station.bias),
             lockin=station.lockin,
             preamplifier=station.preamplifier,
             clock=clock,
