@@ -18,7 +18,7 @@ from stm_daq.station.roles import Finding, PlanNeeds, refusal
 SLOPES = (6, 12, 18, 24)
 """Filter slopes of one to four poles, dB/oct."""
 MEMORY = 12.0
-"""Time constants after which a step is forgotten (four poles: to 0.2 %)."""
+"""Time constants after which a step is forgotten (four poles: to 0.2 %), or 3 per pole."""
 ROUNDING = 1 + 1e-9
 
 
@@ -54,7 +54,7 @@ class LockInModel:
 
     def require_frequency(self, frequency: float) -> None:
         """Refuse a reference frequency (Hz) that the model does not have."""
-        self._require(self.frequency_range, frequency, "modulation frequency", "Hz")
+        require_within(self.name, self.frequency_range, frequency, "modulation frequency", "Hz")
 
     def require_samples(self, samples: int) -> None:
         """Refuse more samples than the buffer holds."""
@@ -66,7 +66,8 @@ class LockInModel:
     def sine(self, modulation: float, divider: float) -> float:
         """Return the sine output, V rms, for a peak modulation at the junction, V."""
         sine = modulation / (math.sqrt(2) * divider)
-        return self._require(self.sine_range, sine, "sine output needed for the modulation", "V")
+        what = "sine output needed for the modulation"
+        return require_within(self.name, self.sine_range, sine, what, "V")
 
     def filter_index(self, time_constant: float) -> int:
         """Return the number of a time constant (s)."""
@@ -90,13 +91,17 @@ class LockInModel:
             f"range of {show(self.full_scales[-1], 'V')}; use less modulation or gain"
         )
 
-    def _require(self, allowed: tuple[float, float], value: float, what: str, unit: str) -> float:
-        if not allowed[0] <= value <= allowed[1]:
-            raise OutOfRangeError(
-                f"{what} of {show(value, unit)} is outside the {self.name}'s "
-                f"{show(allowed[0], unit)} to {show(allowed[1], unit)}; nothing was sent"
-            )
-        return value
+
+def require_within(
+    model: str, allowed: tuple[float, float], value: float, what: str, unit: str
+) -> float:
+    """Return `value` if the model can be set to it; refuse it otherwise."""
+    if not allowed[0] <= value <= allowed[1]:
+        raise OutOfRangeError(
+            f"{what} of {show(value, unit)} is outside the {model}'s "
+            f"{show(allowed[0], unit)} to {show(allowed[1], unit)}; nothing was sent"
+        )
+    return value
 
 
 def require_divider(divider: float) -> None:

@@ -83,3 +83,9 @@ class SampleBuffer:
     def samples(self) -> Array:
         """Return everything stored, shape (samples, quantities)."""
         return np.concatenate(self._parts) if self._parts else np.empty((0, 4))
+
+    def take(self) -> Array:
+        """Return everything stored and forget it; sampling goes on."""
+        taken = self.samples()
+        self._parts, self.count = [], 0
+        return taken
