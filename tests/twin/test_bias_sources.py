@@ -120,6 +120,18 @@ def test_an_output_that_is_off_is_told(make_bench: Callable[..., Bench]) -> None
     bench.bias.ramp_to(4e-3)
 
 
+class Interrupted:
+    """A clock during whose sleep somebody presses Ctrl-C."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep half of it."""
+        self._clock.sleep(seconds / 2)
+        raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("trouble", ["never ends", "interrupted"])
 def test_a_ramp_that_goes_wrong_is_paused_and_the_next_works(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, trouble: str
@@ -129,15 +141,8 @@ def test_a_ramp_that_goes_wrong_is_paused_and_the_next_works(
         if trouble == "never ends":
             patch.setattr("sim.devices.gs200.END_OF_PROGRAM", 0)
             expected, seconds = DeadlineError, 2.2
-
         else:
-
-            def interrupt(seconds: float) -> None:
-                VirtualClock.sleep(bench.clock, seconds / 2)
-                raise KeyboardInterrupt
-
-            patch.setattr(bench.bias, "_clock", type("Stopped", (), {"sleep": interrupt}))
-            patch.setattr(bench.bias._clock, "sleep", staticmethod(interrupt))
+            patch.setattr(bench.bias, "_clock", Interrupted(bench.clock))
             expected, seconds = KeyboardInterrupt, 0.1
         began = bench.clock.now()
         with pytest.raises(expected):
