@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 from pyvisa.constants import StatusCode
 from pyvisa.errors import Error, VisaIOError
 from qcodes.instrument import VisaInstrument
 
 from stm_daq.errors import DeadlineError, InstrumentError
+from stm_daq.records import Array
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,21 @@ def ask_number(instrument: VisaInstrument, query: str) -> float:
     if not math.isfinite(value):
         raise InstrumentError(f"{instrument.name}: the reply to {query} is no number: {reply!r}")
     return value
+
+
+def ask_numbers(instrument: VisaInstrument, query: str, count: int) -> Array:
+    """Ask for `count` finite numbers with commas between them (errors as :func:`ask_number`)."""
+    with reported(instrument, query):
+        reply = instrument.ask(query)
+    try:
+        values = np.array([float(part) for part in reply.split(",")])
+    except ValueError:
+        values = np.array([math.nan])
+    if len(values) != count or not np.all(np.isfinite(values)):
+        raise InstrumentError(
+            f"{instrument.name}: the reply to {query} is not {count} numbers: {reply!r}"
+        )
+    return values
 
 
 def ask_whole(instrument: VisaInstrument, query: str) -> int:

@@ -11,6 +11,7 @@ from pyvisa.rname import InvalidResourceName
 
 from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
 from sim.bus import Bus
+from sim.devices.mfli import Mfli
 from sim.devices.nanonis import Nanonis
 from sim.devices.nanonis_stream import DeviceStream
 from sim.devices.scpi import Device
@@ -78,6 +79,7 @@ class Twin:
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
         self._controllers: dict[tuple[str, int], Nanonis] = {}
+        self._servers: dict[tuple[str, int], Mfli] = {}
         self._trigger = TriggerLine()
         for name, recipe in devices.items():
             self._add(name, recipe, instruments[name])
@@ -124,6 +126,20 @@ class Twin:
         stream.set_timeout(timeout)
         return stream
 
+    def open_session(self, host: str, port: int) -> Mfli:
+        """Return the session of an instrument that a vendor's library would reach.
+
+        Raises
+        ------
+        ConnectionRefusedError
+            If the twin has none at this address.
+        """
+        server = self._servers.get((host, port))
+        if server is None:
+            raise ConnectionRefusedError(f"no data server at {host}:{port} on the twin")
+        self._time.refresh()
+        return server
+
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold: gap (eV), temperature (K), barrier, x, y (m)."""
         return self.world.truth()
@@ -147,7 +163,8 @@ class Twin:
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())
-        return ports + sum(c.transactions for c in self._controllers.values())
+        others = sum(c.transactions for c in self._controllers.values())
+        return ports + others + sum(s.transactions for s in self._servers.values())
 
     def violations(self) -> list[str]:
         """Return everything that would have harmed tip or measurement."""
@@ -155,7 +172,8 @@ class Twin:
 
     def unknown_commands(self) -> list[str]:
         """Return every command that a device did not know, as ``instrument: command``."""
-        devices = [port.device for port in self._bus.ports.values()]
+        devices: list[Device | Mfli] = [port.device for port in self._bus.ports.values()]
+        devices += self._servers.values()
         return [f"{device.name}: {command}" for device in devices for command in device.unknown]
 
     def device(self, name: str) -> Device:
@@ -166,6 +184,9 @@ class Twin:
         """Build one device and put it where the station reaches its instrument."""
         device = recipe.make(name=name, world=self.world, trigger=self._trigger)
         address = str(instrument.get("address", ""))
+        if isinstance(device, Mfli):
+            self._servers[address, int(instrument.get("port", 8004))] = device
+            return
         if not isinstance(device, Device):
             self._controllers[address, int(instrument.get("port", 0))] = device
             return

@@ -43,6 +43,10 @@ class TwinLike(Protocol):
         """Connect to a device that speaks a byte stream."""
         ...
 
+    def open_session(self, host: str, port: int) -> Any:
+        """Return the session of an instrument that a vendor's library would reach."""
+        ...
+
     def truth(self) -> Mapping[str, float]:
         """Return what the world really was at the last hold."""
         ...

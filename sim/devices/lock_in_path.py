@@ -47,6 +47,8 @@ class Output:
     """Output of the preamplifier, V, with noise."""
     largest_input: float
     """Largest ac amplitude at the input meanwhile, V rms."""
+    largest_peak: float
+    """Largest voltage at the input meanwhile, dc and ac together, V."""
 
 
 class LockInPath:
@@ -93,10 +95,14 @@ class LockInPath:
         )
         self._time = float(times[-1])
         segment = np.searchsorted(edges[1:-1], times, side="right")
+        lately = middles > since
+        amplitude = np.abs(ac)
+        peak = np.abs(dc) + math.sqrt(2) * amplitude
         return Output(
             xy=output[np.searchsorted(stops, times)],
             dc=self._dc(dc[segment], density[segment]),
-            largest_input=float(np.max(np.abs(ac), where=middles > since, initial=0.0)),
+            largest_input=float(np.max(amplitude, where=lately, initial=0.0)),
+            largest_peak=float(np.max(peak, where=lately, initial=0.0)),
         )
 
     def _edges(self, start: float, end: float, tau: float) -> Array:

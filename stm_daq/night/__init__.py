@@ -12,6 +12,7 @@ from stm_daq.night.prepare import Night, TwinUse, prepare_night
 from stm_daq.night.resume import prepare_resume, rehearsal_of
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import Rehearsal, make_twin, visa_library
+from stm_daq.station.sessions import sessions_from
 from stm_daq.station.streams import streams_from
 
 __all__ = [
@@ -33,7 +34,12 @@ def rehearse(
     """Run a plan on the twin of its station, in virtual time; or go on with such a run."""
     rehearsal = rehearsal.fixed()
     twin = make_twin(night.config, rehearsal)
-    with twin, visa_library(twin.visa_library), streams_from(twin.open_stream):
+    with (
+        twin,
+        visa_library(twin.visa_library),
+        streams_from(twin.open_stream),
+        sessions_from(twin.open_session),
+    ):
         venue = Venue("rehearsal", twin.clock, twin, rehearsal.origin)
         result = measure(night, venue, runs, unfinished)
         return replace(

@@ -56,6 +56,7 @@ def run_started(
         modulation=sweep.modulation,
         metadata={
             "step_memory": sweep.step_memory.tolist(),
+            "current": "integrated from dI/dV" if sweep.current_integrated else "measured",
             "versions": versions(),
             "computer": platform.platform(),
             "setpoint": {"bias": plan.setpoint_bias, "current": plan.setpoint_current},

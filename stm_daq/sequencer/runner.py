@@ -21,6 +21,7 @@ from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
+from stm_daq.station.list_source import require_list_source
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure
 
@@ -40,6 +41,11 @@ class Runner:
         Estimated duration, for the first progress reports.
     surroundings : Surroundings, optional
         What is outside the station: people, the fits, the disk, an earlier part of the run.
+
+    Raises
+    ------
+    BadInputError
+        If the station's bias source cannot play a list; nothing was touched.
     """
 
     def __init__(
@@ -63,7 +69,7 @@ class Runner:
         self._sweep = DacSweep(
             plan.sweep,
             station.limits,
-            bias=station.bias,
+            bias=require_list_source(station.bias),
             lockin=station.lockin,
             preamplifier=station.preamplifier,
             clock=clock,

@@ -38,6 +38,9 @@ APPLICATION_ID = 0x53544D31
 VERSION = 2
 """Version of the tables below (SQLite's user_version). Older ones are read by way of `upgraded`."""
 
+RUN_COLUMNS = {1: 19, 2: 25}
+"""Columns of table ``run`` by version: a damaged header is not taken for an old journal."""
+
 type Row = tuple[Any, ...]
 
 TABLES = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,25 @@ def make_twin(station_blocks: dict[str, Any]) -> TwinFactory:
         return Twin(simulation, station_blocks["instruments"], 1.7e9, chosen)
 
     return make
+
+
+@pytest.fixture
+def enter_twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwinFactory]:
+    """Return a maker of entered twins with other devices, by name: {"type": ..., "address": ...}."""
+    from qcodes.instrument import Instrument
+
+    with ExitStack() as stack:
+
+        def make(devices: dict[str, dict[str, Any]], **overrides: Any) -> Twin:
+            wired = {n: {k: v for k, v in d.items() if k != "address"} for n, d in devices.items()}
+            addresses = {n: {"address": d["address"]} for n, d in devices.items()}
+            settings = {"sample": Uniform(), "tip": {"drift_z": "0 pm/min"}, **overrides}
+            twin = stack.enter_context(Twin({"devices": wired}, addresses, 1.7e9, settings))
+            monkeypatch.setenv("PYVISA_LIBRARY", twin.visa_library)
+            return twin
+
+        yield make
+        Instrument.close_all()
 
 
 @pytest.fixture
