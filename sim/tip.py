@@ -194,7 +194,7 @@ class Tip(TipState):
 
     def refresh(self) -> None:
         """Stay over a junction that has changed (by microwaves)."""
-        self._catch_up()
+        self.catch_up()
         self._renew(self._world.clock.now(), 0.0)
 
     def truth(self) -> dict[str, float]:
@@ -203,7 +203,7 @@ class Tip(TipState):
 
     def history(self) -> list[dict[str, float | str]]:
         """Return all that happened to the tip (see :meth:`sim.world.World.history`)."""
-        self._catch_up()
+        self.catch_up()
         states = self.apex.states
         events: list[tuple[float, str]] = [(s.since, s.cause) for s in states if s.cause != "crash"]
         events += [(time, "crash") for time in self.crashes]

@@ -94,7 +94,7 @@ class TipState:
 
     def contact_at(self, time: float) -> Contact:
         """Return the contact that the tip had at `time` (the oldest remembered one before that)."""
-        self._catch_up()
+        self.catch_up()
         for contact in reversed(self._contacts):
             if contact.start <= time:
                 return contact
@@ -102,7 +102,7 @@ class TipState:
 
     def boundaries(self, first: float, last: float) -> list[float]:
         """Return the times within (first, last] at which a new contact began."""
-        self._catch_up()
+        self.catch_up()
         return [c.start for c in self._contacts if first < c.start <= last]
 
     def junction(self, contact: Contact) -> Junction:
@@ -141,36 +141,36 @@ class TipState:
             float(self.drift.z(times)[0]),
         )
 
-    def violate(self, what: str) -> None:
-        """Write a misdeed into the world's record."""
-        self.violations.append(f"t = {self._world.clock.now():.3f} s: {what}")
+    def violate(self, what: str, when: float | None = None) -> None:
+        """Write a misdeed into the world's record, of now if no other time (s) is given."""
+        time = self._world.clock.now() if when is None else when
+        self.violations.append(f"t = {time:.3f} s: {what}")
 
-    def crash(self, how: str) -> None:
-        """Record that the tip was driven into the surface, which may change it."""
-        self.violate(f"crash: {how}")
-        time = self._world.clock.now()
+    def crash(self, how: str, when: float | None = None) -> None:
+        """Record that tip and surface met, which may change the tip."""
+        time = self._world.clock.now() if when is None else when
+        self.violate(f"crash: {how}", time)
         self.crashes.append(time)
         before = self.apex.now.length
         after = self.apex.crash(time)
         if after is not None:
             self._renew(time, after.length - before)
 
+    def catch_up(self) -> None:
+        """Let happen to the tip what is due."""
+        while self.apex.next <= self._world.clock.now():
+            before, free = self.apex.now.length, not self._touches(self.apex.next)
+            after = self.apex.change()
+            self._renew(after.since, after.length - before)
+            if self._contacts[-1].held and free and self._touches(after.since):
+                self.crash("the tip changed and touches the surface", after.since)
+
     # -- inside -------------------------------------------------------------------------------
 
     @property
     def _now(self) -> Contact:
-        self._catch_up()
+        self.catch_up()
         return self._contacts[-1]
-
-    def _catch_up(self) -> None:
-        """Let happen to the tip what is due."""
-        while self.apex.next <= self._world.clock.now():
-            before = self.apex.now.length
-            after = self.apex.change()
-            free = not self._touches(after.since)
-            self._renew(after.since, after.length - before)
-            if self._contacts[-1].held and free and self._touches(after.since):
-                self.crash("the tip changed and touches the surface")
 
     def _contact(self, x: float, y: float, held: bool, setpoint: float, time: float) -> Contact:
         """Make a contact at (x, y) that begins at `time`; nothing is done yet."""

@@ -162,13 +162,13 @@ class World:
         Each event has `what` ("start", "change", "crash"), `time` (s), and the tip from then on:
         `length` (m) and `gap` (eV, 0 = normal).
         """
-        self.inspect()
         return self.tip.history()
 
     @property
     def violations(self) -> list[str]:
         """Everything so far that would have harmed the tip or the measurement, with times."""
         self.inspect()
+        self.tip.catch_up()
         return list(self.tip.violations)
 
     def inspect(self) -> None:

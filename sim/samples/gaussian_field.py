@@ -17,7 +17,7 @@ from sim.samples import random_field_kernel as kernel
 
 type Array = NDArray[np.float64]
 
-WAVES = 384
+WAVES = 256
 """Plane waves in a field."""
 
 
