@@ -104,7 +104,11 @@ class Creep:
         return left
 
     def missing(self, lack: Array, axis: int, times: Array | float) -> Array:
-        """Return how far axis 0, 1 or 2 still is from where it should be, m, after `times` (s)."""
-        decay = np.exp(-np.divide.outer(np.asarray(times, dtype=np.float64), CREEP_TIMES))
+        """Return how far axis 0, 1 or 2 still is from where it should be, m, after `times` (s).
+
+        What lay before the step (a scan line recorded afterwards) counts as its beginning.
+        """
+        passed = np.maximum(np.asarray(times, dtype=np.float64), 0.0)
+        decay = np.exp(-np.divide.outer(passed, CREEP_TIMES))
         missing: Array = decay @ lack[axis]
         return missing

@@ -8,8 +8,9 @@ The power that the film absorbs warms its electrons until phonons carry it away,
 V = pi distance^2 thickness being the heated volume (the hot spot is at least as wide as the tip is
 far away), so that ``Te = (Tph^n + P / (Sigma V))^(1/n)``. The gap follows Te; the tip stays as cold as
 the stage. This simple law has one state at every power: how a superconductor absorbs less the colder
-it is, and the two states that follow from it, belong to the paper's Eqs. 1 to 3. Assumed: distance,
-thickness, the same gap everywhere (1.764 kB Tc), broadening and roughness.
+it is, and the two states that follow from it, belong to the paper's Eqs. 1 to 3. Distance and
+thickness are the paper's example. Assumed: the same gap everywhere (1.764 kB Tc), that the film absorbs
+all the power, broadening and roughness.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class HeatedFilm:
     """n: the power of temperature with which phonons cool the electrons."""
     phonon_coupling: float = 2e9
     """Sigma, W/(K^n m^3)."""
-    thickness: float = 20e-9
+    thickness: float = 10e-9
     """m."""
     distance: float = 100e-9
     """Of the microwave tip from the film: the radius of the hot spot, m."""
