@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.barrier import Barrier
-from sim.samples import ContactJunction, Junction
+from sim.samples import ContactJunction, Junction, depends_on_distance
 
 type Array = NDArray[np.float64]
 type Response = Callable[[Array, float], Array]
@@ -40,7 +40,7 @@ def respond(
     scale : ndarray, shape (n,)
         Normal-state conductance at the same times, S.
     """
-    if not isinstance(junction, ContactJunction):
+    if not depends_on_distance(junction):
         return _distinct(kind(junction), bias, modulation)
     steps = np.round(np.log(np.maximum(scale, FAINTEST)) / STEP)
     response = np.empty(len(bias))
@@ -55,7 +55,7 @@ def distance_for(
     junction: Junction, bias: Array, modulation: float, setpoint: float, barrier: Barrier
 ) -> Array:
     """Return the distance, m, that gives the set-point (A) at each bias (V), shape (n,)."""
-    if isinstance(junction, ContactJunction):
+    if depends_on_distance(junction):
         closer = [_settled(junction, float(v), modulation, setpoint, barrier) for v in bias]
         return np.array(closer)
     return barrier.distance(np.abs(junction.current(bias, modulation)), setpoint)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from sim.apex import ApexState
 from sim.contact import Contact
-from sim.samples import ContactJunction, Junction, MicrowaveSample, Sample, TunnelJunction
+from sim.samples import (
+    Junction,
+    MicrowaveSample,
+    Sample,
+    TunnelJunction,
+    depends_on_distance,
+)
 from stm_daq.errors import BadInputError
 
 
@@ -39,7 +45,7 @@ def tunnelling(junction: Junction) -> TunnelJunction:
 def true_parameters(junction: Junction, conductance: float) -> dict[str, float]:
     """Return what a fit should find for a junction of this normal-state conductance, S."""
     values = dict(junction.truth)
-    if isinstance(junction, ContactJunction):
+    if depends_on_distance(junction):
         values |= junction.at(conductance).truth
     return values
 
