@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,8 +20,10 @@ from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, loa
 from stm_daq.recording import Derive, Observer, OnlineFit, Recording, RecordTruth
 from stm_daq.records import Array, RunEnded, RunStarted
 from stm_daq.rehearsal import Rehearsal, TwinLike, make_twin, twin_problems, visa_library
+from stm_daq.sequencer.control import Control
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
+from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.station.adapters import examine_adapters
 from stm_daq.station.config import examine_station
@@ -115,7 +118,7 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
 def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
     sweep = plan.sweep
     return PlanNeeds(
-        columns=plan.grid.topograph_shape[1],
+        columns=plan.sites.topograph_shape[1],
         dwell=sweep.dwell,
         samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)),
         modulation_peak=sweep.modulation_peak,
@@ -155,12 +158,21 @@ def _measure(
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
         recording = Recording(clock)
-        runner = Runner(
-            plan, station, clock, recording.emit, stop, expected_seconds=night.estimate.total
-        )
         stack.enter_context(stop_on_signals(stop))
         folder = stack.enter_context(_run_folder(runs, plan.name, clock.wall()))
         stack.enter_context(_log_file(folder / LOG))
+        runner = Runner(
+            plan,
+            station,
+            clock,
+            recording.emit,
+            night.estimate.total,
+            Surroundings(
+                control=Control(stop),
+                latest_fit=recording.latest_fit,
+                free_disk=lambda: float(shutil.disk_usage(folder).free),
+            ),
+        )
         sweep = stack.enter_context(runner.prepared())
         started = _run_started(night, kind, folder.name, clock.wall(), station, sweep)
         journal = stack.enter_context(Journal.create(folder, started))
@@ -208,7 +220,7 @@ def _log_file(path: Path) -> Iterator[None]:
 def _run_started(
     night: Night, kind: str, run_id: str, now: float, station: Station, sweep: DacSweep
 ) -> RunStarted:
-    plan, grid = night.plan, night.plan.grid
+    plan, sites = night.plan, night.plan.sites
     return RunStarted(
         run_id=run_id,
         kind=kind,
@@ -217,11 +229,11 @@ def _run_started(
         sample=plan.sample,
         plan_text=plan.text,
         station_text=night.config.text,
-        frame=grid.frame,
-        grid_shape=grid.shape,
-        grid_x=grid.x,
-        grid_y=grid.y,
-        topograph_shape=grid.topograph_shape,
+        frame=sites.frame,
+        grid_shape=sites.shape,
+        grid_x=sites.x,
+        grid_y=sites.y,
+        topograph_shape=sites.topograph_shape,
         bias=plan.sweep.bias,
         modulation=sweep.modulation,
         metadata={
@@ -232,6 +244,12 @@ def _run_started(
             "fit_model": plan.fit_model,
             "snapshot": station.snapshot(),
         },
+        axes=tuple(axis.record for axis in plan.axes),
+        sites=sites.kind,
+        swept_name=plan.sweep.swept_name,
+        swept_unit=plan.sweep.swept_unit,
+        swept=plan.sweep.swept,
+        directions=plan.sweep.directions,
     )
 
 
