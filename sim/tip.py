@@ -193,9 +193,10 @@ class Tip(TipState):
             self._restart(self._now, self._now.setpoint, distance)
 
     def refresh(self) -> None:
-        """Stay over a junction that has changed (by microwaves)."""
+        """Stay over a junction that microwaves have changed; does nothing if it feels none."""
         self.catch_up()
-        self._renew(self._world.clock.now(), 0.0)
+        if self._feels_microwaves:
+            self._renew(self._world.clock.now(), 0.0)
 
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""

@@ -20,7 +20,7 @@ from sim.contact import Contact
 from sim.drift import Creep, Drift
 from sim.feedback import Feedback
 from sim.ground import Ground
-from sim.samples import Junction
+from sim.samples import Junction, MicrowaveSample
 from sim.site import true_parameters, true_tip, tunnelling, under_tip
 from sim.travel import Travel
 
@@ -66,6 +66,7 @@ class TipState:
         """Come into the world at its origin, with feedback or at this distance (m) from the surface."""
         self._world = world
         self.apex = Apex(self._changes, self._flake, world.rng("tip changes"))
+        self._feels_microwaves = isinstance(world.sample, MicrowaveSample)
         self._ground = Ground(world.sample, self.drift, self.creep, self.apex)
         contact = self._contact(0.0, 0.0, retracted > 0, setpoint, world.clock.now())
         contact.z = contact.surface + retracted
@@ -121,13 +122,17 @@ class TipState:
         now = self._now
         if now.held:
             return np.full(len(x), now.z)
-        surface = self._world.sample.height(*self._ground.place(now, times, x, y))
         bias = np.abs(self._world.bias(times))
-        distance = self.barrier.distance(bias, now.setpoint)
-        wanted = self._ground.lifted(surface, now, times) + distance
+        wanted = self.surface_along(x, y, times) + self.barrier.distance(bias, now.setpoint)
         z = self.travel.stopped(self.feedback.follow(wanted, times))
         self._watch_travel(float(z.min()), float(z.max()))
         return z
+
+    def surface_along(self, x: Array, y: Array, times: Array) -> Array:
+        """Return the height at which the tip would touch, m, at places (m) passed at `times` (s)."""
+        now = self._now
+        surface = self._world.sample.height(*self._ground.place(now, times, x, y))
+        return self._ground.lifted(surface, now, times)
 
     def displacement(self, time: float) -> tuple[float, float, float]:
         """Return how far the surface has drifted under the tip since the world began, m.
@@ -182,7 +187,7 @@ class TipState:
             setpoint=setpoint,
             apex=self.apex.now,
             stage_temperature=round(self._world.stage_temperature(time), 4),
-            power=self._world.microwave_power,
+            power=self._world.microwave_power(time) if self._feels_microwaves else 0.0,
         )
         if self.creep.active and self._contacts:
             old = self._contacts[-1]
@@ -284,6 +289,6 @@ class TipState:
             values |= dict(zip(names, map(float, missing), strict=True))
         if self.apex.active:
             values |= true_tip(contact.apex)
-        if self._world.microwave_power:
+        if self._feels_microwaves:
             values["microwave_power"] = contact.power
         return values

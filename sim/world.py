@@ -7,6 +7,7 @@ given times; the world works the answer out when it is asked, from the history o
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -64,8 +65,7 @@ class World:
         self.interference = Interference(preamplifier, self.rng("interference"))
         self.modulation_frequency = 0.0
         self.modulation_peak = 0.0
-        self.microwave_power = 0.0
-        """At the tip, W; see :meth:`set_microwave_power`."""
+        self._microwaves = Waveform(0.0)
         self._sources: dict[str, Waveform] = {}
         self._inspected = 0.0
         self._seen_bias = 0.0
@@ -112,9 +112,12 @@ class World:
         """Let this much microwave power, W, arrive at the tip from now on."""
         if power < 0:
             raise ValueError(f"microwave power must not be negative: {power:g} W")
-        if power != self.microwave_power:
-            self.microwave_power = power
-            self.tip.refresh()
+        self._microwaves.ramp(self.clock.now(), power, math.inf)
+        self.tip.refresh()
+
+    def microwave_power(self, time: float) -> float:
+        """Return the microwave power at the tip at `time` (s), W."""
+        return self._microwaves.value(time)
 
     # -- what instruments can measure ---------------------------------------------------------
 
