@@ -68,14 +68,7 @@ class Twin:
             raise BadInputError("\n".join(lines))
         seed = int(settings.get("seed", 1))
         self.clock = VirtualClock(epoch)
-        self.world = World(
-            self.clock,
-            seed,
-            parts["sample"].make(seed=seed),
-            parts["preamplifier"].make(),
-            parts["fridge"].make(),
-            parts["tip"].make(),
-        )
+        self.world = World(self.clock, seed, **_made(parts, seed))
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
         self._controllers: dict[tuple[str, int], Nanonis] = {}
@@ -141,7 +134,7 @@ class Twin:
         return server
 
     def truth(self) -> dict[str, float]:
-        """Return what was true at the last hold: gap (eV), temperature (K), barrier, x, y (m)."""
+        """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
         return self.world.truth()
 
     def state(self) -> dict[str, Any]:
@@ -159,6 +152,10 @@ class Twin:
         """
         self.clock.sleep(float(state["now"]) - self.clock.now())
         self.world.set_random_state(state["random"])
+
+    def history(self) -> list[dict[str, float | str]]:
+        """Return all that happened to the tip (see :meth:`sim.world.World.history`)."""
+        return self.world.history()
 
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
@@ -194,6 +191,17 @@ class Twin:
             self._bus.connect(address, device)
         except InvalidResourceName as error:
             raise BadInputError(f"instruments: {name}: {error}") from None
+
+
+def _made(parts: Mapping[str, Recipe], seed: int) -> dict[str, Any]:
+    """Build the parts of the world."""
+    made = {}
+    for name, recipe in parts.items():
+        try:
+            made[name] = recipe.make(seed=seed)
+        except ValueError as error:
+            raise BadInputError(f"simulation: {name}: {error}") from None
+    return made
 
 
 def read_simulation(

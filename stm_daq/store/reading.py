@@ -160,6 +160,7 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
             f"{file} was written by a newer stm_daq (format {version}, known {schema.VERSION}): "
             "update stm_daq"
         )
-    columns = len(connection.execute("PRAGMA table_info(run)").fetchall())
-    if columns != schema.RUN_COLUMNS.get(version):
-        raise JournalError(f"{file}: its header is damaged: use a copy of the run folder")
+    expected = schema.COLUMNS.get(version, {"run": 0})
+    for table, columns in expected.items():
+        if len(connection.execute(f"PRAGMA table_info({table})").fetchall()) != columns:
+            raise JournalError(f"{file}: its header is damaged: use a copy of the run folder")

@@ -38,8 +38,17 @@ APPLICATION_ID = 0x53544D31
 VERSION = 2
 """Version of the tables below (SQLite's user_version). Older ones are read by way of `upgraded`."""
 
-RUN_COLUMNS = {1: 19, 2: 25}
-"""Columns of table ``run`` by version: a damaged header is not taken for an old journal."""
+_COLUMNS_1 = {
+    "run": 19,
+    "topograph": 5,
+    "spectrum": 14,
+    "fit": 9,
+    "truth": 4,
+    "event": 5,
+    "ended": 4,
+}
+COLUMNS = {1: _COLUMNS_1, 2: _COLUMNS_1 | {"run": 25, "topograph": 6, "spectrum": 17}}
+"""Columns of every table by version: a damaged header is not taken for an old journal."""
 
 type Row = tuple[Any, ...]
 
