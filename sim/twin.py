@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,11 +21,12 @@ from sim.devices.trigger_line import TriggerLine
 from sim.fridge import Fridge
 from sim.preamplifier import Preamplifier
 from sim.samples.measured import Measured
+from sim.serve.service import Servable, Service
 from sim.tip import Tip
 from sim.virtual_time import VirtualTime
 from sim.visa import close_bus, library, open_bus
 from sim.world import World
-from stm_daq.clock import VirtualClock
+from stm_daq.clock import PacedClock, VirtualClock
 from stm_daq.errors import BadInputError
 
 BLOCKS = ("seed", "sample", "devices", "preamplifier", "fridge", "tip")
@@ -43,6 +47,9 @@ class Twin:
     overrides : mapping, optional
         Instead of those of the block: ``seed`` (int), ``sample`` (a ready sample), or ``measured``
         (anything with ``height``, ``size`` and ``spectra`` as :class:`Measured` wants them).
+    speed : float, optional
+        Virtual seconds per real second, for a twin that is served to other programs; without it
+        time jumps.
 
     Raises
     ------
@@ -56,6 +63,7 @@ class Twin:
         instruments: Mapping[str, Mapping[str, Any]],
         epoch: float,
         overrides: Mapping[str, Any] | None = None,
+        speed: float | None = None,
     ) -> None:
         settings = {**simulation, **(overrides or {})}
         measured = settings.pop("measured", None)
@@ -66,7 +74,7 @@ class Twin:
             lines = [": ".join(["simulation", *path, text]) for path, text in mistakes]
             raise BadInputError("\n".join(lines))
         seed = int(settings.get("seed", 1))
-        self.clock = VirtualClock(epoch)
+        self.clock = VirtualClock(epoch) if speed is None else PacedClock(epoch, speed)
         self.world = World(
             self.clock,
             seed,
@@ -78,6 +86,7 @@ class Twin:
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
         self._controllers: dict[tuple[str, int], Nanonis] = {}
+        self._served: dict[str, Servable] = {}
         self._trigger = TriggerLine()
         for name, recipe in devices.items():
             self._add(name, recipe, instruments[name])
@@ -124,6 +133,37 @@ class Twin:
         stream.set_timeout(timeout)
         return stream
 
+    @contextmanager
+    def serve(self, port: int, session: Path | None = None) -> Iterator[Service]:
+        """Let other programs reach the devices over TCP on this computer.
+
+        Parameters
+        ----------
+        port : int
+            First port; 0: any free ones.
+        session : Path, optional
+            Where controllers save their files; by default a temporary folder.
+
+        Raises
+        ------
+        BadInputError
+            If a port is taken, the folder cannot be used, or the twin's time jumps.
+        """
+        if not isinstance(self.clock, PacedClock):
+            raise BadInputError("only a twin with a speed can be served")
+        with TemporaryDirectory(prefix="stm-daq-") as temporary:
+            for controller in self._controllers.values():
+                controller.save_in(session or Path(temporary))
+            with Service(
+                self.clock, self._served, self._bus, self._tick, first_port=port
+            ) as service:
+                yield service
+
+    def _tick(self) -> None:
+        """Let happen what nobody asked for: a scan goes on, a safe tip trips."""
+        for controller in self._controllers.values():
+            controller.catch_up()
+
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold: gap (eV), temperature (K), barrier, x, y (m)."""
         return self.world.truth()
@@ -152,6 +192,7 @@ class Twin:
         address = str(instrument.get("address", ""))
         if not isinstance(device, Device):
             self._controllers[address, int(instrument.get("port", 0))] = device
+            self._served[name] = device
             return
         try:
             self._bus.connect(address, device)
