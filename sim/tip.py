@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.barrier import Barrier
+from sim.compensation import Compensation
 from sim.contact import Contact
 from sim.samples import Junction
 from sim.travel import Travel
@@ -69,6 +70,8 @@ class Tip:
         self.barrier = Barrier(work_function)
         self.feedback_time = feedback_time
         self.z_noise = z_noise
+        self.compensation = Compensation()
+        """What the controller does against the drift; not part of the x, y and z that it reads."""
         self.travel = Travel((z_range[0], z_range[1]))
         self.violations: list[str] = []
         self._initial_setpoint = setpoint
@@ -163,6 +166,11 @@ class Tip:
         if self.feedback_on:
             self._restart(self._now, self._now.setpoint, float(distance[0]))
 
+    def compensate(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos at `velocity` (x, y, z; m/s) from now on, against the drift."""
+        self._world.inspect()
+        self.compensation.set(velocity, self._world.clock.now())
+
     # -- what is true of the junction at any time ---------------------------------------------
 
     def z(self, time: float) -> float:
@@ -171,12 +179,12 @@ class Tip:
         if contact.held:
             return contact.z
         distance = float(self.distance(np.array([time]))[0])
-        return contact.surface + self.drift_z * time + distance
+        return contact.surface + float(self._rise(time)) + distance
 
     def distance(self, times: Array) -> Array:
         """Return the distance between tip and surface at `times` (one contact), m, shape (n,)."""
         contact = self.contact_at(float(times[-1]))
-        surface = contact.surface + self.drift_z * times
+        surface: Array = contact.surface + np.asarray(self._rise(times))
         if contact.held:
             return contact.z - surface
         decay = np.exp(-(times - contact.start) / self.feedback_time)
@@ -208,7 +216,8 @@ class Tip:
 
     def surface_position(self, x: float, y: float, time: float) -> tuple[float, float]:
         """Where on the sample the tip is when the controller says (x, y), m."""
-        return x - self.drift_x * time, y - self.drift_y * time
+        slid = self._slide(time)
+        return x - float(slid[0]), y - float(slid[1])
 
     def line(self, x: Array, y: Array, times: Array) -> Array:
         """Return z, m, along a line scanned now, without noise; all shape (n,).
@@ -218,12 +227,18 @@ class Tip:
         """
         if self._now.held:
             return np.full(len(x), self._now.z)
-        surface = self._world.sample.height(x - self.drift_x * times, y - self.drift_y * times)
+        surface = self.surface_along(x, y, times)
         bias = np.abs(self._world.bias(times))
         distance = self.barrier.distance(bias, self._now.setpoint)
-        z = self.travel.stopped(surface + self.drift_z * times + distance)
+        z = self.travel.stopped(surface + distance)
         self._watch_travel(float(z.min()), float(z.max()))
         return z
+
+    def surface_along(self, x: Array, y: Array, times: Array) -> Array:
+        """Return the height of the surface under the tip, m, at places (m) passed at `times` (s)."""
+        slid = self._slide(times)
+        height: Array = self._world.sample.height(x - slid[0], y - slid[1]) + self._rise(times)
+        return height
 
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
@@ -234,6 +249,15 @@ class Tip:
         self.violations.append(f"t = {self._world.clock.now():.3f} s: {what}")
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _rise(self, times: Array | float) -> Array | float:
+        """How far the surface has come towards the tip's piezo at `times`, m."""
+        return self.drift_z * times - self.compensation.along(2, times)
+
+    def _slide(self, times: Array | float) -> tuple[Array | float, Array | float]:
+        """How far the surface has slid along x and y under the tip's piezo at `times`, m."""
+        x = self.drift_x * times - self.compensation.along(0, times)
+        return x, self.drift_y * times - self.compensation.along(1, times)
 
     def _watch_travel(self, lowest: float, highest: float) -> None:
         if self.travel.newly_stopped(lowest, highest):
@@ -269,7 +293,7 @@ class Tip:
     def _touches(self, time: float) -> bool:
         """Whether the tip, held now, is in the surface at `time`."""
         contact = self._now
-        return contact.z - contact.surface - self.drift_z * time < 0
+        return contact.z - contact.surface - float(self._rise(time)) < 0
 
     def _restart(self, old: Contact, setpoint: float, distance: float) -> None:
         """Close the loop (again) from `distance`, with `setpoint`."""

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from pyvisa.rname import InvalidResourceName
 
 from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
@@ -152,8 +153,13 @@ class Twin:
         if not isinstance(self.clock, PacedClock):
             raise BadInputError("only a twin with a speed can be served")
         with TemporaryDirectory(prefix="stm-daq-") as temporary:
-            for controller in self._controllers.values():
-                controller.save_in(session or Path(temporary))
+            folder = session or Path(temporary)
+            try:
+                for controller in self._controllers.values():
+                    controller.save_in(folder)
+            except OSError as error:
+                raise BadInputError(f"{folder}: cannot be used ({error.strerror})") from None
+            self.world.current(np.array([self.clock.now()]))  # compiles what is slow the first time
             with Service(
                 self.clock, self._served, self._bus, self._tick, first_port=port
             ) as service:

@@ -24,6 +24,7 @@ __all__ = [
     "COMMANDS",
     "HEADER_SIZE",
     "Command",
+    "Layout",
     "ProtocolError",
     "body_size",
     "decode_reply",

@@ -142,9 +142,7 @@ def _pack_one(field: Field, values: dict[str, Any]) -> bytes:
     return struct.pack(">" + kind, value)
 
 
-def _unpack_one(
-    field: Field, data: bytes, offset: int, found: dict[str, Any]
-) -> tuple[Any, int]:
+def _unpack_one(field: Field, data: bytes, offset: int, found: dict[str, Any]) -> tuple[Any, int]:
     kind = field.kind
     if kind == "str":
         return unpack_string(data, offset)
