@@ -174,10 +174,10 @@ class MessageServer(TcpServer):
                         reply = self._answer(message)
                     client.sendall(reply)
             except ValueError as nonsense:
-                log.warning("port %d: a client was disconnected: %s", self.port, nonsense)
+                log.info("port %d: a client was disconnected: %s", self.port, nonsense)
                 return
             if len(pending) > LARGEST_MESSAGE:
-                log.warning("port %d: a message too large; client disconnected", self.port)
+                log.info("port %d: a message too large; client disconnected", self.port)
                 return
 
 
