@@ -15,8 +15,8 @@ from stm_daq.clock import Clock, wait_until
 from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError
 from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
-from stm_daq.station.limits import Limits, extent
-from stm_daq.station.roles import Finding, PlanNeeds, refusal
+from stm_daq.station.limits import Limits, Range, extent
+from stm_daq.station.roles import DriftCompensation, Finding, PlanNeeds, refusal
 
 if TYPE_CHECKING:
     from drivers.nanonis import NanonisController
@@ -29,6 +29,8 @@ FEEDBACK_DEADLINE = 2.0
 FEEDBACK_POLL = 0.02
 AT_LIMIT = 20e-12
 """A tip as near to a limit of z as this (m, a few times the noise) is taken to stand at it."""
+SAFE_TIP = 5
+"""Status of the z controller after the safe tip has tripped."""
 SIGNAL_TIME = 0.5
 """Longest time that two acquisition periods of the signals may last, s."""
 
@@ -202,12 +204,70 @@ class NanonisStm:
         self._nanonis.call("ZCtrl.Withdraw", 1, round(duration * 1e3), duration=duration)
         self._await_feedback(False)
 
+    def z_range(self) -> tuple[float, float]:
+        """Read between which heights, m, the tip may be: limits of station and controller."""
+        low, high = self._limits.z.low, self._limits.z.high
+        if self._nanonis.call("ZCtrl.LimitsEnabledGet")[0]:
+            highest, lowest = self._nanonis.call("ZCtrl.LimitsGet")
+            low, high = max(low, lowest), min(high, highest)
+        return low, high
+
+    def offset_z(self, distance: float) -> None:
+        """Move the held tip by `distance` (positive: away from the sample), m, and confirm it.
+
+        Raises
+        ------
+        FeedbackError
+            If the feedback is closed.
+        OutOfRangeError
+            If the tip would leave :meth:`z_range`; nothing is sent then.
+        InstrumentError
+            If the tip does not arrive.
+        """
+        if self.feedback_on():
+            raise FeedbackError("the height can be set only while the feedback is held")
+        low, high = self.z_range()
+        (z,) = self._nanonis.call("ZCtrl.ZPosGet")
+        Range(low, high, "m").require(z + distance, "tip height")
+        self._nanonis.call("ZCtrl.ZPosSet", z + distance)
+        (found,) = self._nanonis.call("ZCtrl.ZPosGet")
+        if abs(found - z - distance) > AT_LIMIT + 0.01 * abs(distance):
+            raise InstrumentError(
+                f"the tip is at {show(found, 'm', 6)} instead of {show(z + distance, 'm', 6)}"
+            )
+
+    # -- what the controller does by itself ---------------------------------------------------
+
+    def safe_tip_tripped(self) -> bool:
+        """Read whether the controller has withdrawn the tip because the current grew too large."""
+        return bool(self._nanonis.call("ZCtrl.StatusGet")[0] == SAFE_TIP)
+
+    def drift_compensation(self) -> DriftCompensation:
+        """Read what the controller does against drift."""
+        on, x, y, z, *saturated, _ = self._nanonis.call("Piezo.DriftCompGet")
+        return DriftCompensation(bool(on), (x, y, z), any(saturated))
+
+    def set_drift_compensation(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos steadily along x, y, z (m/s) and confirm it; three zeros switch it off.
+
+        Raises
+        ------
+        InstrumentError
+            If the controller does not do so.
+        """
+        on = any(velocity)
+        limit = self._nanonis.call("Piezo.DriftCompGet")[-1]
+        self._nanonis.call("Piezo.DriftCompSet", 1 if on else 2, *velocity, limit)
+        found = self.drift_compensation()
+        if found.on != on or not np.allclose(found.velocity, velocity, rtol=1e-6, atol=1e-18):
+            raise InstrumentError(f"the drift compensation reads back {found}")
+
+    # -- limits of z --------------------------------------------------------------------------
+
     def _limit_z(self) -> None:
         """Narrow the controller's limits of z to those of the station, and read them back."""
-        call, low, high = self._nanonis.call, self._limits.z.low, self._limits.z.high
-        if call("ZCtrl.LimitsEnabledGet")[0]:
-            highest, lowest = call("ZCtrl.LimitsGet")
-            low, high = max(low, lowest), min(high, highest)
+        call = self._nanonis.call
+        low, high = self.z_range()
         call("ZCtrl.LimitsSet", high, low)
         call("ZCtrl.LimitsEnabledSet", 1)
         found = call("ZCtrl.LimitsGet")

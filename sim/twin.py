@@ -15,7 +15,7 @@ from pyvisa.rname import InvalidResourceName
 
 from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
 from sim.bus import Bus
-from sim.devices.nanonis import Nanonis
+from sim.devices.nanonis import CLIENTS, Nanonis
 from sim.devices.nanonis_stream import DeviceStream
 from sim.devices.scpi import Device
 from sim.devices.trigger_line import TriggerLine
@@ -155,7 +155,7 @@ class Twin:
         with TemporaryDirectory(prefix="stm-daq-") as temporary:
             folder = session or Path(temporary)
             try:
-                for controller in self._controllers.values():
+                for controller in set(self._controllers.values()):
                     controller.save_in(folder)
             except OSError as error:
                 raise BadInputError(f"{folder}: cannot be used ({error.strerror})") from None
@@ -167,7 +167,7 @@ class Twin:
 
     def _tick(self) -> None:
         """Let happen what nobody asked for: a scan goes on, a safe tip trips."""
-        for controller in self._controllers.values():
+        for controller in set(self._controllers.values()):
             controller.catch_up()
 
     def truth(self) -> dict[str, float]:
@@ -177,7 +177,7 @@ class Twin:
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())
-        return ports + sum(c.transactions for c in self._controllers.values())
+        return ports + sum(c.transactions for c in set(self._controllers.values()))
 
     def violations(self) -> list[str]:
         """Return everything that would have harmed tip or measurement."""
@@ -197,7 +197,8 @@ class Twin:
         device = recipe.make(name=name, world=self.world, trigger=self._trigger)
         address = str(instrument.get("address", ""))
         if not isinstance(device, Device):
-            self._controllers[address, int(instrument.get("port", 0))] = device
+            for number in range(CLIENTS):
+                self._controllers[address, int(instrument.get("port", 0)) + number] = device
             self._served[name] = device
             return
         try:

@@ -154,7 +154,7 @@ class Sweep:
                 self._lock_in.apply()
             passes = []
             for number in range(s.sweeps):
-                if number and s.hold and restore.feedback:
+                if number and s.z_control > 0 and s.hold and restore.feedback:
                     yield from self._regulate(restore)
                 passes.append((yield from self._one_sweep(segments)))
             yield s.end_settling

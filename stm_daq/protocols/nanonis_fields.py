@@ -183,7 +183,8 @@ def _numbers(dtype: np.dtype[Any], data: bytes, offset: int, count: int) -> tupl
     if count < 0 or end > len(data):
         raise ProtocolError(f"damaged message: {count} numbers do not fit into {len(data)} bytes")
     native = np.float64 if dtype.kind == "f" else np.int64
-    return np.frombuffer(data, dtype, count, offset).astype(native), end
+    with np.errstate(invalid="ignore"):  # a damaged number may be a signalling NaN
+        return np.frombuffer(data, dtype, count, offset).astype(native), end
 
 
 def pack_string(text: str) -> bytes:
