@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sim.devices.nanonis import Nanonis
@@ -37,7 +38,19 @@ NUMBERS = {
     "f": (0.0, -1.0, 1e-12, 1e-9, 4e-3, 1.0, 3e38, float("inf"), float("nan")),
     "d": (0.0, -1e-9, 1e-9, 1e308, float("-inf"), float("nan")),
 }
-TEXTS = ("", "x", "../../etc/x", "/", "C:\\con", "MLS", "Linear", "%s%n", "a\tb\r\n", "\0", "z" * 255)
+TEXTS = (
+    "",
+    "x",
+    "../../etc/x",
+    "/",
+    "C:\\con",
+    "MLS",
+    "Linear",
+    "%s%n",
+    "a\tb\r\n",
+    "\0",
+    "z" * 255,
+)
 
 
 @dataclass
@@ -116,23 +129,34 @@ def fuzz(messages: int, seed: int = 1) -> Outcome:
     outcome = Outcome()
     for server in servers:
         server.start()
-    client: socket.socket | None = None
-    for number in range(messages):
-        if client is None:
-            client = _connect(servers[number % len(servers)].port)
-        result = exchange(client, message(rng))
-        outcome.counts[result] += 1
-        if result in ("no answer in time", "disconnected"):
-            client.close()
-            client = None
-    if client is not None:
-        client.close()
+    share = messages // len(servers)
+    with ThreadPoolExecutor(len(servers)) as pool:
+        attacks = [pool.submit(_attack, server.port, share, rng.random()) for server in servers]
+    for attack in attacks:
+        outcome.counts += attack.result()
     outcome.healthy = all(_healthy(server.port) for server in servers)
     outcome.failures = controller.failures
     clock.stop()
     for server in servers:
         server.stop()
     return outcome
+
+
+def _attack(port: int, messages: int, seed: float) -> Counter[str]:
+    """Send messages to one port, connecting anew whenever the connection is lost."""
+    rng = random.Random(seed)
+    counts: Counter[str] = Counter()
+    client: socket.socket | None = None
+    for _ in range(messages):
+        client = client or _connect(port)
+        result = exchange(client, message(rng))
+        counts[result] += 1
+        if result in ("no answer in time", "disconnected"):
+            client.close()
+            client = None
+    if client is not None:
+        client.close()
+    return counts
 
 
 def _connect(port: int) -> socket.socket:
@@ -148,7 +172,7 @@ def _connect(port: int) -> socket.socket:
             return client
         client.close()
         time.sleep(PATIENCE)
-    raise SystemExit(f"port {port} does not let anybody in")
+    raise ConnectionError(f"port {port} does not let anybody in")
 
 
 def _healthy(port: int) -> bool:

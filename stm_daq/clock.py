@@ -91,7 +91,7 @@ class VirtualClock:
         heapq.heappush(self._events, (when, next(self._order), action))
 
 
-LOOK_UP = 0.2
+LOOK_UP = 0.05
 """How often a sleeper looks whether somebody still waits for it, real s."""
 
 

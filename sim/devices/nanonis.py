@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 CLIENTS = 4
 """Connections that the programming interface allows, one a port."""
+SCAN_BUDGET = 0.05
+"""Real time (s) for which a scan may keep the other clients waiting."""
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -156,6 +158,7 @@ class Nanonis:
 
     def servers(self, place: Place) -> list[TcpServer]:
         """Return the four ports of the programming interface; each has one client."""
+        self._scan.budget = SCAN_BUDGET
         return [
             MessageServer("Nanonis", place, i, _request_size, self.handle, clients=1)
             for i in range(CLIENTS)

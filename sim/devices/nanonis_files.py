@@ -41,6 +41,7 @@ class SessionFolder:
         self._world = world
         self._root: Path | None = None
         self._folder: Path | None = None
+        self._numbers: dict[tuple[str, str], int] = {}
 
     @property
     def path(self) -> str:
@@ -65,6 +66,7 @@ class SessionFolder:
         except OSError as error:
             raise Refusal(f"Session path: {error.strerror}") from None
         self._folder = wanted
+        self._numbers.clear()
 
     def save_spectrum(self, base_name: str, data: SpectrumData) -> str:
         """Save a ``.dat``; return its path, "" if nothing is saved."""
@@ -102,11 +104,11 @@ class SessionFolder:
         if self._folder is None:
             return None
         name = _ALLOWED.sub("_", base_name).strip(" .")[:LONGEST_NAME] or "unnamed"
-        taken = {path.name for path in self._folder.glob(f"*{suffix}")}
-        number = 1
-        while f"{name}{number:05d}{suffix}" in taken:
+        number = self._numbers.get((name, suffix), 1)
+        while (path := self._folder / f"{name}{number:05d}{suffix}").exists():
             number += 1
-        return self._folder / f"{name}{number:05d}{suffix}"
+        self._numbers[name, suffix] = number + 1
+        return path
 
 
 class GridWriter:

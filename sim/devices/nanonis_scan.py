@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim.devices.nanonis_images import LineRecorder
 from sim.world import World
+from stm_daq.clock import RealClock
 
 type Array = NDArray[np.float64]
 
@@ -76,6 +77,9 @@ class Scan:
         self._recorder = recorder
         self.frame_done: Callable[[], None] = lambda: None
         """Called when the last line of a frame is recorded."""
+        self.budget = math.inf
+        """Real time that one look may take, s; a scan that needs more lags behind the clock."""
+        self._real = RealClock()
         self.started = 0.0
         """World time at which the frame was begun, s."""
         self.settings = ScanSettings()
@@ -134,7 +138,11 @@ class Scan:
         now = self._world.clock.now()
         offset = now - self._caught_up
         self._progress += offset
+        began = self._real.now()
         while self.running and self._progress >= self._end_of(self._recorded) - ROUNDING:
+            if self._real.now() - began > self.budget:
+                self._progress = self._start_of(self._recorded)
+                break
             self._record_line(now - (self._progress - self._start_of(self._recorded)))
             self._recorded += 1
             if self._recorded == self.settings.lines:

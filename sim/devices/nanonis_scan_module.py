@@ -24,6 +24,8 @@ UNSAVED = "twin: scan not saved"
 scan."""
 XY_RANGE = 5e-6
 """Largest |x| and |y| of the piezos, m."""
+MOST_PIXELS = 1024
+"""Of a line."""
 MOST_VALUES = 1 << 24
 """Pixels of all images that fit into the buffer."""
 LINE_TIMES = (5e-3, 1e4)
@@ -88,7 +90,8 @@ class ScanModule:
         for channel in channels:
             require_signal(channel)
         chosen = tuple(dict.fromkeys(int(channel) for channel in channels))
-        require(pixels > 0 and lines > 0, f"{pixels} pixels x {lines} lines")
+        sizes = 0 < pixels <= MOST_PIXELS and lines > 0
+        require(sizes, f"{pixels} pixels x {lines} lines; a line has up to {MOST_PIXELS} pixels")
         fits = 0 < len(chosen) * pixels * lines <= MOST_VALUES
         require(fits, f"{len(chosen)} channels of {pixels} x {lines} do not fit into the buffer")
         self._scan.settings.channels = chosen

@@ -17,7 +17,8 @@ from sim.devices.nanonis_sweep import FIXED, PARAMETERS, Segment, SpectrumData, 
 from sim.waveform import Array
 from sim.world import World
 
-MOST_POINTS = 1 << 15
+MOST_POINTS = 1 << 13
+"""Of a sweep, all segments together."""
 MOST_SEGMENTS = 16
 LONGEST = 1e5
 """Longest time that may be set, s."""
@@ -161,7 +162,7 @@ class SpectroscopyModule:
         z_control: float,
     ) -> Values:
         s = self._settings
-        require(math.isnan(slew_rate) or slew_rate > 0, f"Slew rate: {slew_rate:g} V/s")
+        require(math.isnan(slew_rate) or slew_rate >= 1e-6, f"Slew rate: {slew_rate:g} V/s")
         wanted = (z_averaging, initial, settling, integration, end, z_control)
         for time in wanted:
             require(math.isnan(time) or 0 <= time <= LONGEST, f"Time out of range: {time:g} s")
@@ -216,9 +217,11 @@ class SpectroscopyModule:
             )
         ]
         segments = segments[:MOST_SEGMENTS]
+        total = sum(segment.points for segment in segments)
+        require(total <= MOST_POINTS, f"{total} points; a sweep has up to {MOST_POINTS}")
         for s in segments:
             biases = max(abs(s.start), abs(s.end)) <= BIAS_RANGE
-            require(biases and 2 <= s.points <= MOST_POINTS, "A segment is out of range")
+            require(biases and s.points >= 2, "A segment is out of range")
             for time in (s.initial_settling, s.settling, s.integration):
                 require(0 <= time <= LONGEST, "A time of a segment is out of range")
         self._settings.segments = segments

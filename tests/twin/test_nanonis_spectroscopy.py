@@ -175,7 +175,7 @@ def test_an_offset_of_z_lowers_the_current_in_the_sweep(rig):
 
 
 def test_stopping_restores_bias_and_feedback(rig):
-    world, device, nanonis, spectroscopy, _ = rig()
+    world, _, nanonis, spectroscopy, _ = rig()
     spectroscopy.configure(plain())
     nanonis.call("BiasSpectr.Start", 0, "")
     world.clock.sleep(1.0)
