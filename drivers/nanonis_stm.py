@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drivers.nanonis_connection import ConnectionLostError
+from drivers.nanonis_height import AT_LIMIT, NanonisHeight
 from drivers.nanonis_scan import NanonisScan, require_columns
 from stm_daq.clock import Clock, wait_until
 from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError
 from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
-from stm_daq.station.limits import Limits, Range, extent
+from stm_daq.station.limits import Limits, extent
 from stm_daq.station.roles import DriftCompensation, Finding, PlanNeeds, refusal
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ CURRENT, Z = "Current (A)", "Z (m)"
 FEEDBACK_DEADLINE = 2.0
 """Time within which the controller must confirm that the loop is open or closed, s."""
 FEEDBACK_POLL = 0.02
-AT_LIMIT = 20e-12
-"""A tip as near to a limit of z as this (m, a few times the noise) is taken to stand at it."""
 SAFE_TIP = 5
 """Status of the z controller after the safe tip has tripped."""
 SIGNAL_TIME = 0.5
@@ -53,6 +52,7 @@ class NanonisStm:
         self._clock = clock
         self._scan = NanonisScan(instrument, clock, instrument.signal(Z))
         self._channels = (instrument.signal(Z), instrument.signal(CURRENT))
+        self._height = NanonisHeight(instrument, limits.z)
         self._loop_closed: bool | None = None
         """None: not known. False after a hold until the loop is seen closed again."""
         self._position: tuple[float, float] | None = None
@@ -206,35 +206,13 @@ class NanonisStm:
 
     def z_range(self) -> tuple[float, float]:
         """Read between which heights, m, the tip may be: limits of station and controller."""
-        low, high = self._limits.z.low, self._limits.z.high
-        if self._nanonis.call("ZCtrl.LimitsEnabledGet")[0]:
-            highest, lowest = self._nanonis.call("ZCtrl.LimitsGet")
-            low, high = max(low, lowest), min(high, highest)
-        return low, high
+        return self._height.range()
 
     def offset_z(self, distance: float) -> None:
-        """Move the held tip by `distance` (positive: away from the sample), m, and confirm it.
-
-        Raises
-        ------
-        FeedbackError
-            If the feedback is closed.
-        OutOfRangeError
-            If the tip would leave :meth:`z_range`; nothing is sent then.
-        InstrumentError
-            If the tip does not arrive.
-        """
+        """Move the held tip by `distance` (positive: away from the sample), m, and confirm it."""
         if self.feedback_on():
             raise FeedbackError("the height can be set only while the feedback is held")
-        low, high = self.z_range()
-        (z,) = self._nanonis.call("ZCtrl.ZPosGet")
-        Range(low, high, "m").require(z + distance, "tip height")
-        self._nanonis.call("ZCtrl.ZPosSet", z + distance)
-        (found,) = self._nanonis.call("ZCtrl.ZPosGet")
-        if abs(found - z - distance) > AT_LIMIT + 0.01 * abs(distance):
-            raise InstrumentError(
-                f"the tip is at {show(found, 'm', 6)} instead of {show(z + distance, 'm', 6)}"
-            )
+        self._height.offset(distance)
 
     # -- what the controller does by itself ---------------------------------------------------
 
@@ -262,22 +240,6 @@ class NanonisStm:
         if found.on != on or not np.allclose(found.velocity, velocity, rtol=1e-6, atol=1e-18):
             raise InstrumentError(f"the drift compensation reads back {found}")
 
-    # -- limits of z --------------------------------------------------------------------------
-
-    def _limit_z(self) -> None:
-        """Narrow the controller's limits of z to those of the station, and read them back."""
-        call = self._nanonis.call
-        low, high = self.z_range()
-        call("ZCtrl.LimitsSet", high, low)
-        call("ZCtrl.LimitsEnabledSet", 1)
-        found = call("ZCtrl.LimitsGet")
-        enabled = call("ZCtrl.LimitsEnabledGet")[0]
-        if not enabled or not np.allclose(found, (high, low), rtol=1e-6, atol=0.0):
-            raise InstrumentError(
-                f"the limits of z read back {found[1]:g} m to {found[0]:g} m "
-                f"({'on' if enabled else 'off'}) instead of {low:g} m to {high:g} m"
-            )
-
     # -- topograph ----------------------------------------------------------------------------
 
     def prepare_scan(self, frame: Frame, columns: int, rows: int, line_time: float) -> None:
@@ -298,7 +260,7 @@ class NanonisStm:
             for end in ends:
                 allowed.require(end, "a corner of the frame")
         self.height_and_current()
-        self._limit_z()
+        self._height.limit()
         self._scan.prepare(frame, columns, rows, line_time)
 
     def scan_rows(self, count: int) -> None:
