@@ -74,6 +74,8 @@ class Tip:
         """What the controller does against the drift; not part of the x, y and z that it reads."""
         self.travel = Travel((z_range[0], z_range[1]))
         self.violations: list[str] = []
+        self.withdrawals = 0
+        """How often the tip was pulled back."""
         self._initial_setpoint = setpoint
         self._retracted = retracted
         self._contacts: deque[Contact] = deque(maxlen=64)
@@ -157,6 +159,7 @@ class Tip:
 
     def withdraw(self) -> None:
         """Pull the tip back as far as it can go, feedback open."""
+        self.withdrawals += 1
         self.set_z(self.travel.range[1])
 
     def limit_z(self, limits: tuple[float, float], limited: bool) -> None:

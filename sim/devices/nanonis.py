@@ -19,6 +19,7 @@ from sim.devices.nanonis_lock_in import Demodulators, LockInModule
 from sim.devices.nanonis_others import PiezoModule, UserOutputs, Utilities
 from sim.devices.nanonis_output import BiasOutput
 from sim.devices.nanonis_pattern import PatternModule
+from sim.devices.nanonis_process import Process
 from sim.devices.nanonis_refusal import Refusal
 from sim.devices.nanonis_scan import Scan
 from sim.devices.nanonis_scan_module import ScanModule
@@ -82,25 +83,36 @@ class Nanonis:
         lock_in = Demodulators(world)
         signals = Signals(world, output, lock_in, acquisition_period)
         self._scan = Scan(world, LineRecorder(world, output, lock_in))
+        experiment = Process(world.clock)
         z_controller = modules.ZController(
-            world, signals, self._scan, switch_off_delay, withdraw_rate
+            world, signals, self._scan, experiment, switch_off_delay, withdraw_rate
         )
         self._safe_tip = modules.SafeTip(z_controller, signals)
-        follow = modules.FollowMe(world, signals, self._scan, follow_speed)
+        follow = modules.FollowMe(world, signals, self._scan, experiment, follow_speed)
         settings = SweepSettings()
         sweep = Sweep(world, output, signals, lock_in, settings)
         self._modules = {
             "Bias": BiasModule(world, output),
-            "BiasSpectr": SpectroscopyModule(world, sweep, settings, self._folder, vendor_layout),
+            "BiasSpectr": SpectroscopyModule(
+                experiment, self._scan, sweep, settings, self._folder, vendor_layout
+            ),
             "Current": CurrentModule(world, signals),
             "FolMe": follow,
             "LockIn": LockInModule(lock_in),
             "Pattern": PatternModule(
-                world, output, signals, self._scan, follow, sweep, settings, self._folder
+                world,
+                output,
+                signals,
+                self._scan,
+                follow,
+                experiment,
+                sweep,
+                settings,
+                self._folder,
             ),
             "Piezo": PiezoModule(world),
             "SafeTip": self._safe_tip,
-            "Scan": ScanModule(world, output, signals, self._scan, self._folder),
+            "Scan": ScanModule(world, output, signals, self._scan, experiment, self._folder),
             "Signals": SignalsModule(signals),
             "UserOut": UserOutputs(),
             "Util": Utilities(signals, self._folder),

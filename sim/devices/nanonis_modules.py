@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from sim.devices.nanonis_process import Later
+from sim.devices.nanonis_process import BUSY, Later, Process
 from sim.devices.nanonis_refusal import Values, require
 from sim.devices.nanonis_scan import Scan
 from sim.devices.nanonis_scan_module import XY_RANGE
@@ -28,12 +28,19 @@ class ZController:
     """The feedback loop and the z piezo."""
 
     def __init__(
-        self, world: World, signals: Signals, scan: Scan, delay: float, withdraw_rate: float
+        self,
+        world: World,
+        signals: Signals,
+        scan: Scan,
+        experiment: Process,
+        delay: float,
+        withdraw_rate: float,
     ) -> None:
         self._world = world
         self._tip = world.tip
         self._signals = signals
         self._scan = scan
+        self._experiment = experiment
         self._delay = delay
         self._rate = withdraw_rate
         self._switch_off = Later(world.clock)
@@ -141,6 +148,7 @@ class ZController:
 
     def withdraw(self, wait: int, timeout_ms: int) -> Values:
         self._scan.stop()
+        self._experiment.stop()
         self._switch_off.recall()
         clock = self._world.clock
         travel = (self._tip.travel.range[1] - self._tip.z(clock.now())) / self._rate
@@ -214,10 +222,13 @@ class SafeTip:
 class FollowMe:
     """Moves of the tip outside the scan."""
 
-    def __init__(self, world: World, signals: Signals, scan: Scan, speed: float) -> None:
+    def __init__(
+        self, world: World, signals: Signals, scan: Scan, experiment: Process, speed: float
+    ) -> None:
         self._world = world
         self._signals = signals
         self._scan = scan
+        self._experiment = experiment
         self._speed = speed
         self._custom = 1
         self._oversampling = 10
@@ -225,6 +236,7 @@ class FollowMe:
 
     def xy_pos_set(self, x: float, y: float, wait: int) -> Values:
         require(not self._scan.running, "Pause or stop the scan before moving the tip")
+        require(not self._experiment.running, BUSY)
         inside = abs(x) <= XY_RANGE and abs(y) <= XY_RANGE
         require(inside, f"Position out of range: {x:g} m, {y:g} m")
         tip = self._world.tip

@@ -10,7 +10,7 @@ import numpy as np
 from sim.devices.nanonis_files import SessionFolder
 from sim.devices.nanonis_modules import FollowMe
 from sim.devices.nanonis_output import BiasOutput
-from sim.devices.nanonis_process import Process, Steps
+from sim.devices.nanonis_process import BUSY, Process, Steps
 from sim.devices.nanonis_refusal import Values, require
 from sim.devices.nanonis_scan import Scan
 from sim.devices.nanonis_scan_module import XY_RANGE
@@ -81,6 +81,7 @@ class PatternModule:
         signals: Signals,
         scan: Scan,
         follow: FollowMe,
+        experiment: Process,
         sweep: Sweep,
         settings: SweepSettings,
         folder: SessionFolder,
@@ -94,7 +95,7 @@ class PatternModule:
         self._settings = settings
         self._folder = folder
         self._patterns = Patterns()
-        self._process = Process(world.clock)
+        self._process = experiment
         self._open = False
         self._paused = False
 
@@ -106,7 +107,7 @@ class PatternModule:
 
     def exp_start(self, pattern: int) -> Values:
         require(self._open, "The experiment has not been configured yet; open it first")
-        require(not self._process.running, "An experiment is running already")
+        require(not self._process.running, BUSY)
         require(not self._scan.running, "Stop the scan before starting an experiment")
         require(pattern <= CLOUD, f"Pattern {pattern}: 1 grid, 2 line, 3 cloud")
         self._patterns.active = pattern or self._patterns.active

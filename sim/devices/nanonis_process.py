@@ -11,6 +11,7 @@ from stm_daq.clock import VirtualClock
 type Steps[T] = Generator[float, None, T]
 """Carries an activity out, yielding how many seconds to wait before it goes on."""
 
+BUSY = "An experiment is running; wait for its end or stop it"
 SLICE = 0.2
 """Longest wait at a time, s: whoever waits must notice that the activity was stopped."""
 SHORTEST = 1e-9

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.devices.nanonis_files import SessionFolder
 from sim.devices.nanonis_output import BiasOutput
-from sim.devices.nanonis_process import sleep_while
+from sim.devices.nanonis_process import BUSY, Process, sleep_while
 from sim.devices.nanonis_refusal import Values, require
 from sim.devices.nanonis_scan import Scan
 from sim.devices.nanonis_signals import NAMES, Signals, require_signal
@@ -41,6 +41,7 @@ class ScanModule:
         output: BiasOutput,
         signals: Signals,
         scan: Scan,
+        experiment: Process,
         folder: SessionFolder,
     ) -> None:
         self._world = world
@@ -49,6 +50,7 @@ class ScanModule:
         self._output = output
         self._signals = signals
         self._scan = scan
+        self._experiment = experiment
         self._folder = folder
         self._autosave = SAVE_ALL
         self._series, self._comment = "scan", ""
@@ -58,6 +60,7 @@ class ScanModule:
 
     def action(self, action: int, direction: int) -> Values:
         require(action in range(4), f"The twin does not know scan action {action}")
+        require(action not in (START, RESUME) or not self._experiment.running, BUSY)
         if action == START:
             self._scan.start(upwards=direction == 1)
         elif action == STOP:

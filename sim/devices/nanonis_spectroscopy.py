@@ -10,12 +10,12 @@ import numpy as np
 
 from sim.devices.nanonis_bias import BIAS_RANGE
 from sim.devices.nanonis_files import SessionFolder
-from sim.devices.nanonis_process import Process, Steps
+from sim.devices.nanonis_process import BUSY, Process, Steps
 from sim.devices.nanonis_refusal import Values, require
+from sim.devices.nanonis_scan import Scan
 from sim.devices.nanonis_signals import NAMES, require_signal
 from sim.devices.nanonis_sweep import FIXED, PARAMETERS, Segment, SpectrumData, Sweep, SweepSettings
 from sim.waveform import Array
-from sim.world import World
 
 MOST_POINTS = 1 << 13
 """Of a sweep, all segments together."""
@@ -30,7 +30,9 @@ class SpectroscopyModule:
 
     Parameters
     ----------
-    world : World
+    experiment : Process
+        What takes spectra, of this module or of a pattern; one at a time.
+    scan : Scan
     sweep : Sweep
     settings : SweepSettings
     folder : SessionFolder
@@ -40,17 +42,19 @@ class SpectroscopyModule:
 
     def __init__(
         self,
-        world: World,
+        experiment: Process,
+        scan: Scan,
         sweep: Sweep,
         settings: SweepSettings,
         folder: SessionFolder,
         vendor_layout: bool,
     ) -> None:
+        self._process = experiment
+        self._scan = scan
         self._sweep = sweep
         self._settings = settings
         self._folder = folder
         self._vendor_layout = vendor_layout
-        self._process = Process(world.clock)
         self._base_name = "Bias-Spectroscopy"
         self._ttl = (1, 1, 0.0, 0.0)
         self._sync = 1
@@ -62,7 +66,8 @@ class SpectroscopyModule:
         return ()
 
     def start(self, get_data: int, base_name: str) -> Values:
-        require(not self._process.running, "A bias spectroscopy is running already")
+        require(not self._process.running, BUSY)
+        require(not self._scan.running, "Pause or stop the scan before a spectrum")
         self._base_name = base_name or self._base_name
         self._process.start(self._measure())
         if not get_data:

@@ -260,6 +260,7 @@ class _Restore:
         self._setpoint = world.tip.setpoint
         self._z = world.tip.z(world.clock.now())
         self._later = Later(world.clock)
+        self._withdrawals = world.tip.withdrawals
         self.feedback = world.tip.feedback_on
 
     def begin(self) -> float:
@@ -274,6 +275,8 @@ class _Restore:
         self._z = self._tip.z(self._world.clock.now())
 
     def _rest(self) -> None:
+        if self._tip.withdrawals != self._withdrawals:
+            return  # somebody pulled the tip back meanwhile: it stays there
         if self._tip.setpoint != self._setpoint:
             self._tip.set_setpoint(self._setpoint)
         if self.feedback:

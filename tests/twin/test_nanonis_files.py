@@ -78,7 +78,7 @@ def test_an_aborted_grid_keeps_whole_spectra(rig):
     call("Pattern.GridSet", 1, 3, 2, 0, 0.0, 0.0, 30e-9, 20e-9, 90.0)
     call("Pattern.PropsSet", "", "part", "", 0.0, 0)
     assert call("Pattern.ExpStart", 1)[1] == ""
-    assert "running" in call("Pattern.ExpStart", 1)[1]
+    assert "is running" in call("Pattern.ExpStart", 1)[1]
     while not list(folder.glob("part*")):
         world.clock.sleep(0.5)
     call("Pattern.ExpPause", 1)

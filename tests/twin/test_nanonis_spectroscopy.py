@@ -188,6 +188,45 @@ def test_stopping_restores_bias_and_feedback(rig):
     assert world.violations == []
 
 
+@pytest.mark.parametrize("by", ["order", "safe tip"])
+def test_a_withdrawal_in_the_middle_of_a_spectrum_is_final(rig, by):
+    world, _, nanonis, spectroscopy, stm = rig()
+    spectroscopy.configure(plain())
+    nanonis.call("BiasSpectr.Start", 0, "")
+    world.clock.sleep(1.0)
+    if by == "order":
+        stm.withdraw()
+    else:
+        nanonis.call("SafeTip.PropsSet", 0, 1, 1e-12)
+        nanonis.call("SafeTip.OnOffSet", 1)
+    world.clock.sleep(30.0)
+    assert nanonis.call("BiasSpectr.StatusGet") == (0,)
+    assert not stm.feedback_on()
+    assert world.tip.z(world.clock.now()) == pytest.approx(250e-9)
+    assert nanonis.bias() == pytest.approx(4e-3)
+    assert world.violations == []
+
+
+def test_nothing_moves_the_tip_sideways_during_a_spectrum(rig):
+    world, _, nanonis, spectroscopy, stm = rig()
+    spectroscopy.configure(plain())
+    nanonis.call("BiasSpectr.Start", 0, "")
+    for name, arguments in (
+        ("FolMe.XYPosSet", (1e-9, 0.0, 1)),
+        ("Scan.Action", (0, 1)),
+        ("BiasSpectr.Start", (0, "")),
+    ):
+        with pytest.raises(InstrumentError, match="experiment is running"):
+            nanonis.call(name, *arguments)
+    spectroscopy.stop()
+    world.clock.sleep(1.0)
+    stm.move_to(1e-9, 0.0)
+    nanonis.call("Scan.Action", 0, 1)
+    with pytest.raises(InstrumentError, match="scan"):
+        nanonis.call("BiasSpectr.Start", 0, "")
+    assert world.violations == []
+
+
 def test_the_height_is_offset_only_while_held_and_within_limits(rig):
     world, _, nanonis, _, stm = rig()
     with pytest.raises(FeedbackError, match="held"):
