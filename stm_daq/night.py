@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,8 +20,10 @@ from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, loa
 from stm_daq.recording import Derive, Observer, OnlineFit, Recording, RecordTruth
 from stm_daq.records import Array, RunEnded, RunStarted
 from stm_daq.rehearsal import Rehearsal, TwinLike, make_twin, twin_problems, visa_library
+from stm_daq.sequencer.control import Control
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
+from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.station.adapters import examine_adapters
 from stm_daq.station.config import examine_station
@@ -155,12 +158,21 @@ def _measure(
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
         recording = Recording(clock)
-        runner = Runner(
-            plan, station, clock, recording.emit, stop, expected_seconds=night.estimate.total
-        )
         stack.enter_context(stop_on_signals(stop))
         folder = stack.enter_context(_run_folder(runs, plan.name, clock.wall()))
         stack.enter_context(_log_file(folder / LOG))
+        runner = Runner(
+            plan,
+            station,
+            clock,
+            recording.emit,
+            night.estimate.total,
+            Surroundings(
+                control=Control(stop),
+                latest_fit=recording.latest_fit,
+                free_disk=lambda: float(shutil.disk_usage(folder).free),
+            ),
+        )
         sweep = stack.enter_context(runner.prepared())
         started = _run_started(night, kind, folder.name, clock.wall(), station, sweep)
         journal = stack.enter_context(Journal.create(folder, started))

@@ -36,6 +36,11 @@ class Recording:
         self._journal: Journal | None = None
         self._derive: list[Derive] = []
         self._observers: list[Observer] = []
+        self._latest_fit: Fit | None = None
+
+    def latest_fit(self) -> Fit | None:
+        """Return the fit of the spectrum that was emitted last, None if there is none."""
+        return self._latest_fit
 
     def connect(
         self,
@@ -67,6 +72,7 @@ class Recording:
         self._tell(record)
         if isinstance(record, Spectrum):
             derived = list(self._derived_from(record))
+            self._latest_fit = next((other for other in derived if isinstance(other, Fit)), None)
             self._journal.write(*derived)
             for other in derived:
                 self._tell(other)

@@ -1,22 +1,27 @@
 """What is to be measured: the plan, its outer axes, its sites in order, its sweep, its estimate."""
 
 from stm_daq.plan.axes import OuterAxis, Step, step_count, steps
+from stm_daq.plan.care import Care, Drift, Guard, TipChange
 from stm_daq.plan.estimate import Estimate, estimate
 from stm_daq.plan.forbidden import forbidden
 from stm_daq.plan.load import load_plan
 from stm_daq.plan.model import Plan, Sweep, Timing
-from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, position
+from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, position, strip
 from stm_daq.plan.voltages import list_voltages, return_steps
 
 __all__ = [
+    "Care",
+    "Drift",
     "Estimate",
     "Group",
+    "Guard",
     "OuterAxis",
     "Plan",
     "Sites",
     "Step",
     "Sweep",
     "Timing",
+    "TipChange",
     "Topograph",
     "estimate",
     "forbidden",
@@ -30,4 +35,5 @@ __all__ = [
     "return_steps",
     "step_count",
     "steps",
+    "strip",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.plan.build import build_axis, build_sites, build_sweep
+from stm_daq.plan.build_care import build_care, misfits_of_care
 from stm_daq.plan.checks import findings
 from stm_daq.plan.model import Plan, Timing
 from stm_daq.plan.schema import PlanFile
@@ -26,7 +27,7 @@ def load_plan(path: str | Path) -> Plan:
     reader = ModelReader(source)
     file = reader.read(PlanFile)
     problems, warnings = list(reader.problems), list[Problem]()
-    for place, text in misfits(file) if file is not None else ():
+    for place, text in (*misfits(file), *misfits_of_care(file)) if file is not None else ():
         problems.append(source.at_value(place, f"{dotted(place)}: {text}"))
     for where, finding in findings(reader.values):
         problem = source.at_value(where, f"{dotted(where)}: {finding.text}")
@@ -56,6 +57,7 @@ def _plan(file: PlanFile, source: YamlSource, warnings: tuple[Problem, ...]) -> 
             end_settle=timing.end_settle,
         ),
         fit_model=file.fit.model,
+        care=build_care(file),
         warnings=warnings,
         source=source,
     )

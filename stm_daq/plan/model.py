@@ -10,6 +10,7 @@ import numpy as np
 
 from stm_daq.errors import Problem
 from stm_daq.plan.axes import OuterAxis
+from stm_daq.plan.care import Care
 from stm_daq.plan.sites import Sites
 from stm_daq.records import Array
 from stm_daq.yaml_source import YamlSource
@@ -89,6 +90,7 @@ class Plan:
     sweep: Sweep
     timing: Timing
     fit_model: str
+    care: Care
     warnings: tuple[Problem, ...]
     """What is allowed but doubtful, with positions in the file."""
     source: YamlSource = field(repr=False)

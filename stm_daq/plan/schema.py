@@ -7,6 +7,13 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool
 
 from stm_daq.plan.schema_axes import AxisBlock
+from stm_daq.plan.schema_care import (
+    AdaptiveBlock,
+    AgainBlock,
+    DriftBlock,
+    GuardBlock,
+    TipChangeBlock,
+)
 from stm_daq.plan.units import (
     NOT_NEGATIVE,
     POSITIVE,
@@ -185,3 +192,8 @@ class PlanFile(Block):
     sweep: SweepBlock
     timing: TimingBlock = TimingBlock()
     fit: FitBlock = FitBlock()
+    guards: tuple[GuardBlock, ...] | None = None
+    drift: DriftBlock | None = None
+    tip_change: TipChangeBlock | None = None
+    adaptive: AdaptiveBlock | None = None
+    again: AgainBlock | None = None

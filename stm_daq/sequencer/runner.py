@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
-from stm_daq.plan import Group, Plan, Step, Topograph, groups, step_count, steps
-from stm_daq.records import Event, Record, RunEnded, Site, TopographRows
+from stm_daq.plan import Plan, steps
+from stm_daq.records import Event, Record, RunEnded
 from stm_daq.sequencer.axes import OuterAxes
-from stm_daq.sequencer.pace import Pace
+from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
+from stm_daq.sequencer.map_loop import MapLoop
 from stm_daq.sequencer.parking import park
 from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.site import SiteMeasurement
-from stm_daq.sequencer.stop import StopSwitch
+from stm_daq.sequencer.site_loop import SiteLoop
+from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure
-
-ATTEMPTS = 2
-"""Times that a site is tried before it is left out."""
-
-CONSECUTIVE_FAILURES = 5
-"""Sites in a row that may be left out before the run stops: then the trouble is not the site."""
 
 
 class Runner:
@@ -38,9 +35,10 @@ class Runner:
     emit : callable
         Receives every record in order. What it raises stops the run (safely): only a journal that
         cannot write should do so.
-    stop : StopSwitch
     expected_seconds : float
         Estimated duration, for the first progress reports.
+    surroundings : Surroundings, optional
+        What is outside the station: people, the fits, the disk, an earlier part of the run.
     """
 
     def __init__(
@@ -49,17 +47,15 @@ class Runner:
         station: StationRoles,
         clock: Clock,
         emit: Callable[[Record], None],
-        stop: StopSwitch,
         expected_seconds: float,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._plan = plan
         self._station = station
         self._clock = clock
         self._emit = emit
-        self._stop = stop
-        self._groups_left = step_count(plan.axes) * len(groups(plan.sites))
-        total = step_count(plan.axes) * plan.sites.count
-        self._pace = Pace(clock, total, expected_seconds)
+        around = Surroundings() if surroundings is None else surroundings
+        self._stop = around.control.stop
         self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
         self._sweep = DacSweep(
@@ -70,7 +66,7 @@ class Runner:
             preamplifier=station.preamplifier,
             clock=clock,
         )
-        self._site = SiteMeasurement(
+        site = SiteMeasurement(
             plan,
             stm=station.stm,
             bias=station.bias,
@@ -82,9 +78,40 @@ class Runner:
         self._axes = OuterAxes(
             plan, setpoint=self._setpoint, sweep=self._sweep, clock=clock, emit=emit, setters={}
         )
-        self._failures_in_a_row = 0
+        self._maps = MapLoop(
+            plan,
+            station,
+            SiteLoop(
+                plan.care,
+                site,
+                clock=clock,
+                emit=emit,
+                surroundings=around,
+                guards=self._guards(around),
+            ),
+            clock=clock,
+            emit=emit,
+            earlier=around.earlier,
+            stop=self._stop,
+            expected_seconds=expected_seconds,
+            check=self._check_bias,
+        )
         self._parked = False
         self._withdrawn = False
+
+    def _guards(self, around: Surroundings) -> Guards:
+        reading = self._temperature.latest
+        stm = self._station.stm
+        readings: dict[str, Reading] = {
+            "temperature": lambda _: reading().kelvin if reading().fresh else math.nan,
+            "z": lambda _: stm.height_and_current()[0],
+            "current": lambda _: abs(stm.height_and_current()[1]),
+            "disk": lambda _: around.free_disk(),
+            "overload": lambda _: float("overload" in " ".join(self._maps.last_flags)),
+        }
+        return Guards(
+            self._plan.care.guards, readings, clock=self._clock, emit=self._emit, stop=self._stop
+        )
 
     @contextmanager
     def prepared(self) -> Iterator[DacSweep]:
@@ -115,19 +142,12 @@ class Runner:
                     raise CleanupError(failures, self._withdrawn)
 
     def _prepare(self) -> None:
-        plan, station = self._plan, self._station
+        station = self._station
         if station.microwave is not None:
             station.microwave.off()
         self._setpoint.apply()
         self._sweep.prepare(self._setpoint.conductance)
-        if plan.sites.topograph is not None:
-            self._prepare_scan(plan.sites.topograph)
         self._check_temperature()
-
-    def _prepare_scan(self, topograph: Topograph) -> None:
-        rows, columns = topograph.shape
-        frame = self._plan.sites.frame
-        self._station.stm.prepare_scan(frame, columns, rows, topograph.line_time)
 
     def run(self) -> RunEnded:
         """Measure everything and park; to be called once, inside :meth:`prepared`.
@@ -148,6 +168,10 @@ class Runner:
         except CleanupError as error:
             self._withdrawn = error.withdrawn
             text = str(error)
+        except WithdrawError as error:
+            self._station.stm.withdraw()
+            self._withdrawn = True
+            state, text = "stopped", str(error)
         except StmDaqError as error:
             text = str(error)
         finally:
@@ -161,60 +185,12 @@ class Runner:
 
     def _measure_all(self) -> None:
         for step in steps(self._plan.axes):
-            if self._stopping():
+            if self._stop.requested:
                 return
+            if self._maps.is_done(step):
+                continue
             self._axes.go_to(step)
-            self._measure_map(step)
-
-    def _measure_map(self, step: Step) -> None:
-        """Measure all sites once; with a topograph, which begins anew for every map."""
-        topograph = self._plan.sites.topograph
-        if topograph is not None and step.number > 0:
-            self._prepare_scan(topograph)
-        for group in groups(self._plan.sites, step.number):
-            if self._stopping():
-                return
-            self._groups_left -= 1
-            if group.rows:
-                self._scan_topograph(group, step)
-                self._pace.row_scanned(self._groups_left)
-            for site in group.sites:
-                if self._stopping():
-                    return
-                self._measure_site(site)
-                self._pace.site_done()
-                self._emit(self._pace.progress("stopping" if self._stopping() else "running"))
-            self._check_bias()
-        if topograph is not None:
-            self._station.stm.stop_scan()
-
-    def _stopping(self) -> bool:
-        return self._stop.requested
-
-    def _scan_topograph(self, group: Group, step: Step) -> None:
-        stm = self._station.stm
-        stm.scan_rows(group.rows)
-        z = stm.scan_data()[group.first_row : group.first_row + group.rows]
-        self._emit(TopographRows(self._clock.wall(), group.first_row, z, step.number))
-
-    def _measure_site(self, site: Site) -> None:
-        for attempt in range(ATTEMPTS):
-            try:
-                spectrum = self._site.measure(site, attempt)
-            except InstrumentError as error:
-                self._event("error", f"site {site.index}, attempt {attempt + 1}: {error}")
-                if isinstance(error, CleanupError):
-                    raise
-            else:
-                self._failures_in_a_row = 0
-                self._emit(spectrum)
-                return
-        self._failures_in_a_row += 1
-        self._event("warning", f"site {site.index} left out after {ATTEMPTS} attempts")
-        if self._failures_in_a_row >= CONSECUTIVE_FAILURES:
-            raise InstrumentError(
-                f"stopped: {CONSECUTIVE_FAILURES} sites in a row could not be measured"
-            )
+            self._maps.measure(step)
 
     def _check_bias(self) -> None:
         applied, wanted = self._station.bias.voltage(), self._setpoint.bias

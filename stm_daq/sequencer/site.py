@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,8 +42,16 @@ class SiteMeasurement:
         self._temperature = temperature
         self._clock = clock
 
-    def measure(self, site: Site, attempt: int) -> Spectrum:
+    def measure(self, site: Site, attempt: int, reason: str = "") -> Spectrum:
         """Take one spectrum; afterwards the feedback is closed at the set-point bias.
+
+        Parameters
+        ----------
+        site : Site
+        attempt : int
+            Number of this measurement of the site, from 0.
+        reason : str
+            Why it is measured again.
 
         Raises
         ------
@@ -83,6 +92,7 @@ class SiteMeasurement:
             temperature=stage.kelvin if stage.fresh else math.nan,
             flags=flags,
             sweeps=self._plan.sweep.averages,
+            reason=reason,
         )
 
     def _height_and_current(self) -> tuple[float, float]:
@@ -98,3 +108,17 @@ class SiteMeasurement:
         wanted = self._setpoint.current
         off = abs(abs(current) - wanted) > SETPOINT_TOLERANCE * wanted
         return ("setpoint_not_reached",) if off else ()
+
+
+def averaged(earlier: Spectrum, new: Spectrum) -> Spectrum:
+    """Return the average of two spectra of a site, weighted by their sweeps, in place of `new`."""
+    count = earlier.sweeps + new.sweeps
+    share = earlier.sweeps / count
+    return replace(
+        new,
+        current=share * earlier.current + (1.0 - share) * new.current,
+        conductance=share * earlier.conductance + (1.0 - share) * new.conductance,
+        duration=earlier.duration + new.duration,
+        flags=tuple(dict.fromkeys(earlier.flags + new.flags)),
+        sweeps=count,
+    )

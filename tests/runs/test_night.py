@@ -198,10 +198,10 @@ def fail_on(monkeypatch, numbers):
     original = SiteMeasurement.measure
     count = iter(range(1, 10_000))
 
-    def measure(self, site, attempt):
+    def measure(self, site, attempt, reason=""):
         if next(count) in numbers:
             raise InstrumentError("sr830: no reply")
-        return original(self, site, attempt)
+        return original(self, site, attempt, reason)
 
     monkeypatch.setattr(SiteMeasurement, "measure", measure)
 
