@@ -80,6 +80,7 @@ class Scan:
         self.budget = math.inf
         """Real time that one look may take, s; a scan that needs more lags behind the clock."""
         self._real = RealClock()
+        self._rest_until = 0.0
         self.started = 0.0
         """World time at which the frame was begun, s."""
         self.settings = ScanSettings()
@@ -133,15 +134,16 @@ class Scan:
 
     def catch_up(self) -> None:
         """Do what the scan has done since the last look."""
-        if not self.running:
+        began = self._real.now()
+        if not self.running or began < self._rest_until:
             return
         now = self._world.clock.now()
         offset = now - self._caught_up
         self._progress += offset
-        began = self._real.now()
         while self.running and self._progress >= self._end_of(self._recorded) - ROUNDING:
             if self._real.now() - began > self.budget:
                 self._progress = self._start_of(self._recorded)
+                self._rest_until = 2 * self._real.now() - began  # the others' turn for as long
                 break
             self._record_line(now - (self._progress - self._start_of(self._recorded)))
             self._recorded += 1
