@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from pyvisa.rname import InvalidResourceName
 
 from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
 from sim.bus import Bus
 from sim.devices.mfli import Mfli
-from sim.devices.nanonis import Nanonis
+from sim.devices.nanonis import CLIENTS, Nanonis
 from sim.devices.nanonis_stream import DeviceStream
 from sim.devices.scpi import Device
 from sim.devices.trigger_line import TriggerLine
 from sim.fridge import Fridge
 from sim.preamplifier import Preamplifier
 from sim.samples.measured import Measured
+from sim.serve.service import Servable, Service
 from sim.tip import Tip
 from sim.virtual_time import VirtualTime
 from sim.visa import close_bus, library, open_bus
 from sim.world import World
-from stm_daq.clock import VirtualClock
+from stm_daq.clock import PacedClock, VirtualClock
 from stm_daq.errors import BadInputError
 
 BLOCKS = ("seed", "sample", "devices", "preamplifier", "fridge", "tip")
@@ -44,6 +49,9 @@ class Twin:
     overrides : mapping, optional
         Instead of those of the block: ``seed`` (int), ``sample`` (a ready sample), or ``measured``
         (anything with ``height``, ``size`` and ``spectra`` as :class:`Measured` wants them).
+    speed : float, optional
+        Virtual seconds per real second, for a twin that is served to other programs; without it
+        time jumps.
 
     Raises
     ------
@@ -57,6 +65,7 @@ class Twin:
         instruments: Mapping[str, Mapping[str, Any]],
         epoch: float,
         overrides: Mapping[str, Any] | None = None,
+        speed: float | None = None,
     ) -> None:
         settings = {**simulation, **(overrides or {})}
         measured = settings.pop("measured", None)
@@ -67,12 +76,13 @@ class Twin:
             lines = [": ".join(["simulation", *path, text]) for path, text in mistakes]
             raise BadInputError("\n".join(lines))
         seed = int(settings.get("seed", 1))
-        self.clock = VirtualClock(epoch)
+        self.clock = VirtualClock(epoch) if speed is None else PacedClock(epoch, speed)
         self.world = World(self.clock, seed, **_made(parts, seed))
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
         self._controllers: dict[tuple[str, int], Nanonis] = {}
         self._servers: dict[tuple[str, int], Mfli] = {}
+        self._served: dict[str, Servable] = {}
         self._trigger = TriggerLine()
         for name, recipe in devices.items():
             self._add(name, recipe, instruments[name])
@@ -133,6 +143,42 @@ class Twin:
         self._time.refresh()
         return server
 
+    @contextmanager
+    def serve(self, port: int, session: Path | None = None) -> Iterator[Service]:
+        """Let other programs reach the devices over TCP on this computer.
+
+        Parameters
+        ----------
+        port : int
+            First port; 0: any free ones.
+        session : Path, optional
+            Where controllers save their files; by default a temporary folder.
+
+        Raises
+        ------
+        BadInputError
+            If a port is taken, the folder cannot be used, or the twin's time jumps.
+        """
+        if not isinstance(self.clock, PacedClock):
+            raise BadInputError("only a twin with a speed can be served")
+        with TemporaryDirectory(prefix="stm-daq-") as temporary:
+            folder = session or Path(temporary)
+            try:
+                for controller in set(self._controllers.values()):
+                    controller.save_in(folder)
+            except OSError as error:
+                raise BadInputError(f"{folder}: cannot be used ({error.strerror})") from None
+            self.world.current(np.array([self.clock.now()]))  # compiles what is slow the first time
+            with Service(
+                self.clock, self._served, self._bus, self._tick, first_port=port
+            ) as service:
+                yield service
+
+    def _tick(self) -> None:
+        """Let happen what nobody asked for: a scan goes on, a safe tip trips."""
+        for controller in set(self._controllers.values()):
+            controller.catch_up()
+
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
         return self.world.truth()
@@ -160,7 +206,7 @@ class Twin:
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())
-        others = sum(c.transactions for c in self._controllers.values())
+        others = sum(c.transactions for c in set(self._controllers.values()))
         return ports + others + sum(s.transactions for s in self._servers.values())
 
     def violations(self) -> list[str]:
@@ -185,7 +231,9 @@ class Twin:
             self._servers[address, int(instrument.get("port", 8004))] = device
             return
         if not isinstance(device, Device):
-            self._controllers[address, int(instrument.get("port", 0))] = device
+            for number in range(CLIENTS):
+                self._controllers[address, int(instrument.get("port", 0)) + number] = device
+            self._served[name] = device
             return
         try:
             self._bus.connect(address, device)
