@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.fridge import Fridge
+from sim.line import MicrowaveLine
 from sim.preamplifier import Preamplifier
 from sim.samples import Junction, Sample
 from sim.tip import ZERO_BIAS, Tip
@@ -22,6 +23,8 @@ from stm_daq.clock import VirtualClock
 
 type Array = NDArray[np.float64]
 type Response = Callable[[Array, float], Array]
+type Microwaves = Callable[[float], tuple[float, float] | None]
+"""Frequency (Hz) and power (dBm) of a source at a time; None while it is off."""
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 BIAS_WINDOW = 10e-3
@@ -42,6 +45,8 @@ class World:
     preamplifier : Preamplifier
     fridge : Fridge
     tip : Tip
+    line : MicrowaveLine, optional
+        From the microwave sources to the tip.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class World:
         preamplifier: Preamplifier,
         fridge: Fridge,
         tip: Tip,
+        line: MicrowaveLine | None = None,
     ) -> None:
         self.clock = clock
         self.seed = seed
@@ -59,9 +65,11 @@ class World:
         self.preamplifier = preamplifier
         self.fridge = fridge
         self.tip = tip
+        self.line = line or MicrowaveLine()
         self.modulation_frequency = 0.0
         self.modulation_peak = 0.0
         self._sources: dict[str, Waveform] = {}
+        self._microwaves: dict[str, Microwaves] = {}
         self._streams: dict[str, np.random.Generator] = {}
         self._inspected = 0.0
         self._seen_bias = 0.0
@@ -103,6 +111,21 @@ class World:
         """Modulate the bias at `frequency` (Hz) with amplitude `peak` (V at the junction)."""
         self.modulation_frequency = frequency
         self.modulation_peak = peak
+
+    # -- microwaves ---------------------------------------------------------------------------
+
+    def add_microwaves(self, name: str, source: Microwaves) -> None:
+        """Connect a microwave source to the line that leads to the tip."""
+        self._microwaves[name] = source
+
+    def microwave_power(self, time: float) -> float:
+        """Return the microwave power that arrives at the tip at `time`, W."""
+        total = 0.0
+        for source in self._microwaves.values():
+            emitted = source(time)
+            if emitted is not None:
+                total += self.line.power_at_tip(*emitted)
+        return total
 
     # -- what instruments can measure ---------------------------------------------------------
 
