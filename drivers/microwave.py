@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Protocol
 
-from drivers.visa_errors import ask_number, ask_whole, reported
+from drivers.visa_errors import MessageInstrument, ask_number, ask_whole, reported
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
@@ -17,25 +17,16 @@ STEP_TIME = 10e-3
 """Time that a step of the power is given to settle, s."""
 
 
-class Source(Protocol):
+class Source(MessageInstrument, Protocol):
     """The opened instrument: a QCoDeS driver or a wrapped PyMeasure one."""
 
-    name: str
     frequency: Any
     """Parameter, Hz, with the instrument's limits."""
     power: Any
     """Parameter, dBm, with the instrument's limits."""
 
-    def ask(self, cmd: str) -> str:
-        """Ask a question in the instrument's own words."""
-        ...
-
     def write(self, cmd: str) -> None:
         """Send a command in the instrument's own words."""
-        ...
-
-    def device_clear(self) -> None:
-        """Clear the interface."""
         ...
 
 
@@ -98,6 +89,7 @@ class MicrowaveAdapter:
         """
         self._allowed.require(dbm, "a microwave power")
         self._require(self._source.power, dbm, "dBm")
+        self._require_fixed_power()
         before = self.power()
         steps = math.ceil((dbm - before) / self._step - 1e-9) if self.is_on() else 1
         for step in range(1, steps):
@@ -126,7 +118,8 @@ class MicrowaveAdapter:
     def on(self) -> None:
         """Switch the output on at the lowest power of station and instrument, and confirm it."""
         if not self.is_on():
-            lowest = max(self._allowed.low, self._least())
+            self._end_modes()
+            lowest = max(self._allowed.low, bounds(self._source.power)[0])
             self.set_power(lowest)
             with reported(self._source, "switch the output on"):
                 self._source.write(f"{self.OUTPUT} 1")
@@ -141,12 +134,14 @@ class MicrowaveAdapter:
         OutOfRangeError
             If the output was on above the station's limit; it is off then nevertheless.
         """
-        was_on, power = self.is_on(), self.power()
-        self._end_modes()
-        with reported(self._source, "switch the output off"):
-            self._source.write(f"{self.OUTPUT} 0")
+        try:
+            was_on, power = self.is_on(), self.power()
+        finally:  # a reply that does not come must not keep it on
+            with reported(self._source, "switch the output off"):
+                self._source.write(f"{self.OUTPUT} 0")
         if self.is_on():
             raise self._not_reached("output", "off", "on")
+        self._end_modes()
         limit = self._allowed.high
         if was_on and power > limit:
             raise OutOfRangeError(
@@ -165,7 +160,10 @@ class MicrowaveAdapter:
     # -- inside -------------------------------------------------------------------------------
 
     def _end_modes(self) -> None:
-        """Leave whatever mode may change the power by itself; most sources have none."""
+        """Leave, with the output off, every mode that changes the power by itself; most have none."""
+
+    def _require_fixed_power(self) -> None:
+        """Refuse to set the power in such a mode."""
 
     def _write_power(self, dbm: float) -> None:
         with reported(self._source, "set the power"):
@@ -175,11 +173,6 @@ class MicrowaveAdapter:
         found = self.power()
         if abs(found - dbm) > RESOLUTION:
             raise self._not_reached("power", show(dbm, "dBm"), show(found, "dBm"))
-
-    def _least(self) -> float:
-        """Return the lowest power of the instrument, dBm."""
-        low, _high = bounds(self._source.power)
-        return low
 
     def _require(self, parameter: Any, value: float, unit: str) -> None:
         """Refuse what the instrument does not have, before anything is sent."""

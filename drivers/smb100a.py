@@ -5,6 +5,7 @@ List mode after the LIST subsystem of the R&S SMB100A operating manual.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from qcodes.parameters import create_on_off_val_mapping
 from qcodes.validators import Enum, Ints, Numbers
 from qcodes_contrib_drivers.drivers.RohdeSchwarz.SMB100A import RohdeSchwarz_SMB100A
 
-from drivers.microwave import RESOLUTION, RohdeSchwarzAdapter, bounds
+from drivers.microwave import RESOLUTION, RohdeSchwarzAdapter
 from drivers.visa_errors import ask_whole, reported
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError, OutOfRangeError
@@ -142,6 +143,7 @@ class Smb100aSource(RohdeSchwarzAdapter):
         super().__init__(instrument, limits, clock, largest_step)
         self._smb = instrument
         self._list: tuple[Array, float] | None = None
+        self._ends = math.inf
 
     def prepare_list(self, dbm: Array, dwell: float) -> None:
         """Load a list of powers and go to its first; the output must be on.
@@ -167,7 +169,7 @@ class Smb100aSource(RohdeSchwarzAdapter):
                 f"{self._smb.name}: lists begin at {show(LOWEST_FREQUENCY, 'Hz')}, the frequency "
                 f"is {show(frequency, 'Hz')}"
             )
-        self._end_modes()
+        self.end_list()
         self.set_power(float(dbm[0]))
         with reported(self._smb, "load a list of powers"):
             self._smb.load_list(frequency, dbm, dwell)
@@ -179,23 +181,27 @@ class Smb100aSource(RohdeSchwarzAdapter):
                 "does not go into list mode; check its display for errors"
             )
         self._list = dbm, dwell
+        self._ends = math.inf
 
     def start_list(self) -> float:
         """Start the list and return how long it takes, s."""
         if self._list is None:
             raise InstrumentError(f"{self._smb.name}: no list was prepared")
+        powers, dwell = self._list
         with reported(self._smb, "start the list"):
             self._smb.start_list()
-        return len(self._list[0]) * self._list[1]
+        self._ends = self._clock.now() + len(powers) * dwell
+        return len(powers) * dwell
 
     def end_list(self) -> None:
-        """Leave list mode at the power of the last entry."""
+        """Leave list mode: at the power of the last entry, or at the lowest if it is not over."""
         if self._list is None:
             return
-        last = float(self._list[0][-1])
-        self._write_power(last)  # list mode uses its own powers; this one follows it
+        powers = self._list[0]
+        after = float(powers[-1] if self._clock.now() >= self._ends else powers.min())
+        self._write_power(after)  # list mode uses powers of its own; this one follows it
         self._end_modes()
-        self._confirm_power(last)
+        self._confirm_power(after)
 
     def _end_modes(self) -> None:
         """Leave list and sweep mode, where the power is not the one that is set."""
@@ -204,13 +210,20 @@ class Smb100aSource(RohdeSchwarzAdapter):
             with reported(self._smb, "leave list mode"):
                 self._smb.sourcemode("CW")
 
+    def _require_fixed_power(self) -> None:
+        mode = self._mode()
+        if mode != "CW":
+            raise InstrumentError(
+                f"{self._smb.name}: it is in {mode} mode, where a power that is set has no effect; "
+                "end the list, or switch the output off"
+            )
+
     def _mode(self) -> str:
         with reported(self._smb, "SOUR:FREQ:MODE?"):
             mode = self._smb.ask("SOUR:FREQ:MODE?").strip().upper()
         return "CW" if mode.startswith("FIX") else mode
 
     def _check_list(self, dbm: Array, dwell: float) -> None:
-        low, high = bounds(self._smb.power)
         for value in dbm:
             self._allowed.require(float(value), "a microwave power of the list")
             self._require(self._smb.power, float(value), "dBm")

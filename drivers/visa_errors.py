@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from pyvisa.constants import StatusCode
 from pyvisa.errors import Error, VisaIOError
@@ -19,7 +19,10 @@ log = logging.getLogger(__name__)
 class MessageInstrument(Protocol):
     """An opened instrument that answers messages: a QCoDeS driver or a wrapped PyMeasure one."""
 
-    name: Any
+    @property
+    def name(self) -> str:
+        """Its name in station.yaml."""
+        ...
 
     def ask(self, cmd: str) -> str:
         """Send a question and return the reply."""
@@ -86,3 +89,16 @@ def ask_whole(instrument: MessageInstrument, query: str) -> int:
     if value != int(value):
         raise InstrumentError(f"{instrument.name}: the reply to {query} is not whole: {value}")
     return int(value)
+
+
+def ask_numbers(instrument: MessageInstrument, query: str, count: int) -> list[float]:
+    """Ask for `count` numbers, separated by commas (errors as :func:`ask_number`)."""
+    with reported(instrument, query):
+        reply = instrument.ask(query)
+    try:
+        numbers = [float(text) for text in reply.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise InstrumentError(f"{instrument.name}: cannot read the reply to {query}: {reply!r}")
+    return numbers

@@ -28,6 +28,7 @@ from stm_daq.station.limits import Limits
 from stm_daq.station.loader import Station, StationConfig, open_station
 from stm_daq.station.roles import Finding, PlanNeeds
 from stm_daq.station.streams import streams_from
+from stm_daq.station.surroundings import surrounded_by
 from stm_daq.store.journal import Journal, new_run_folder
 
 if TYPE_CHECKING:
@@ -134,7 +135,12 @@ def _places(plan: Plan, findings: Sequence[Finding]) -> list[Problem]:
 def rehearse(night: Night, runs: Path, rehearsal: Rehearsal) -> NightResult:
     """Run a plan on the twin of its station, in virtual time."""
     twin = make_twin(night.config, rehearsal)
-    with twin, visa_library(twin.visa_library), streams_from(twin.open_stream):
+    with (
+        twin,
+        visa_library(twin.visa_library),
+        streams_from(twin.open_stream),
+        surrounded_by(twin),
+    ):
         result = _measure(night, runs, "rehearsal", twin.clock, twin)
         return replace(
             result, transactions=twin.transactions(), violations=tuple(twin.violations())

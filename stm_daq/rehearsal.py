@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -15,6 +16,7 @@ from stm_daq.errors import BadInputError, Problem
 from stm_daq.records import Array
 from stm_daq.station.config import StationConfig
 from stm_daq.station.streams import ByteStream
+from stm_daq.station.surroundings import Request
 
 
 class TwinLike(Protocol):
@@ -41,6 +43,14 @@ class TwinLike(Protocol):
 
     def open_stream(self, host: str, port: int, timeout: float) -> ByteStream:
         """Connect to a device that speaks a byte stream."""
+        ...
+
+    def answer(self, request: Request) -> tuple[int, bytes]:
+        """Ask a web service."""
+        ...
+
+    def folder(self, path: Path) -> Path:
+        """Return where the twin of a folder is."""
         ...
 
     def truth(self) -> Mapping[str, float]:
