@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 
+from stm_daq.clock import RealClock
 from stm_daq.errors import DeadlineError, InstrumentError
 from stm_daq.station.streams import ByteStream, open_stream
 
@@ -37,6 +38,7 @@ class TritonConnection:
         self._host = host
         self._port = port
         self._timeout = timeout
+        self._clock = RealClock()  # of the network, which is none of the twin's business
         self._stream: ByteStream | None = None
 
     def open(self) -> None:
@@ -112,7 +114,7 @@ class TritonConnection:
         try:
             stream.send(line.encode("ascii") + END)
             for _ in range(STRAY_LINES):
-                reply = _receive_line(stream)
+                reply = self._receive_line(stream)
                 if reply.startswith(prefix):
                     return reply.removeprefix(prefix).strip()
                 log.warning("%s: the Triton sent %r instead", line, reply)
@@ -129,13 +131,17 @@ class TritonConnection:
         self.close()
         raise InstrumentError(f"{line}: the Triton sent only replies to other questions")
 
+    def _receive_line(self, stream: ByteStream) -> str:
+        """Receive exactly one line, byte by byte: nothing of the next one is taken.
 
-def _receive_line(stream: ByteStream) -> str:
-    """Receive exactly one line, byte by byte: nothing of the next one is taken."""
-    line = bytearray()
-    while len(line) < LONGEST_LINE:
-        byte = stream.receive(1)
-        if byte == b"\n":
-            return line.decode("ascii").rstrip("\r")
-        line += byte
-    raise ConnectionError(f"a line longer than {LONGEST_LINE} bytes")
+        The deadline is that of the whole line, however its bytes trickle in.
+        """
+        line, deadline = bytearray(), self._clock.now() + self._timeout
+        while len(line) < LONGEST_LINE:
+            byte = stream.receive(1)
+            if byte == b"\n":
+                return line.decode("ascii").rstrip("\r")
+            line += byte
+            if self._clock.now() > deadline:
+                raise TimeoutError("the line does not end")
+        raise ConnectionError(f"a line longer than {LONGEST_LINE} bytes")

@@ -194,6 +194,29 @@ def watch(
     watch_run(address, stay)
 
 
+@app.command()
+def simulate(
+    station: StationPath = STATION,
+    port: Annotated[
+        int, typer.Option(min=0, max=65000, help="First port; 0 takes any free ones.")
+    ] = 6501,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.")] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the twin's world.")] = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(help="Where the STM controller saves; else temporary.", metavar="FOLDER"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the station's twin to other programs, on TCP ports of this computer.
+
+    Nanonis clients connect to the first four ports, VISA programs to the sockets that are listed.
+    """
+    from stm_daq.commands.simulate import simulate_station
+
+    simulate_station(station, port, speed, seed, session, as_json)
+
+
 def main() -> None:
     """Run the command line; errors that we foresee are one line, not a traceback."""
     logging.basicConfig(handlers=[logging.NullHandler()])  # tracebacks go to the run's log file

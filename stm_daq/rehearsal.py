@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,35 @@ from stm_daq.records import Array
 from stm_daq.station.config import StationConfig
 from stm_daq.station.streams import ByteStream
 from stm_daq.station.surroundings import Request
+
+
+class ServedDevice(Protocol):
+    """A device of the twin that other programs can reach."""
+
+    @property
+    def name(self) -> str:
+        """Name in station.yaml."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """What it speaks, such as "SCPI"."""
+        ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def ports(self) -> tuple[int, ...]: ...
+
+
+class ServiceLike(Protocol):
+    """A twin that is being served."""
+
+    @property
+    def table(self) -> Sequence[ServedDevice]:
+        """All devices with their addresses."""
+        ...
 
 
 class TwinLike(Protocol):
@@ -51,6 +80,10 @@ class TwinLike(Protocol):
 
     def folder(self, path: Path) -> Path:
         """Return where the twin of a folder is."""
+        ...
+
+    def serve(self, port: int, session: Path | None) -> AbstractContextManager[ServiceLike]:
+        """Let other programs reach the devices over TCP; only of a twin made with a speed."""
         ...
 
     def truth(self) -> Mapping[str, float]:
@@ -90,8 +123,15 @@ class Rehearsal:
     """Wall time at which the virtual night begins; now if None."""
 
 
-def make_twin(config: StationConfig, rehearsal: Rehearsal) -> TwinLike:
+def make_twin(config: StationConfig, rehearsal: Rehearsal, speed: float | None = None) -> TwinLike:
     """Build the twin of a station.
+
+    Parameters
+    ----------
+    config : StationConfig
+    rehearsal : Rehearsal
+    speed : float, optional
+        Virtual seconds per real second, for a twin that is to be served; by default time jumps.
 
     Raises
     ------
@@ -108,7 +148,7 @@ def make_twin(config: StationConfig, rehearsal: Rehearsal) -> TwinLike:
     if problems:
         raise BadInputError.from_problems(problems)
     factory, options = _factory(config)
-    twin: TwinLike = factory(options, config.instruments, epoch, overrides)
+    twin: TwinLike = factory(options, config.instruments, epoch, overrides, speed)
     return twin
 
 

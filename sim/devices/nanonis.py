@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sim.devices import nanonis_modules as modules
@@ -15,9 +16,12 @@ from sim.devices.nanonis_scan import Scan
 from sim.devices.nanonis_scan_module import ScanModule
 from sim.devices.nanonis_signals import Signals, SignalsModule
 from sim.devices.nanonis_stream import DeviceStream
+from sim.serve.server import MessageServer, Place, TcpServer
 from sim.world import World
 from stm_daq.protocols import nanonis as protocol
 
+CLIENTS = 4
+"""Connections that the programming interface allows, one a port."""
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -85,6 +89,21 @@ class Nanonis:
         except (Refusal, protocol.ProtocolError) as problem:
             return protocol.encode_reply(name, error=str(problem))
         return protocol.encode_reply(name, values) if respond else b""
+
+    def catch_up(self) -> None:
+        """Let happen what happens without being asked."""
+        self._scan.catch_up()
+        self._safe_tip.guard()
+
+    def save_in(self, folder: Path) -> None:
+        """Save files in this folder from now on."""
+
+    def servers(self, place: Place) -> list[TcpServer]:
+        """Return the four ports of the programming interface; each has one client."""
+        return [
+            MessageServer("Nanonis", place, i, _request_size, self.handle, clients=1)
+            for i in range(CLIENTS)
+        ]
 
     def _method(self, name: str) -> Callable[..., tuple[Any, ...]]:
         """Find the method of a command: ``ZCtrl.OnOffSet`` is ``on_off_set`` of its module."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from typing import Protocol
 
 from sim.devices.nanonis_stream import DeviceStream
 from sim.heater import HeaterSettings
+from sim.serve.server import MessageServer, Place, TcpServer
 from sim.world import World
 
 END = b"\r\n"
+LONGEST_LINE = 1000
 LOAD = 100.0
 """Of the heater, Ohm."""
 RANGES = (0.316, 1.0, 3.16, 10.0, 31.6, 100.0)
@@ -25,18 +26,6 @@ LOOP = re.compile(r"DEV:T(\d+):TEMP:LOOP:(TSET|MODE|RANGE|P|I|D)")
 SIGNAL = re.compile(r"DEV:T(\d+):TEMP:SIG:TEMP")
 GAIN = 100.0
 """P is taken as percent of the full current per kelvin."""
-
-
-class Connection(Protocol):
-    """The server's end of a byte stream."""
-
-    def receive(self, count: int) -> bytes:
-        """Return exactly `count` bytes; raise ConnectionError at the end."""
-        ...
-
-    def send(self, data: bytes) -> None:
-        """Send all of `data`."""
-        ...
 
 
 class Triton:
@@ -87,18 +76,13 @@ class Triton:
         """Return a new connection to this server."""
         return DeviceStream(self, self._world.clock, self._latency, _line_size)
 
-    def serve(self, stream: Connection) -> None:
-        """Answer the lines of one client until it goes away."""
-        line = b""
-        while True:
-            try:
-                line += stream.receive(1)
-            except (ConnectionError, TimeoutError):
-                return
-            if line.endswith(b"\n") or len(line) > 1000:
-                self.transactions += 1
-                stream.send(self.handle(line))
-                line = b""
+    def servers(self, place: Place) -> list[TcpServer]:
+        """Return the port of the control software."""
+        return [MessageServer("Triton", place, 0, _line_size, self._serve)]
+
+    def _serve(self, line: bytes) -> bytes:
+        self.transactions += 1
+        return self.handle(line)
 
     def handle(self, request: bytes) -> bytes:
         """Answer one line."""
@@ -206,4 +190,6 @@ class Triton:
 
 def _line_size(data: bytes) -> int | None:
     end = data.find(b"\n")
+    if end < 0 and len(data) > LONGEST_LINE:
+        raise ValueError(f"a line longer than {LONGEST_LINE} bytes")
     return end + 1 if end >= 0 else None
