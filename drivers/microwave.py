@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol
 
 from drivers.visa_errors import MessageInstrument, ask_number, ask_whole, reported
@@ -30,7 +31,7 @@ class Source(MessageInstrument, Protocol):
         ...
 
 
-class MicrowaveAdapter:
+class MicrowaveAdapter(ABC):
     """A microwave source that is off in the safe state.
 
     Parameters
@@ -153,9 +154,9 @@ class MicrowaveAdapter:
         """Read whether the output is on."""
         return ask_whole(self._source, f"{self.OUTPUT}?") != 0
 
+    @abstractmethod
     def flags(self) -> tuple[str, ...]:
         """Read what makes the output suspect: "unlock", "unlevelled", "microwave_fault"."""
-        raise NotImplementedError
 
     # -- inside -------------------------------------------------------------------------------
 
