@@ -8,7 +8,7 @@ time. A reading counts as fresh only when neither can be the case.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qcodes.instrument_drivers.Lakeshore import LakeshoreModel372
 from qcodes.validators import Bool, Ints, Numbers
@@ -19,6 +19,9 @@ from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
 from stm_daq.station.limits import Limits
 from stm_daq.station.roles import TemperatureReading
+
+if TYPE_CHECKING:
+    from qcodes.parameters import Parameter
 
 CHANNELS = 16
 OUTPUT = 0
@@ -39,7 +42,7 @@ WITHOUT_LABEL = {
 
 
 class Lakeshore372(LakeshoreModel372):
-    """The driver of QCoDeS with the scanner and a few limits added.
+    """The driver of QCoDeS with the scanner and a few limits added, and without its endless wait.
 
     Parameters
     ----------
@@ -80,10 +83,12 @@ class Lakeshore372(LakeshoreModel372):
                 get_cmd=f"RDGPWR? {number}",
                 get_parser=float,
             )
-        for heater in (self.sample_heater, self.warmup_heater):
+        for heater in (self.sample_heater, self.warmup_heater, self.analog_heater):
+            heater.remove_parameter("blocking_t")  # waits for ever if the heater is off
+            heater.setpoint.unit = "K"
             for key, label in WITHOUT_LABEL.items():
                 if key in heater.parameters:
-                    vars(heater.parameters[key])["label"] = label
+                    cast("Parameter", heater.parameters[key]).label = label
 
 
 class Ls372Thermometer:

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol
 
-from drivers.visa_errors import MessageInstrument, ask_number, ask_whole, reported
+from drivers.visa_errors import MessageInstrument, ask_whole, reported
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
@@ -59,7 +59,7 @@ class MicrowaveAdapter(ABC):
 
     def frequency(self) -> float:
         """Read the frequency, Hz."""
-        return ask_number(self._source, ":SOUR:FREQ?")
+        return self._read(self._source.frequency)
 
     def set_frequency(self, hertz: float) -> None:
         """Change the frequency and confirm it.
@@ -78,7 +78,7 @@ class MicrowaveAdapter(ABC):
 
     def power(self) -> float:
         """Read the power that is set, dBm (also while the output is off)."""
-        return ask_number(self._source, ":SOUR:POW?")
+        return self._read(self._source.power)
 
     def set_power(self, dbm: float) -> None:
         """Change the power, upwards in steps, and confirm it.
@@ -160,11 +160,22 @@ class MicrowaveAdapter(ABC):
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _end_modes(self) -> None:
-        """Leave, with the output off, every mode that changes the power by itself; most have none."""
+    def _end_modes(self) -> None:  # noqa: B027 - most sources have none
+        """Leave, with the output off, every mode that changes the power by itself."""
 
-    def _require_fixed_power(self) -> None:
+    def _require_fixed_power(self) -> None:  # noqa: B027
         """Refuse to set the power in such a mode."""
+
+    def _read(self, parameter: Any) -> float:
+        """Read a parameter from the instrument as a finite number."""
+        with reported(self._source, f"read the {parameter.name}"):
+            try:
+                value = float(parameter.get())
+            except ValueError as error:
+                raise InstrumentError(f"{parameter.full_name}: the reply is no number") from error
+        if not math.isfinite(value):
+            raise InstrumentError(f"{parameter.full_name}: the reply is {value}")
+        return value
 
     def _write_power(self, dbm: float) -> None:
         with reported(self._source, "set the power"):

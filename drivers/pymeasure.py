@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,10 @@ class PymeasureInstrument(Instrument):
         timeout: float = 5.0,
     ) -> None:
         super().__init__(name)
-        self.device = _import(driver)(address, **{**(options or {}), "timeout": int(timeout * 1e3)})
+        settings = {**(options or {}), "timeout": int(timeout * 1e3)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # to PyMeasure's own developers
+            self.device = _import(driver)(address, **settings)
         """The PyMeasure instrument."""
         words = Words(units or {}, limits or {})
         known = set(_reflect(self, self.device, words, ""))

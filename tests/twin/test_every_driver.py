@@ -154,7 +154,7 @@ def test_every_parameter_has_label_unit_and_limits(lasting_house: Any, name: str
             faults.append(f"{short}: no unit")
         if parameter.settable and not parameter.snapshot_exclude and not bounded(parameter):
             faults.append(f"{short}: no limits")
-    assert faults == []
+    assert not faults, "\n".join(faults)
 
 
 def bounded(parameter: Any) -> bool:
