@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pymeasure.instruments import Channel
 from qcodes.instrument import Instrument, InstrumentBase, InstrumentChannel
 from qcodes.validators import Enum, Numbers, Validator
 
@@ -77,11 +78,10 @@ class PymeasureInstrument(Instrument):
         """The PyMeasure instrument."""
         words = Words(units or {}, limits or {})
         known = set(_reflect(self, self.device, words, ""))
-        for channel_name, channel in sorted(getattr(self.device, "channels", {}).items()):
-            label = f"ch_{channel_name}" if str(channel_name).isdigit() else str(channel_name)
-            module = InstrumentChannel(self, label)
-            self.add_submodule(label, module)
-            known |= set(_reflect(module, channel, words, f"{label}."))
+        channels = {k: v for k, v in vars(self.device).items() if isinstance(v, Channel)}
+        for channel_name, channel in channels.items():
+            module = self.add_submodule(channel_name, InstrumentChannel(self, channel_name))
+            known |= set(_reflect(module, channel, words, f"{channel_name}."))
         for given in (*words.units, *words.limits):
             if given not in known:
                 raise ValueError(f"{driver} has no property '{given}'; there is {sorted(known)}")
