@@ -198,6 +198,7 @@ def test_a_snapshot_reads_settings_but_measures_nothing(made: Any) -> None:
 )
 def test_classes_of_pymeasure_itself_can_be_wrapped(house: Any, driver: str) -> None:
     wrapped = PymeasureInstrument("wrapped", "TCPIP0::192.168.8.23::inst0::INSTR", driver)
-    settable = [p for p in wrapped.parameters.values() if p.settable]
+    places = [wrapped, *wrapped.submodules.values()]
+    settable = [p for place in places for p in place.parameters.values() if p.settable]
     assert settable
     assert all(p.validators for p in settable)
