@@ -26,7 +26,7 @@ from stm_daq.errors import InstrumentError
 SOUND = ("SYNCHRONIZED", "INDEPENDENT", "CHANGED")
 """Statuses of a value that can be trusted."""
 LOOK_BACK = 600.0
-"""The box is asked for the measurements of so many seconds."""
+"""The box is asked for the measurements so many seconds around its own time."""
 BOX_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -208,7 +208,7 @@ class BlueforsBox(BlueforsInstrument):
         question = {
             "channel_nr": self._channel,
             "start_time": datetime.fromtimestamp(now - LOOK_BACK, UTC).strftime(BOX_TIME),
-            "stop_time": datetime.fromtimestamp(now + 1, UTC).strftime(BOX_TIME),
+            "stop_time": datetime.fromtimestamp(now + LOOK_BACK, UTC).strftime(BOX_TIME),
             "fields": ["timestamp", "temperature"],
         }
         answer = self.client.post("/channel/historical-data", question)
