@@ -38,7 +38,7 @@ class _Bluefors:
         Their thermometers.
     dwell : float
         Time on each channel, s.
-    noise : float
+    scatter : float
         rms noise of a reading, relative.
     latency : float
         Time a request and its answer need on the network, s.
@@ -51,7 +51,7 @@ class _Bluefors:
         stage_channel: int = 8,
         pot_channel: int = 6,
         dwell: float = 5.0,
-        noise: float = 2e-4,
+        scatter: float = 2e-4,
         latency: float = 3e-3,
     ) -> None:
         self.name = name
@@ -64,7 +64,7 @@ class _Bluefors:
         self.outdated = False
         """A fault: the control software tells that its values are old."""
         self.scanner = Scanner(
-            name, world, {pot_channel: "pot", stage_channel: "stage"}, dwell, noise
+            name, world, {pot_channel: "pot", stage_channel: "stage"}, dwell, scatter
         )
         self.heater = RegulatedHeater(world, "pot")
         self._clock = world.clock

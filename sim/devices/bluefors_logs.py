@@ -19,7 +19,7 @@ class BlueforsLogs:
         Their thermometers.
     interval : float
         Time between lines, s.
-    noise : float
+    scatter : float
         rms noise of a reading, relative.
     blank : int
         1: lines begin with a blank, as older software writes them.
@@ -37,7 +37,7 @@ class BlueforsLogs:
         stage_channel: int = 8,
         pot_channel: int = 6,
         interval: float = 60.0,
-        noise: float = 2e-4,
+        scatter: float = 2e-4,
         blank: int = 0,
     ) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class BlueforsLogs:
         self._rng = world.rng(name)
         self._sensors = {stage_channel: "stage", pot_channel: "pot"}
         self._interval = interval
-        self._noise = noise
+        self._scatter = scatter
         self._blank = " " * bool(blank)
         self._lines: list[tuple[str, str]] = []
         world.clock.call_at(world.clock.now(), self._note)
@@ -69,7 +69,7 @@ class BlueforsLogs:
         for channel, place in self._sensors.items():
             pot = place == "pot"
             true = fridge.pot_temperature(now) if pot else fridge.stage_temperature(now)
-            kelvin = true * (1 + self._noise * self._rng.standard_normal())
+            kelvin = true * (1 + self._scatter * self._rng.standard_normal())
             line = f"{self._blank}{moment:%d-%m-%y,%H:%M:%S},{kelvin:.6E}\n"
             if not self.stopped:
                 self._lines.append((f"{day}/CH{channel} T {day}.log", line))

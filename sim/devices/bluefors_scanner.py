@@ -32,7 +32,7 @@ class Scanner:
     """
 
     def __init__(
-        self, name: str, world: World, sensors: dict[int, str], dwell: float, noise: float
+        self, name: str, world: World, sensors: dict[int, str], dwell: float, scatter: float
     ) -> None:
         self.sensors = sensors
         self.failed: set[int] = set()
@@ -40,7 +40,7 @@ class Scanner:
         self._world = world
         self._rng = world.rng(name)
         self._dwell = dwell
-        self._noise = noise
+        self._scatter = scatter
         self._known: dict[int, Measured] = {}
 
     def newest(self, channel: int) -> Measured | None:
@@ -65,7 +65,7 @@ class Scanner:
         fridge = self._world.fridge
         pot = self.sensors[channel] == "pot"
         true = fridge.pot_temperature(time) if pot else fridge.stage_temperature(time)
-        return true * (1 + self._noise * float(self._rng.standard_normal()))
+        return true * (1 + self._scatter * float(self._rng.standard_normal()))
 
 
 class RegulatedHeater:

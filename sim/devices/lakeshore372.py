@@ -38,7 +38,7 @@ class Lakeshore372(Device):
         Channel of the stage thermometer.
     pot_channel : int
         Channel of the thermometer on the mixing chamber; 0: there is none. All others are open.
-    noise : float
+    scatter : float
         rms noise of one reading at 200 uV excitation, relative to the temperature.
     """
 
@@ -51,13 +51,13 @@ class Lakeshore372(Device):
         world: World,
         stage_channel: int = 1,
         pot_channel: int = 0,
-        noise: float = 2e-4,
+        scatter: float = 2e-4,
     ) -> None:
         super().__init__(name, world)
         self._sensors = {stage_channel: "stage"}
         if pot_channel:
             self._sensors[pot_channel] = "pot"
-        self._noise = noise
+        self._scatter = scatter
         self._channel = stage_channel
         self._autoscan = False
         self._since = -math.inf
@@ -139,7 +139,7 @@ class Lakeshore372(Device):
         if channel == self._channel and now - shown.made >= UPDATE:
             true = self._true(channel, now)
             volts, watts = self._excited(channel, true)
-            noise = sensor.noise(self._noise, volts) if true else 0.0
+            noise = sensor.noise(self._scatter, volts) if true else 0.0
             true = sensor.heated(true, watts)
             settling = math.exp(-5 * (now - self._since) / self._setup(channel)[2])
             scatter = 1 + min(noise, 0.5) * self.rng.standard_normal()

@@ -41,7 +41,7 @@ class Triton:
         Channel of the thermometer on the mixing chamber.
     round : float
         Time of one round of the scanner, s.
-    noise : float
+    scatter : float
         rms noise of a reading, relative.
     latency : float
         Time a question and its reply need on the network, s.
@@ -54,7 +54,7 @@ class Triton:
         stage_channel: int = 6,
         pot_channel: int = 5,
         round: float = 10.0,  # noqa: A002 - it is one
-        noise: float = 2e-4,
+        scatter: float = 2e-4,
         latency: float = 1e-3,
     ) -> None:
         self.name = name
@@ -65,7 +65,7 @@ class Triton:
         self._rng = world.rng(name)
         self._sensors = {stage_channel: "stage", pot_channel: "pot"}
         self._round = round
-        self._noise = noise
+        self._scatter = scatter
         self._latency = latency
         self._shown: dict[int, tuple[int, str]] = {}
         self._channel = pot_channel
@@ -124,7 +124,7 @@ class Triton:
         if number != known:
             pot = self._sensors[channel] == "pot"
             true = fridge.pot_temperature(now) if pot else fridge.stage_temperature(now)
-            text = f"{true * (1 + self._noise * self._rng.standard_normal()):.7g}K"
+            text = f"{true * (1 + self._scatter * self._rng.standard_normal()):.7g}K"
             self._shown[channel] = number, text
         return text
 
