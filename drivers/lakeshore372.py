@@ -149,7 +149,7 @@ class Ls372Thermometer:
         """Return change pause and filter settle time of the channel together, s."""
         pause = ask_numbers(self._bridge, f"INSET? {self._channel}", 5)[2]
         on, settle, _window = ask_numbers(self._bridge, f"FILTER? {self._channel}", 3)
-        return pause + (settle if on else 0.0)
+        return float(pause + (settle if on else 0.0))
 
 
 class Ls372Control:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+import numpy as np
 from pyvisa.constants import StatusCode
 from pyvisa.errors import Error, VisaIOError
 
 from stm_daq.errors import DeadlineError, InstrumentError
+from stm_daq.records import Array
 
 log = logging.getLogger(__name__)
 
@@ -83,22 +85,24 @@ def ask_number(instrument: MessageInstrument, query: str) -> float:
     return value
 
 
+def ask_numbers(instrument: MessageInstrument, query: str, count: int) -> Array:
+    """Ask for `count` finite numbers with commas between them (errors as :func:`ask_number`)."""
+    with reported(instrument, query):
+        reply = instrument.ask(query)
+    try:
+        values = np.array([float(part) for part in reply.split(",")])
+    except ValueError:
+        values = np.array([math.nan])
+    if len(values) != count or not np.all(np.isfinite(values)):
+        raise InstrumentError(
+            f"{instrument.name}: the reply to {query} is not {count} numbers: {reply!r}"
+        )
+    return values
+
+
 def ask_whole(instrument: MessageInstrument, query: str) -> int:
     """Ask for one whole number (errors as :func:`ask_number`)."""
     value = ask_number(instrument, query)
     if value != int(value):
         raise InstrumentError(f"{instrument.name}: the reply to {query} is not whole: {value}")
     return int(value)
-
-
-def ask_numbers(instrument: MessageInstrument, query: str, count: int) -> list[float]:
-    """Ask for `count` numbers, separated by commas (errors as :func:`ask_number`)."""
-    with reported(instrument, query):
-        reply = instrument.ask(query)
-    try:
-        numbers = [float(text) for text in reply.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise InstrumentError(f"{instrument.name}: cannot read the reply to {query}: {reply!r}")
-    return numbers

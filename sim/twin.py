@@ -12,34 +12,22 @@ from typing import Any, Self
 
 from pyvisa.rname import InvalidResourceName
 
-from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
+from sim.blocks import Mistake, Recipe
 from sim.bus import Bus
+from sim.devices.mfli import Mfli
 from sim.devices.nanonis import Nanonis
 from sim.devices.nanonis_stream import DeviceStream
 from sim.devices.outside import LogWriter, StreamDevice, WebDevice, WebRequest
 from sim.devices.scpi import Device
 from sim.devices.trigger_line import TriggerLine
-from sim.fridge import Fridge
-from sim.line import MicrowaveLine
-from sim.preamplifier import Preamplifier
 from sim.samples.measured import Measured
 from sim.serve.service import Servable, Service
-from sim.tip import Tip
+from sim.simulation import made, read_simulation
 from sim.virtual_time import VirtualTime
 from sim.visa import close_bus, library, open_bus
 from sim.world import World
 from stm_daq.clock import PacedClock, VirtualClock
 from stm_daq.errors import BadInputError
-
-BLOCKS = ("seed", "sample", "devices", "preamplifier", "fridge", "microwave_line", "tip")
-"""What the ``simulation:`` block may hold besides ``type``."""
-PARTS = {
-    "preamplifier": Preamplifier,
-    "fridge": Fridge,
-    "microwave_line": MicrowaveLine,
-    "tip": Tip,
-}
-"""Parts of the world that need no type."""
 
 
 class Twin:
@@ -84,18 +72,11 @@ class Twin:
             raise BadInputError("\n".join(lines))
         seed = int(settings.get("seed", 1))
         self.clock = VirtualClock(epoch) if speed is None else PacedClock(epoch, speed)
-        self.world = World(
-            self.clock,
-            seed,
-            parts["sample"].make(seed=seed),
-            parts["preamplifier"].make(),
-            parts["fridge"].make(),
-            parts["tip"].make(),
-            parts["microwave_line"].make(),
-        )
+        self.world = World(self.clock, seed, **made(parts, seed))
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
         self._streamed: dict[tuple[str, int], StreamDevice] = {}
+        self._sessions: dict[tuple[str, int], Mfli] = {}
         self._web: dict[tuple[str, int], WebDevice] = {}
         self._logs: dict[Path, LogWriter] = {}
         self._files: TemporaryDirectory[str] | None = None
@@ -149,6 +130,20 @@ class Twin:
         stream = device.connect()
         stream.set_timeout(timeout)
         return stream
+
+    def open_session(self, host: str, port: int) -> Mfli:
+        """Return the session of an instrument that a vendor's library would reach.
+
+        Raises
+        ------
+        ConnectionRefusedError
+            If the twin has none at this address.
+        """
+        device = self._sessions.get((host, port))
+        if device is None:
+            raise ConnectionRefusedError(f"no data server at {host}:{port} on the twin")
+        self._time.refresh()
+        return device
 
     def answer(self, request: WebRequest) -> tuple[int, bytes]:
         """Ask a web service; see :mod:`stm_daq.station.surroundings`.
@@ -223,14 +218,35 @@ class Twin:
         return [device for device in self._streamed.values() if isinstance(device, Nanonis)]
 
     def truth(self) -> dict[str, float]:
-        """Return what was true at the last hold: gap (eV), temperature (K), barrier, x, y (m)."""
+        """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
         return self.world.truth()
+
+    def state(self) -> dict[str, Any]:
+        """Return where the world stands: its time and its chance; plain JSON types.
+
+        The rest (settings of devices, place of the tip, feedback) is what a run sets up anyway.
+        """
+        return {"now": self.clock.now(), "random": self.world.random_state()}
+
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Let time pass until that of `state`, and go on from there.
+
+        To be called when the station is set up as it was then: the run that goes on meets the same
+        world as if it had never died.
+        """
+        self.clock.sleep(float(state["now"]) - self.clock.now())
+        self.world.set_random_state(state["random"])
+
+    def history(self) -> list[dict[str, float | str]]:
+        """Return all that happened to the tip (see :meth:`sim.world.World.history`)."""
+        return self.world.history()
 
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())
         streamed = sum(device.transactions for device in self._streamed.values())
-        return ports + streamed + sum(device.transactions for device in self._web.values())
+        asked = sum(device.transactions for device in self._web.values())
+        return ports + streamed + asked + sum(s.transactions for s in self._sessions.values())
 
     def violations(self) -> list[str]:
         """Return everything that would have harmed tip or measurement."""
@@ -238,10 +254,10 @@ class Twin:
 
     def unknown_commands(self) -> list[str]:
         """Return every command that a device did not know, as ``instrument: command``."""
-        outside = [*self._streamed.values(), *self._web.values()]
-        devices = [*(port.device for port in self._bus.ports.values()), *outside]
+        devices: list[Any] = [port.device for port in self._bus.ports.values()]
+        devices += [*self._streamed.values(), *self._web.values(), *self._sessions.values()]
         return [
-            f"{getattr(device, 'name', '')}: {command}"
+            f"{device.name}: {command}"
             for device in devices
             for command in getattr(device, "unknown", ())
         ]
@@ -254,6 +270,9 @@ class Twin:
         """Build one device and put it where the station reaches its instrument."""
         device = recipe.make(name=name, world=self.world, trigger=self._trigger)
         address = str(instrument.get("address", ""))
+        if isinstance(device, Mfli):
+            self._sessions[address, int(instrument.get("port", 8004))] = device
+            return
         if not isinstance(device, Device):
             self._add_outside(name, device, (address, int(instrument.get("port", 0))), instrument)
             return
@@ -274,32 +293,3 @@ class Twin:
         else:
             self._streamed[place] = device
         self._served[name] = device
-
-
-def read_simulation(
-    settings: Mapping[str, Any], instruments: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Recipe], dict[str, Recipe], list[Mistake]]:
-    """Read the whole block: parts of the world, devices by name, and all mistakes."""
-    reader = BlockReader()
-    reader.require_known(settings, list(BLOCKS), ())
-    sample = settings.get("sample")
-    if sample is None:
-        example = "needs a sample, for example {type: sim.samples.tin.TinFilm}"
-        reader.mistakes.append(((), example))
-    ready = sample is not None and not isinstance(sample, Mapping | str)
-    parts = {
-        name: reader.options(factory, settings.get(name), (name,))
-        for name, factory in PARTS.items()
-    }
-    if ready:
-        parts["sample"] = Recipe(lambda: sample)
-    elif sample is not None:
-        parts["sample"] = reader.typed(sample, ("sample",), GIVEN_TO_SAMPLES)
-    devices = {}
-    for name, block in (settings.get("devices") or {}).items():
-        path = ("devices", name)
-        devices[name] = reader.typed(block, path, GIVEN_TO_DEVICES)
-        if name not in instruments:
-            text = f"the station has no instrument of this name; it has {', '.join(instruments)}"
-            reader.mistakes.append((path, text))
-    return parts, devices, reader.mistakes

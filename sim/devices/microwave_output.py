@@ -53,6 +53,14 @@ class MicrowaveOutput(Device):
         self.static_errors: dict[int, str] = {}
         world.add_microwaves(name, self.emitted)
 
+    def handle(self, message: bytes) -> bytes | None:
+        """Answer, and let the world know if another power leaves now."""
+        before = self.emitted(self.clock.now())
+        reply = super().handle(message)
+        if self.emitted(self.clock.now()) != before:
+            self.world.microwaves_changed()
+        return reply
+
     def emitted(self, _time: float) -> tuple[float, float] | None:
         """Return frequency (Hz) and power (dBm) that leave the source; None while it is off."""
         if self.settings.get((self.OUTPUT,), "0") != "1":

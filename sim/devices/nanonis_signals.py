@@ -62,6 +62,8 @@ class Signals:
         current = self._world.current(times)
         density = float(self._world.current_noise_density(times, current)[0])
         noise = density * np.sqrt(0.5 / self.period) * self._rng.standard_normal()
+        if self._world.interference.active:
+            noise += float(self._world.interference.current(times, self.period)[0])
         limit = self._world.preamplifier.full_scale
         return float(np.clip(current[0] + noise, -limit, limit))
 

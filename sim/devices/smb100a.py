@@ -95,7 +95,10 @@ class Smb100a(MicrowaveOutput):
         """``LIST:TRIG:EXEC``: carry the list out once."""
         if not self._in_list_mode:
             raise ScpiError(-221, "Settings conflict; list mode is off")
-        self._triggered = self.clock.now()
+        self._triggered = now = self.clock.now()
+        dwell = self.value(DWELL, 15e-3)
+        for index in range(1, len(self._lists[self._selected][0])):
+            self.clock.call_at(now + index * dwell, self.world.microwaves_changed)
 
     def reset_list(self, _call: Call) -> None:
         """``LIST:RES``: back to the first entry."""

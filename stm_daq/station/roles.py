@@ -19,41 +19,14 @@ it is written. For this its class offers a static method that touches nothing::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from stm_daq.errors import OutOfRangeError
 from stm_daq.records import Array, Frame
-
-type Finding = tuple[str, str]
-"""Name of an option, or path of a value in the plan such as "sweep.bias.dwell"; what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanNeeds:
-    """What a plan asks of the instruments, for the checks of adapters."""
-
-    columns: int
-    """``sites.grid.topograph.columns``."""
-    dwell: float
-    """``sweep.bias.dwell``, s."""
-    samples: int
-    """Steps of one list of voltages, there and back; from ``sweep.bias.points``."""
-    modulation_peak: float
-    """``sweep.modulation.peak``, V at the junction."""
-    modulation_frequency: float
-    """``sweep.modulation.frequency``, Hz."""
-    time_constant: float
-    """``sweep.lockin.time_constant``, s."""
-
-
-def refusal(place: str, require: Callable[..., object], *values: object) -> Iterator[Finding]:
-    """Call `require` with `values`; if it raises OutOfRangeError, yield its text as a finding."""
-    try:
-        require(*values)
-    except OutOfRangeError as error:
-        yield place, str(error).removesuffix("; nothing was sent")
+from stm_daq.station.limits import Limits
+from stm_daq.station.needs import Finding as Finding
+from stm_daq.station.needs import PlanNeeds as PlanNeeds
+from stm_daq.station.needs import refusal as refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +36,11 @@ class BufferedTrace:
     in_phase: Array
     """In-phase output X referred to the lock-in's input, V rms, shape (n,)."""
     auxiliary: Array
-    """Auxiliary input (the preamplifier's dc output), V, shape (n,)."""
+    """Auxiliary input (the preamplifier's dc output), V, shape (n,).
+
+    NaN where the instrument cannot record it together with X. Then at least the last value was
+    measured, right after the sweep, while the source still held its last voltage.
+    """
     flags: tuple[str, ...]
     """Any of "overload", "unlock", "range_changed" that happened since the buffer was started."""
 
@@ -143,7 +120,7 @@ class StmController(Protocol):
 
 
 class BiasSource(Protocol):
-    """Applies the bias to the junction."""
+    """Applies the bias to the junction. One that can also play a list is a :class:`ListSource`."""
 
     def voltage(self) -> float:
         """Read the bias that is really applied now, V at the junction."""
@@ -152,6 +129,14 @@ class BiasSource(Protocol):
     def ramp_to(self, volts: float) -> None:
         """Change the bias obeying the slew limit; return when it is reached and read back."""
         ...
+
+
+@runtime_checkable
+class ListSource(BiasSource, Protocol):
+    """A bias source that plays a hardware list of voltages and triggers the lock-in at each.
+
+    Whether a source is one is asked with ``isinstance(bias, ListSource)``.
+    """
 
     def prepare_list(self, volts: Array, dwell: float) -> None:
         """Load a hardware list of voltages (V at the junction), `dwell` seconds each.
@@ -177,6 +162,12 @@ class BiasSource(Protocol):
 
 class LockIn(Protocol):
     """Modulates the bias and measures the response, sample by sample, into its own buffer."""
+
+    auxiliary_recorded: bool
+    """Whether the buffer holds the auxiliary input at every point; see :class:`BufferedTrace`.
+
+    If not, the sequencer integrates dI/dV from the one current that was measured.
+    """
 
     def configure(
         self,
@@ -247,6 +238,13 @@ class LockIn(Protocol):
 
     def stored_samples(self) -> int:
         """Read how many samples the buffer holds."""
+        ...
+
+    def read_point(self) -> BufferedTrace:
+        """Read X and the auxiliary input as they are now: one sample, never NaN.
+
+        The flags tell what happened since the buffer was started or the last point was read.
+        """
         ...
 
     def modulation_off(self) -> None:
@@ -389,3 +387,16 @@ class MicrowaveSource(Protocol):
     def flags(self) -> tuple[str, ...]:
         """Read what makes the output suspect: any of "unlock", "unlevelled", "microwave_fault"."""
         ...
+
+
+class StationRoles(Protocol):
+    """All roles of a station."""
+
+    stm: StmController
+    bias: BiasSource
+    lockin: LockIn
+    preamplifier: Preamplifier
+    thermometer: Thermometer | None
+    temperature_control: TemperatureControl | None
+    microwave: MicrowaveSource | None
+    limits: Limits

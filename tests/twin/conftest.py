@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from sim.samples.uniform import Uniform
 from sim.twin import Twin
 from stm_daq.station.limits import Limits, Range
+from stm_daq.station.sessions import sessions_from
 from stm_daq.station.streams import streams_from
 from stm_daq.station.surroundings import surrounded_by
 
@@ -40,6 +41,25 @@ def make_twin(station_blocks: dict[str, Any]) -> TwinFactory:
         return Twin(simulation, station_blocks["instruments"], 1.7e9, chosen)
 
     return make
+
+
+@pytest.fixture
+def enter_twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwinFactory]:
+    """Return a maker of entered twins with other devices, by name: {"type": ..., "address": ...}."""
+    from qcodes.instrument import Instrument
+
+    with ExitStack() as stack:
+
+        def make(devices: dict[str, dict[str, Any]], **overrides: Any) -> Twin:
+            wired = {n: {k: v for k, v in d.items() if k != "address"} for n, d in devices.items()}
+            addresses = {n: {"address": d["address"]} for n, d in devices.items()}
+            settings = {"sample": Uniform(), "tip": {"drift_z": "0 pm/min"}, **overrides}
+            twin = stack.enter_context(Twin({"devices": wired}, addresses, 1.7e9, settings))
+            monkeypatch.setenv("PYVISA_LIBRARY", twin.visa_library)
+            return twin
+
+        yield make
+        Instrument.close_all()
 
 
 @pytest.fixture
@@ -121,7 +141,7 @@ def open_house() -> Iterator[House]:
     twin = Twin(blocks["simulation"], blocks["instruments"], 1.7e9)
     with pytest.MonkeyPatch.context() as patch, twin, streams_from(twin.open_stream):
         patch.setenv("PYVISA_LIBRARY", twin.visa_library)
-        with surrounded_by(twin):
+        with surrounded_by(twin), sessions_from(twin.open_session):
             try:
                 yield House(twin, blocks)
             finally:

@@ -10,7 +10,6 @@ from sim.twin import Twin
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.plan import estimate, load_plan
 from stm_daq.sequencer.runner import Runner
-from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.station.loader import load_station, open_station
 from stm_daq.station.streams import streams_from
 
@@ -102,7 +101,7 @@ def test_the_estimate_agrees_with_the_rehearsed_duration(config, twin, tmp_path)
     with open_station(config, twin.clock) as station:
         station.snapshot()
         records = []
-        runner = Runner(plan, station, twin.clock, records.append, StopSwitch(), expected.total)
+        runner = Runner(plan, station, twin.clock, records.append, expected.total)
         with runner.prepared():
             ended = runner.run()
     assert ended.state == "finished"
