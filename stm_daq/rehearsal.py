@@ -16,6 +16,7 @@ from stm_daq.errors import BadInputError, Problem
 from stm_daq.records import Array
 from stm_daq.station.config import StationConfig
 from stm_daq.station.streams import ByteStream
+from stm_daq.station.surroundings import Request
 
 
 class ServedDevice(Protocol):
@@ -73,12 +74,20 @@ class TwinLike(Protocol):
         """Connect to a device that speaks a byte stream."""
         ...
 
-    def open_session(self, host: str, port: int) -> Any:
-        """Return the session of an instrument that a vendor's library would reach."""
+    def answer(self, request: Request) -> tuple[int, bytes]:
+        """Ask a web service."""
+        ...
+
+    def folder(self, path: Path) -> Path:
+        """Return where the twin of a folder is."""
         ...
 
     def serve(self, port: int, session: Path | None) -> AbstractContextManager[ServiceLike]:
         """Let other programs reach the devices over TCP; only of a twin made with a speed."""
+        ...
+
+    def open_session(self, host: str, port: int) -> Any:
+        """Return the session of an instrument that a vendor's library would reach."""
         ...
 
     def truth(self) -> Mapping[str, float]:

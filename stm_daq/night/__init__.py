@@ -14,6 +14,7 @@ from stm_daq.recording import Observer
 from stm_daq.rehearsal import Rehearsal, make_twin, visa_library
 from stm_daq.station.sessions import sessions_from
 from stm_daq.station.streams import streams_from
+from stm_daq.station.surroundings import surrounded_by
 
 __all__ = [
     "Night",
@@ -39,6 +40,7 @@ def rehearse(
         visa_library(twin.visa_library),
         streams_from(twin.open_stream),
         sessions_from(twin.open_session),
+        surrounded_by(twin),
     ):
         venue = Venue("rehearsal", twin.clock, twin, rehearsal.origin)
         result = measure(night, venue, runs, unfinished)
