@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
@@ -132,7 +132,39 @@ def open_station(config: StationConfig, clock: Clock) -> Station:
     return Station(opened, roles, config.limits, clock)
 
 
-def _open_instruments(config: StationConfig, opened: list[Instrument]) -> None:
+@contextmanager
+def open_roles(
+    config: StationConfig, clock: Clock, names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Open only the instruments that play some roles; yield these roles, as far as there are any.
+
+    Raises
+    ------
+    BadInputError, InstrumentError
+        As :func:`open_station`.
+    """
+    adapters = import_adapters(config)
+    wanted = [name for name in names if name in adapters]
+    needed = {config.roles[name].instrument for name in wanted}
+    opened: list[Instrument] = []
+    try:
+        _open_instruments(config, opened, needed)
+        by_name = {instrument.name: instrument for instrument in opened}
+        yield {
+            role: _adapt(
+                config, role, adapters[role], by_name[config.roles[role].instrument], clock
+            )
+            for role in wanted
+        }
+    finally:
+        failures = _close(opened)
+        if failures:
+            raise CleanupError(failures)
+
+
+def _open_instruments(
+    config: StationConfig, opened: list[Instrument], only: Collection[str] | None = None
+) -> None:
     from qcodes.station import Station as QcodesStation
 
     with tempfile.TemporaryDirectory() as folder:
@@ -141,7 +173,8 @@ def _open_instruments(config: StationConfig, opened: list[Instrument]) -> None:
         # QCoDeS reads its file again for every instrument
         station = QcodesStation(config_file=str(file), use_monitor=False, default=False)
         for name in config.instruments:
-            _open_instrument(config, station, name, opened)
+            if only is None or name in only:
+                _open_instrument(config, station, name, opened)
 
 
 def _write_instruments(config: StationConfig, file: Path) -> None:
