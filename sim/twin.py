@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from pyvisa.rname import InvalidResourceName
 
 from sim.blocks import Mistake, Recipe
 from sim.bus import Bus
 from sim.devices.mfli import Mfli
-from sim.devices.nanonis import Nanonis
+from sim.devices.nanonis import CLIENTS, Nanonis
 from sim.devices.nanonis_stream import DeviceStream
 from sim.devices.outside import LogWriter, StreamDevice, WebDevice, WebRequest
 from sim.devices.scpi import Device
@@ -199,8 +200,12 @@ class Twin:
             raise BadInputError("only a twin with a speed can be served")
         with TemporaryDirectory(prefix="stm-daq-") as temporary:
             self._session = session or Path(temporary)
-            for controller in self._controllers:
-                controller.save_in(self._session)
+            try:
+                for controller in self._controllers:
+                    controller.save_in(self._session)
+            except OSError as error:
+                raise BadInputError(f"{self._session}: cannot be used ({error.strerror})") from None
+            self.world.current(np.array([self.clock.now()]))  # compiles what is slow the first time
             with Service(
                 self.clock, self._served, self._bus, self._tick, first_port=port
             ) as service:
@@ -215,7 +220,7 @@ class Twin:
 
     @property
     def _controllers(self) -> list[Nanonis]:
-        return [device for device in self._streamed.values() if isinstance(device, Nanonis)]
+        return [d for d in dict.fromkeys(self._streamed.values()) if isinstance(d, Nanonis)]
 
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
@@ -244,7 +249,7 @@ class Twin:
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())
-        streamed = sum(device.transactions for device in self._streamed.values())
+        streamed = sum(device.transactions for device in dict.fromkeys(self._streamed.values()))
         asked = sum(device.transactions for device in self._web.values())
         return ports + streamed + asked + sum(s.transactions for s in self._sessions.values())
 
@@ -291,5 +296,7 @@ class Twin:
         if isinstance(device, WebDevice):
             self._web[place] = device
         else:
-            self._streamed[place] = device
+            host, port = place
+            for number in range(CLIENTS if isinstance(device, Nanonis) else 1):
+                self._streamed[host, port + number] = device
         self._served[name] = device

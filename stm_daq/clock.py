@@ -91,6 +91,14 @@ class VirtualClock:
         heapq.heappush(self._events, (when, next(self._order), action))
 
 
+LOOK_UP = 0.05
+"""How often a sleeper looks whether somebody still waits for it, real s."""
+
+
+def _always() -> bool:
+    return True
+
+
 class PacedClock(VirtualClock):
     """A virtual clock that follows the real one, shared by several threads.
 
@@ -111,6 +119,7 @@ class PacedClock(VirtualClock):
         self._began = time.monotonic()
         self._turn = threading.Condition()
         self._stopped = False
+        self._waiters = threading.local()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -119,13 +128,22 @@ class PacedClock(VirtualClock):
             self._catch_up()
             yield
 
+    @contextmanager
+    def while_wanted(self, wanted: Callable[[], bool]) -> Iterator[None]:
+        """Let this thread's sleeps inside the block end as soon as `wanted` returns false."""
+        self._waiters.wanted = wanted
+        try:
+            yield
+        finally:
+            del self._waiters.wanted
+
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of virtual time, while others may have their turns.
 
         Raises
         ------
         ClockStoppedError
-            If the clock is stopped before.
+            If the clock is stopped before, or nobody wants the wait any longer.
         """
         if seconds <= 0:
             return
@@ -134,7 +152,9 @@ class PacedClock(VirtualClock):
             while (missing := end - self._present()) > 0:
                 if self._stopped:
                     raise ClockStoppedError("the twin was switched off")
-                self._turn.wait(min(missing / self._speed, threading.TIMEOUT_MAX))
+                self._turn.wait(min(missing / self._speed, LOOK_UP))
+                if not getattr(self._waiters, "wanted", _always)():
+                    raise ClockStoppedError("whoever waited has left")
             self._catch_up()
 
     def stop(self) -> None:

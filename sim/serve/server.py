@@ -126,7 +126,8 @@ class TcpServer(ABC):
         try:
             client.settimeout(None)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.talk(client)
+            with self.clock.while_wanted(lambda: _is_there(client)):
+                self.talk(client)
         except (OSError, ClockStoppedError) as reason:
             log.info("port %d: a client left (%s)", self.port, reason)
         finally:
@@ -173,11 +174,24 @@ class MessageServer(TcpServer):
                         reply = self._answer(message)
                     client.sendall(reply)
             except ValueError as nonsense:
-                log.warning("port %d: a client was disconnected: %s", self.port, nonsense)
+                log.info("port %d: a client was disconnected: %s", self.port, nonsense)
                 return
             if len(pending) > LARGEST_MESSAGE:
-                log.warning("port %d: a message too large; client disconnected", self.port)
+                log.info("port %d: a message too large; client disconnected", self.port)
                 return
+
+
+def _is_there(client: socket.socket) -> bool:
+    """Tell whether a client that waits for its answer has not left."""
+    client.setblocking(False)
+    try:
+        return client.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        client.setblocking(True)
 
 
 def _hang_up(client: socket.socket) -> None:

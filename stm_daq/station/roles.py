@@ -57,8 +57,22 @@ class TemperatureReading:
     """Wall time of the reading."""
 
 
+@dataclass(frozen=True, slots=True)
+class DriftCompensation:
+    """What the controller does against the drift of the sample."""
+
+    on: bool
+    velocity: tuple[float, float, float]
+    """Of the piezos along x, y, z, m/s; what it would be, if `on` is false."""
+    saturated: bool
+    """Whether a piezo has come to the end of what compensation may use."""
+
+
 class StmController(Protocol):
-    """Moves the tip, holds the current by feedback, scans the topograph."""
+    """Moves the tip, holds the current by feedback, scans the topograph.
+
+    What a controller can sweep by itself: :mod:`stm_daq.station.controller_sweep`.
+    """
 
     def position(self) -> tuple[float, float]:
         """Return the tip position (x, y), m."""
@@ -111,7 +125,35 @@ class StmController(Protocol):
         ...
 
     def stop_scan(self) -> None:
-        """End the topograph; the tip stays where it is, with feedback."""
+        """End the topograph, also in the middle of a row; the tip stays where it is, with feedback."""
+        ...
+
+    def z_range(self) -> tuple[float, float]:
+        """Read between which heights, m, the tip may be: limits of station and controller."""
+        ...
+
+    def offset_z(self, distance: float) -> None:
+        """Move the tip by `distance` (positive: away from the sample), m, and confirm it.
+
+        Raises
+        ------
+        FeedbackError
+            If the feedback is closed: it would move the tip back at once.
+        OutOfRangeError
+            If the tip would leave :meth:`z_range`; nothing is sent then.
+        """
+        ...
+
+    def safe_tip_tripped(self) -> bool:
+        """Read whether the controller has withdrawn the tip because the current grew too large."""
+        ...
+
+    def drift_compensation(self) -> DriftCompensation:
+        """Read what the controller does against drift."""
+        ...
+
+    def set_drift_compensation(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos steadily along x, y, z (m/s) and confirm it; three zeros switch it off."""
         ...
 
     def withdraw(self) -> None:

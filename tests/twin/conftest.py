@@ -35,10 +35,10 @@ def station_blocks() -> dict[str, Any]:
 def make_twin(station_blocks: dict[str, Any]) -> TwinFactory:
     """Return a maker of twins that are not entered yet."""
 
-    def make(**overrides: Any) -> Twin:
+    def make(speed: float | None = None, **overrides: Any) -> Twin:
         simulation = {k: v for k, v in station_blocks["simulation"].items() if k != "type"}
         chosen = {"sample": Uniform(), "tip": {"drift_z": "2 pm/min"}, **overrides}
-        return Twin(simulation, station_blocks["instruments"], 1.7e9, chosen)
+        return Twin(simulation, station_blocks["instruments"], 1.7e9, chosen, speed)
 
     return make
 

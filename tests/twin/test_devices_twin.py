@@ -80,5 +80,5 @@ def test_drivers_live_in_virtual_time_and_only_inside(
 def test_streams_lead_to_the_controller(twin: Twin) -> None:
     stream = twin.open_stream("127.0.0.1", 6501, 1.0)
     stream.close()
-    with pytest.raises(ConnectionRefusedError, match=r"127\.0\.0\.1:6502"):
-        twin.open_stream("127.0.0.1", 6502, 1.0)
+    with pytest.raises(ConnectionRefusedError, match=r"127\.0\.0\.1:6505"):
+        twin.open_stream("127.0.0.1", 6505, 1.0)
