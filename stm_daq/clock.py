@@ -17,7 +17,6 @@ from typing import Protocol
 
 from stm_daq.errors import ClockStoppedError, DeadlineError
 
-
 log = logging.getLogger(__name__)
 
 
@@ -171,9 +170,10 @@ class PacedClock(VirtualClock):
         return (time.monotonic() - self._began) * self._speed
 
     def _catch_up(self) -> None:
-        while (behind := self._present() - self._now) > 0:
+        end = self._present()
+        while self._now < end:
             try:
-                super().sleep(behind)
+                super().sleep(end - self._now)
             except Exception:
                 # what was due belongs to nobody here: whoever has the turn must not suffer from it
                 log.exception("something that was due at %g s failed", self._now)
