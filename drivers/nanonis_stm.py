@@ -184,8 +184,13 @@ class NanonisStm:
         return z, current
 
     def set_setpoint(self, current: float) -> None:
-        """Set the feedback's current set-point, A."""
+        """Set the feedback's current set-point, A.
+
+        Before it has to do anything, the controller gets the station's limits of z, unless it has
+        narrower ones.
+        """
         self._limits.setpoint_current.require(current, "set-point current")
+        self._height.limit()
         self._nanonis.setpoint(current)
         found = self.setpoint()
         if abs(found - current) > 1e-5 * abs(current):
@@ -245,8 +250,6 @@ class NanonisStm:
     def prepare_scan(self, frame: Frame, columns: int, rows: int, line_time: float) -> None:
         """Set frame, pixels and seconds per line (each way); the scan goes from the bottom up.
 
-        The controller gets the station's limits of z, unless it has narrower ones.
-
         Raises
         ------
         OutOfRangeError
@@ -260,7 +263,6 @@ class NanonisStm:
             for end in ends:
                 allowed.require(end, "a corner of the frame")
         self.height_and_current()
-        self._height.limit()
         self._scan.prepare(frame, columns, rows, line_time)
 
     def scan_rows(self, count: int) -> None:

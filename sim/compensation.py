@@ -21,6 +21,16 @@ class Compensation:
         self._since = 0.0
         self._moved = np.zeros(3)
 
+    @property
+    def active(self) -> bool:
+        """Whether anything was ever moved."""
+        return bool(self.velocity.any() or self._moved.any())
+
+    @property
+    def lateral(self) -> bool:
+        """Whether anything was moved sideways."""
+        return bool(self.velocity[:2].any() or self._moved[:2].any())
+
     def set(self, velocity: tuple[float, float, float], time: float) -> None:
         """Move at `velocity` (x, y, z; m/s) from `time` (s) on."""
         self._moved += self.velocity * max(time - self._since, 0.0)

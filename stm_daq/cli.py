@@ -93,6 +93,22 @@ def run(
 
 
 @app.command()
+def resume(
+    run: RunPath,
+    as_begun: Annotated[
+        bool, typer.Option("--as-begun", help="Use plan and station as they were at the start.")
+    ] = False,
+    port: Port = PORT,
+    report: Report = True,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run (or a rehearsal) that was stopped, killed or cut off."""
+    from stm_daq.commands.measure import resume_run
+
+    raise typer.Exit(resume_run(run, as_begun, port, report, as_json))
+
+
+@app.command()
 def runs(folder: Annotated[Path, typer.Argument()] = RUNS, as_json: AsJson = False) -> None:
     """List the runs in a folder."""
     from stm_daq.commands.runs import show_runs

@@ -223,6 +223,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class TwinState:
+    """Where the twin's world stands, so that a rehearsal can go on after its process has died."""
+
+    time: float
+    state: Mapping[str, Any]
+    """Plain JSON types only."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """Last record of a run that could say goodbye."""
 
@@ -232,4 +241,6 @@ class RunEnded:
     text: str = ""
 
 
-type Record = RunStarted | TopographRows | Spectrum | Fit | Truth | Event | Progress | RunEnded
+type Record = (
+    RunStarted | TopographRows | Spectrum | Fit | Truth | TwinState | Event | Progress | RunEnded
+)

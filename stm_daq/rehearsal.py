@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -16,6 +16,7 @@ from stm_daq.errors import BadInputError, Problem
 from stm_daq.records import Array
 from stm_daq.station.config import StationConfig
 from stm_daq.station.streams import ByteStream
+from stm_daq.station.surroundings import Request
 
 
 class ServedDevice(Protocol):
@@ -73,12 +74,32 @@ class TwinLike(Protocol):
         """Connect to a device that speaks a byte stream."""
         ...
 
+    def answer(self, request: Request) -> tuple[int, bytes]:
+        """Ask a web service."""
+        ...
+
+    def folder(self, path: Path) -> Path:
+        """Return where the twin of a folder is."""
+        ...
+
     def serve(self, port: int, session: Path | None) -> AbstractContextManager[ServiceLike]:
         """Let other programs reach the devices over TCP; only of a twin made with a speed."""
         ...
 
+    def open_session(self, host: str, port: int) -> Any:
+        """Return the session of an instrument that a vendor's library would reach."""
+        ...
+
     def truth(self) -> Mapping[str, float]:
         """Return what the world really was at the last hold."""
+        ...
+
+    def state(self) -> Mapping[str, Any]:
+        """Return where the world stands, in plain JSON types."""
+        ...
+
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Let time pass until a state that :meth:`state` returned, and go on from there."""
         ...
 
     def transactions(self) -> int:
@@ -112,6 +133,15 @@ class Rehearsal:
     """Replaces the sample in station.yaml by a measured one."""
     epoch: float | None = None
     """Wall time at which the virtual night begins; now if None."""
+
+    def fixed(self) -> Rehearsal:
+        """Return the same rehearsal with its beginning fixed, so that it can be made again."""
+        return replace(self, epoch=RealClock().wall() if self.epoch is None else self.epoch)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What is stored with the run, to make the same twin again; plain JSON types."""
+        return {"seed": self.seed, "epoch": self.epoch, "measured": self.measured is not None}
 
 
 def make_twin(config: StationConfig, rehearsal: Rehearsal, speed: float | None = None) -> TwinLike:

@@ -60,9 +60,9 @@ class LineRecorder:
         bias = world.bias(times)
         normal, slope = np.empty(len(x)), np.empty(len(x))
         for i in range(len(x)):
-            place = tip.surface_position(float(x[i]), float(y[i]), float(times[i]))
+            across, up = tip.surface_place(float(x[i]), float(y[i]), float(times[i]))
             stage = world.stage_temperature(float(times[i]))
-            junction = world.sample.junction(*place, stage)
+            junction = world.sample.junction(across, up, stage)
             normal[i] = junction.current(bias[i : i + 1], peak)[0]
             slope[i] = junction.conductance(bias[i : i + 1], peak)[0]
         current = self._current(x, y, times, pixel_time)

@@ -85,6 +85,8 @@ class Signals:
         noise = density * np.sqrt(0.5 / np.asarray(averaging))
         limit = self._world.preamplifier.full_scale
         noisy: Array = current + noise * self._rng.standard_normal(len(times))
+        if self._world.interference.active:
+            noisy += self._world.interference.current(times, float(np.mean(averaging)))
         return np.clip(noisy, -limit, limit)
 
 

@@ -189,12 +189,19 @@ def position(frame: Frame, along: float, up: float) -> tuple[float, float]:
 
 
 def strip(
-    frame: Frame, rows: int, first_row: int, shift: tuple[float, float] = (0.0, 0.0)
+    frame: Frame,
+    rows: int,
+    first: int,
+    last: int,
+    shift: tuple[float, float] = (0.0, 0.0),
 ) -> Frame:
-    """Return the part of a frame of `rows` rows from `first_row` on, moved by `shift` (m)."""
-    height = frame.height * (rows - first_row) / rows
-    x, y = position(frame, frame.width / 2, frame.height - height / 2)
-    return Frame(x + shift[0], y + shift[1], frame.width, height, frame.angle)
+    """Return the part of a frame of `rows` rows from row `first` to before `last`.
+
+    It is moved by `shift` (m).
+    """
+    height = frame.height / rows
+    x, y = position(frame, frame.width / 2, 0.5 * (first + last) * height)
+    return Frame(x + shift[0], y + shift[1], frame.width, (last - first) * height, frame.angle)
 
 
 def inside(polygon: Sequence[Place], positions: Array) -> NDArray[np.bool_]:

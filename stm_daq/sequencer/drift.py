@@ -54,9 +54,10 @@ class DriftCorrection:
         """Whether it is time for another reference topograph."""
         return self._clock.now() >= self._next
 
-    def start_from(self, reference: Array, shift: tuple[float, float]) -> None:
-        """Go on with the reference of an earlier part of the run, and what was known then."""
+    def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
+        """Go on with the reference of an earlier part of the run, measured last at a wall `time`."""
         self._reference, self.shift = reference, shift
+        self._next = self._clock.now() + self._drift.every - (self._clock.wall() - time)
 
     def measure(self) -> None:
         """Scan the reference and find the shift against the first one.

@@ -64,8 +64,6 @@ class MapLoop:
             self._drift = DriftCorrection(
                 plan.care.drift, plan.sites.frame, stm=station.stm, clock=clock, emit=emit
             )
-            if earlier.reference is not None:
-                self._drift.start_from(earlier.reference, earlier.shift)
 
     @property
     def last_flags(self) -> tuple[str, ...]:
@@ -77,67 +75,70 @@ class MapLoop:
         left = any(self._left(group) for group in groups(self._sites, step.number))
         return not left and self._rows_done(step) >= self._sites.topograph_shape[0]
 
+    def recall(self, step: Step) -> None:
+        """Remember what an earlier part of the run knew of a map that it has begun."""
+        self._loop.recall(groups(self._sites, step.number))
+        earlier = self._earlier
+        if self._drift is not None and earlier.reference is not None:
+            self._drift.go_on_from(earlier.reference, earlier.shift, earlier.drift_time)
+
     def measure(self, step: Step) -> None:
         """Measure one map; sites that are done are left out."""
-        self._loop.flagged.clear()
-        ready = False
         for group in groups(self._sites, step.number):
             if self._stopping():
                 return
             self._groups_left -= 1
-            if self._follow_drift():
-                ready = False
-            if group.rows and group.first_row + group.rows > self._rows_done(step):
-                if not ready:
-                    shift = self._drift.shift if self._drift else (0.0, 0.0)
-                    self._topograph.prepare(group.first_row, shift)
-                    ready = True
-                self._topograph.scan(group, step.number)
+            self._follow_drift()
+            if group.rows and not self._scanned(group, step):
+                shift = self._drift.shift if self._drift else (0.0, 0.0)
+                self._topograph.scan(group, step.number, shift)
                 self._pace.row_scanned(self._groups_left)
-            if self._measure_group(group):
-                ready = False
+            self._measure_group(group)
         self._measure_flagged_again()
         self._topograph.stop()
 
-    def _measure_group(self, group: Group) -> bool:
-        """Measure the sites of a group; return whether the scan was lost to a reference topograph."""
-        interrupted = False
+    def _measure_group(self, group: Group) -> None:
         left = self._left(group)
         for site in left:
             if self._stopping():
-                return interrupted
-            interrupted |= self._follow_drift()
+                return
+            self._follow_drift()
             self._loop.measure(self._drift.corrected(site) if self._drift else site)
             if self._stopping():
                 self._emit(self._pace.progress("stopping"))
-                return interrupted
+                return
             self._pace.site_done()
             self._emit(self._pace.progress("running"))
         if left:
             self._check()
-        return interrupted
 
-    def _follow_drift(self) -> bool:
-        """Scan the reference if it is due; return whether that was done."""
-        if self._drift is None or not self._drift.due:
-            return False
-        self._drift.measure()
-        return True
+    def _follow_drift(self) -> None:
+        """Scan the reference if it is due."""
+        if self._drift is not None and self._drift.due:
+            self._drift.measure()
 
     def _measure_flagged_again(self) -> None:
+        flagged = self._loop.take_flagged()
         for _ in range(self._again):
-            flagged = list(self._loop.flagged)
-            self._loop.flagged.clear()
             for site, why in flagged:
                 if self._stopping():
                     return
                 self._loop.measure(site, reason=f"again: {why}")
+            flagged = self._loop.take_flagged()
 
     def _stopping(self) -> bool:
         return self._stop.requested
 
     def _left(self, group: Group) -> list[Site]:
         return [site for site in group.sites if site.index not in self._earlier.attempts]
+
+    def _scanned(self, group: Group, step: Step) -> bool:
+        """Whether an earlier part of the run has scanned the rows of a group and begun its sites.
+
+        Rows without a site after them are scanned again, so that the sites follow their topograph.
+        """
+        begun = len(self._left(group)) < len(group.sites) or not group.sites
+        return begun and group.first_row + group.rows <= self._rows_done(step)
 
     def _rows_done(self, step: Step) -> int:
         return self._earlier.rows.get(step.number, 0)

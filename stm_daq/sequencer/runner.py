@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
@@ -20,6 +21,7 @@ from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
+from stm_daq.station.list_source import require_list_source
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure
 
@@ -39,6 +41,11 @@ class Runner:
         Estimated duration, for the first progress reports.
     surroundings : Surroundings, optional
         What is outside the station: people, the fits, the disk, an earlier part of the run.
+
+    Raises
+    ------
+    BadInputError
+        If the station's bias source cannot play a list; nothing was touched.
     """
 
     def __init__(
@@ -56,12 +63,13 @@ class Runner:
         self._emit = emit
         around = Surroundings() if surroundings is None else surroundings
         self._stop = around.control.stop
+        self._around = around
         self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
         self._sweep = DacSweep(
             plan.sweep,
             station.limits,
-            bias=station.bias,
+            bias=require_list_source(station.bias),
             lockin=station.lockin,
             preamplifier=station.preamplifier,
             clock=clock,
@@ -184,13 +192,30 @@ class Runner:
         return ended
 
     def _measure_all(self) -> None:
+        begun = self._go_back()
+        self._around.begin()
         for step in steps(self._plan.axes):
             if self._stop.requested:
                 return
             if self._maps.is_done(step):
                 continue
-            self._axes.go_to(step)
+            if step.number != begun:
+                self._axes.go_to(step)
             self._maps.measure(step)
+
+    def _go_back(self) -> int:
+        """Go to where an earlier part of the run ended; return its step of the outer axes, or -1."""
+        earlier = self._around.earlier
+        if not earlier.recent:
+            return -1
+        last = earlier.recent[-1].site
+        step = next(s for s in steps(self._plan.axes) if s.number == last.step)
+        self._axes.go_to(replace(step, changed=tuple(range(len(self._plan.axes)))))
+        self._maps.recall(step)
+        self._station.stm.move_to(last.x, last.y)
+        if earlier.temperature is not None:
+            self._temperature.go_on_from(earlier.temperature)
+        return step.number
 
     def _check_bias(self) -> None:
         applied, wanted = self._station.bias.voltage(), self._setpoint.bias

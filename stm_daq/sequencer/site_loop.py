@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError
-from stm_daq.plan import Care
+from stm_daq.plan import Care, Group
 from stm_daq.records import Event, Record, Site, Spectrum
 from stm_daq.sequencer.guards import Guards
 from stm_daq.sequencer.site import SiteMeasurement, averaged
@@ -54,9 +54,25 @@ class SiteLoop:
         self._attempts = dict(surroundings.earlier.attempts)
         self._tip = TipWatch(care.tip_change) if care.tip_change else None
         self._failures_in_a_row = 0
-        self.flagged: list[tuple[Site, str]] = []
-        """Sites of this map whose spectrum or fit was flagged or missing, and why."""
+        self._flagged: list[tuple[Site, str]] = []
+        self._earlier = surroundings.earlier
         self.last_flags: tuple[str, ...] = ()
+        """Of the latest spectrum."""
+
+    def take_flagged(self) -> list[tuple[Site, str]]:
+        """Return the sites whose spectrum or fit was flagged or missing, and why; and forget them."""
+        flagged, self._flagged = self._flagged, []
+        return flagged
+
+    def recall(self, map_groups: Sequence[Group]) -> None:
+        """Remember what an earlier part of the run knew of the sites of this map."""
+        doubtful = self._earlier.doubtful
+        sites = [site for group in map_groups for site in group.sites]
+        self._flagged = [(site, doubtful[site.index]) for site in sites if site.index in doubtful]
+        for spectrum in self._earlier.recent:
+            self.last_flags = spectrum.flags
+            if self._tip is not None:
+                self._tip.suspicion(spectrum)
 
     def measure(self, site: Site, reason: str = "") -> None:
         """Measure a site: wait for guards, try, react to its tip and its fit.
@@ -74,18 +90,18 @@ class SiteLoop:
         if not self._guards.allow():
             if not self._control.stop.requested:
                 self._event("warning", f"site {site.index} skipped: a guard does not allow it")
-                self.flagged.append((site, "skipped"))
+                self._flagged.append((site, "skipped"))
             return
         spectrum = self._try(site, reason)
         if spectrum is None:
-            self.flagged.append((site, "not measured"))
+            self._flagged.append((site, "not measured"))
             return
         if self._tip is not None:
             spectrum = self._react_to_tip(site, spectrum, self._tip)
         self._repeat_until_good(site, spectrum)
         doubt = self._doubt()
         if doubt:
-            self.flagged.append((site, doubt))
+            self._flagged.append((site, doubt))
 
     def _try(self, site: Site, reason: str, earlier: Spectrum | None = None) -> Spectrum | None:
         """Measure and emit one spectrum, averaged with an earlier one; None if the site is left out."""

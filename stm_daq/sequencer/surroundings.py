@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from stm_daq.records import Array, Fit
+from stm_daq.records import Array, Fit, Spectrum
 from stm_daq.sequencer.control import Control
 from stm_daq.sequencer.stop import StopSwitch
+from stm_daq.station.roles import TemperatureReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,22 @@ class Earlier:
     """The first reference topograph for drift, m."""
     shift: tuple[float, float] = (0.0, 0.0)
     """How far the sample had drifted, m."""
+    drift_time: float = -math.inf
+    """Wall time when that was measured."""
+    temperature: TemperatureReading | None = None
+    """The last reading of the stage."""
+    recent: tuple[Spectrum, ...] = ()
+    """The latest spectra, the last one last."""
+    doubtful: Mapping[int, str] = field(default_factory=dict)
+    """Sites whose latest spectrum or fit is flagged, and why."""
 
 
 def _no_fit() -> Fit | None:
     return None
+
+
+def _nothing() -> None:
+    pass
 
 
 def _endless() -> float:
@@ -43,3 +56,5 @@ class Surroundings:
     free_disk: Callable[[], float] = _endless
     """Free space where the run is stored, bytes."""
     earlier: Earlier = field(default_factory=Earlier)
+    begin: Callable[[], None] = _nothing
+    """Called when the station is ready, before the first site."""

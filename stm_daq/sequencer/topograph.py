@@ -1,4 +1,4 @@
-"""The topograph between the spectra: strips that are scanned as the sites go on."""
+"""The topograph between the spectra: a strip before each row of sites, each a scan of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from stm_daq.station.roles import StmController
 
 
 class TopographScan:
-    """Scans the topograph of a map row by row; can begin again at any row.
+    """Scans the topograph of a map strip by strip.
+
+    A strip is a whole scan to the controller, which never has to be paused while the tip visits
+    sites, and begins in the same way whether or not the run was interrupted before.
 
     Parameters
     ----------
@@ -28,31 +31,26 @@ class TopographScan:
         self._stm = stm
         self._clock = clock
         self._emit = emit
-        self._first = 0
 
-    def prepare(self, first_row: int = 0, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Set up the part of the frame from `first_row` on.
+    def scan(self, group: Group, step: int, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Scan the rows of a group and tell of them.
 
         Parameters
         ----------
-        first_row : int
-            Controllers scan a frame from its first row; so the frame becomes the strip that is left.
+        group : Group
+        step : int
+            Of the outer axes.
         shift : (float, float)
-            By which the frame is moved because the sample has drifted, m.
+            How far the sample has drifted, m; the strip is moved by it.
         """
         topograph = self._sites.topograph
-        if topograph is None or first_row >= topograph.shape[0]:
-            return
+        assert topograph is not None
         rows, columns = topograph.shape
-        frame = strip(self._sites.frame, rows, first_row, shift)
-        self._stm.prepare_scan(frame, columns, rows - first_row, topograph.line_time)
-        self._first = first_row
-
-    def scan(self, group: Group, step: int) -> None:
-        """Scan the rows of a group and tell of them."""
+        last = group.first_row + group.rows
+        frame = strip(self._sites.frame, rows, group.first_row, last, shift)
+        self._stm.prepare_scan(frame, columns, group.rows, topograph.line_time)
         self._stm.scan_rows(group.rows)
-        begin = group.first_row - self._first
-        z = self._stm.scan_data()[begin : begin + group.rows]
+        z = self._stm.scan_data()
         self._emit(TopographRows(self._clock.wall(), group.first_row, z, step))
 
     def stop(self) -> None:

@@ -15,8 +15,8 @@ from stm_daq.station.schema import InstrumentBlock, ParameterBlock
 from stm_daq.yaml_model import ModelReader, dotted, nearest
 from stm_daq.yaml_source import KeyPath
 
-GUARDED_ROLES = ("stm", "bias", "microwave")
-"""Their instruments move the tip, bias it, or heat it."""
+GUARDED_ROLES = ("stm", "bias", "microwave", "temperature_control")
+"""Their instruments move the tip, bias it, or heat something."""
 
 REFUSED = {
     "initial_value": "would be written to the hardware when the station is opened; remove it",

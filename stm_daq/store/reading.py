@@ -14,6 +14,8 @@ from stm_daq.records import Event, RunEnded, RunStarted
 from stm_daq.store import schema
 from stm_daq.store.journal import explain
 
+RESUMED = "resumed"
+"""State of the record that takes back an earlier end."""
 _MAGIC = b"SQLite format 3\x00"
 
 
@@ -90,9 +92,10 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def ended_of(connection: sqlite3.Connection) -> RunEnded | None:
-    """Return the last record of the run, or None if it still goes on or was cut off."""
+    """Return the last record of the run, or None if it still (or again) goes on or was cut off."""
     rows = list(whole_rows(connection, "ended"))
-    return RunEnded(*rows[-1]) if rows else None
+    last = RunEnded(*rows[-1]) if rows else None
+    return None if last is None or last.state == RESUMED else last
 
 
 def whole_rows(connection: sqlite3.Connection, table: str) -> Iterator[schema.Row]:
@@ -157,3 +160,7 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
             f"{file} was written by a newer stm_daq (format {version}, known {schema.VERSION}): "
             "update stm_daq"
         )
+    expected = schema.COLUMNS.get(version, {"run": 0})
+    for table, columns in expected.items():
+        if len(connection.execute(f"PRAGMA table_info({table})").fetchall()) != columns:
+            raise JournalError(f"{file}: its header is damaged: use a copy of the run folder")

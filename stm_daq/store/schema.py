@@ -29,6 +29,7 @@ from stm_daq.records import (
     Spectrum,
     TopographRows,
     Truth,
+    TwinState,
 )
 
 FILE_NAME = "journal.db"
@@ -36,6 +37,18 @@ APPLICATION_ID = 0x53544D31
 """Marks the file as ours ("STM1") in the SQLite header."""
 VERSION = 2
 """Version of the tables below (SQLite's user_version). Older ones are read by way of `upgraded`."""
+
+_COLUMNS_1 = {
+    "run": 19,
+    "topograph": 5,
+    "spectrum": 14,
+    "fit": 9,
+    "truth": 4,
+    "event": 5,
+    "ended": 4,
+}
+COLUMNS = {1: _COLUMNS_1, 2: _COLUMNS_1 | {"run": 25, "topograph": 6, "spectrum": 17}}
+"""Columns of every table by version: a damaged header is not taken for an old journal."""
 
 type Row = tuple[Any, ...]
 
@@ -64,6 +77,7 @@ CREATE TABLE fit (
 );
 CREATE INDEX fit_of_site ON fit (site);
 CREATE TABLE truth (site INTEGER, attempt INTEGER, value TEXT, crc32 INTEGER);
+CREATE TABLE twin_state (number INTEGER PRIMARY KEY, time REAL, state TEXT, crc32 INTEGER);
 CREATE TABLE event (time REAL, kind TEXT, text TEXT, data TEXT, crc32 INTEGER);
 CREATE TABLE ended (time REAL, state TEXT, text TEXT, crc32 INTEGER);
 """
@@ -310,6 +324,16 @@ def truth_row(record: Truth) -> Row:
 def truth_of(row: Row) -> Truth:
     """Undo :func:`truth_row`."""
     return Truth(row[0], row[1], numbers_of(row[2]))
+
+
+def twin_state_row(record: TwinState) -> Row:
+    """Return the one row of table ``twin_state``: only the latest state is of use."""
+    return (1, float(record.time), text_of(dict(record.state), "the state of the twin"))
+
+
+def twin_state_of(row: Row) -> TwinState:
+    """Undo :func:`twin_state_row`."""
+    return TwinState(row[1], json.loads(row[2]))
 
 
 def event_row(record: Event) -> Row:

@@ -25,7 +25,7 @@ def served(make_twin, tmp_path):
     twin = make_twin(speed=SPEED, tip={"retracted": "2 nm"})
     with twin.serve(0, tmp_path / "session") as service:
         yield twin, service.table[0].ports, tmp_path / "session"
-    controllers = list(twin._controllers.values())
+    controllers = twin._controllers
     assert [failure for c in controllers for failure in c.failures] == []
 
 

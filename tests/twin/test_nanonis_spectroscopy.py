@@ -253,7 +253,7 @@ def test_drift_is_compensated(rig):
     for _ in range(2):
         now = world.clock.now()
         distances.append(float(world.tip.distance(np.array([now]))[0]))
-        places.append(world.tip.surface_position(0.0, 0.0, now))
+        places.append(world.tip.surface_place(0.0, 0.0, now))
         world.clock.sleep(100.0)
     assert distances[1] == pytest.approx(distances[0], abs=1e-13)
     assert places[1] == pytest.approx(places[0], abs=1e-15)
