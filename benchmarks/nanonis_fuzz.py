@@ -8,6 +8,7 @@ client still works. Ends with 1 if the controller failed or did not answer.
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 import struct
@@ -30,6 +31,8 @@ from stm_daq.protocols.nanonis_fields import Layout
 
 PATIENCE = 0.02
 """So long a client waits for an answer before it leaves, s."""
+CONNECTIONS = 3000
+"""So often a client tries to get in again."""
 NUMBERS = {
     "H": (0, 1, 2, 3, 7, 65535),
     "h": (-32768, -1, 0, 1, 2, 32767),
@@ -59,9 +62,21 @@ class Outcome:
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
-    """Requests at which the controller itself failed."""
+    """Requests at which the controller itself failed, and errors in its log."""
     healthy: bool = False
     """Whether a well-behaved client works on every port afterwards."""
+
+
+class Logged(logging.Handler):
+    """Collects errors that the server logs: defects that no client was told of."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text and what was raised."""
+        self.texts.append(f"{record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
 
 
 def absurd(layout: Layout, rng: random.Random) -> tuple:
@@ -127,6 +142,8 @@ def fuzz(messages: int, seed: int = 1) -> Outcome:
     controller = Nanonis(world)
     servers = controller.servers(Place("127.0.0.1", 0, clock))
     outcome = Outcome()
+    logged = Logged(logging.ERROR)
+    logging.getLogger().addHandler(logged)
     for server in servers:
         server.start()
     share = messages // len(servers)
@@ -135,7 +152,8 @@ def fuzz(messages: int, seed: int = 1) -> Outcome:
     for attack in attacks:
         outcome.counts += attack.result()
     outcome.healthy = all(_healthy(server.port) for server in servers)
-    outcome.failures = controller.failures
+    outcome.failures = [*controller.failures, *logged.texts]
+    logging.getLogger().removeHandler(logged)
     clock.stop()
     for server in servers:
         server.stop()
@@ -161,7 +179,7 @@ def _attack(port: int, messages: int, seed: float) -> Counter[str]:
 
 def _connect(port: int) -> socket.socket:
     """Connect; the controller may take a moment to notice that the last client left."""
-    for _ in range(200):
+    for _ in range(CONNECTIONS):
         try:
             client = socket.create_connection(("127.0.0.1", port), timeout=5.0)
         except OSError:

@@ -61,8 +61,10 @@ class ZController:
     def _open(self) -> None:
         """Open the loop and lift the tip."""
         self._tip.hold()
-        if self._lift:
-            self._place(self._tip.z(self._world.clock.now()) + self._lift)
+        if self._lift:  # as far as the piezo goes
+            low, high = self._tip.travel.range
+            lifted = self._tip.z(self._world.clock.now()) + self._lift
+            self._tip.set_z(min(max(lifted, low), high))
 
     def _place(self, z: float) -> None:
         low, high = self._tip.travel.range

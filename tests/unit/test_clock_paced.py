@@ -83,3 +83,14 @@ def test_nobody_waits_for_somebody_who_left():
     ):
         clock.sleep(1e6)
     clock.sleep(1e-3)
+
+
+def test_what_fails_when_it_is_due_does_not_hit_who_has_the_turn(caplog):
+    clock = PacedClock(0.0, speed=1000.0)
+    happened = []
+    with clock.turn():
+        clock.call_at(clock.now() + 1.0, lambda: 1 // 0)
+        clock.call_at(clock.now() + 2.0, lambda: happened.append(1))
+        clock.sleep(5.0)
+    assert happened == [1]
+    assert "ZeroDivisionError" in caplog.text
