@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ruamel.yaml import YAML
@@ -134,9 +134,14 @@ def open_station(config: StationConfig, clock: Clock) -> Station:
 
 @contextmanager
 def open_roles(
-    config: StationConfig, clock: Clock, names: Sequence[str]
+    config: StationConfig,
+    clock: Clock,
+    names: Sequence[str],
+    elsewhere: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Iterator[dict[str, Any]]:
     """Open only the instruments that play some roles; yield these roles, as far as there are any.
+
+    `elsewhere` gives another address or port for some instruments.
 
     Raises
     ------
@@ -148,7 +153,7 @@ def open_roles(
     needed = {config.roles[name].instrument for name in wanted}
     opened: list[Instrument] = []
     try:
-        _open_instruments(config, opened, needed)
+        _open_instruments(config, opened, needed, elsewhere)
         by_name = {instrument.name: instrument for instrument in opened}
         yield {
             role: _adapt(
@@ -163,13 +168,16 @@ def open_roles(
 
 
 def _open_instruments(
-    config: StationConfig, opened: list[Instrument], only: Collection[str] | None = None
+    config: StationConfig,
+    opened: list[Instrument],
+    only: Collection[str] | None = None,
+    elsewhere: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     from qcodes.station import Station as QcodesStation
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "instruments.yaml"
-        _write_instruments(config, file)
+        _write_instruments(config, file, elsewhere)
         # QCoDeS reads its file again for every instrument
         station = QcodesStation(config_file=str(file), use_monitor=False, default=False)
         for name in config.instruments:
@@ -177,7 +185,9 @@ def _open_instruments(
                 _open_instrument(config, station, name, opened)
 
 
-def _write_instruments(config: StationConfig, file: Path) -> None:
+def _write_instruments(
+    config: StationConfig, file: Path, elsewhere: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Write what QCoDeS shall see: the instruments alone, without limits, which we set ourselves."""
     data = deepcopy(config.source.data)
     for limit in config.narrowed:
@@ -185,6 +195,8 @@ def _write_instruments(config: StationConfig, file: Path) -> None:
         for key in limit.where[:-1]:
             block = block[key]
         del block[limit.where[-1]]
+    for name, place in elsewhere.items():
+        data["instruments"][name] |= place
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_unicode = False  # QCoDeS opens the file with the encoding of the system
     with file.open("w", encoding="ascii") as stream:

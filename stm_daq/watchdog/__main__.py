@@ -41,7 +41,8 @@ def main() -> int:
     beats: queue.Queue[dict[str, Any] | None] = queue.Queue()
     threading.Thread(target=_read, args=(beats,), daemon=True).start()
     try:
-        with open_roles(load_station(station_path), RealClock(), NEEDED) as roles:
+        config = load_station(station_path)
+        with open_roles(config, RealClock(), NEEDED, config.watchdog) as roles:
             _say({"ready": True})
             last, cause = _watch(beats)
             if cause:
@@ -67,7 +68,7 @@ def _watch(beats: queue.Queue[dict[str, Any] | None]) -> tuple[dict[str, Any], s
         except queue.Empty:
             return last, "the run hangs"
         if beat is None:
-            return last, "the run died"
+            return last, "the run died" if last else ""  # before its first beat it held nothing
         if beat.get("bye"):
             return last, ""
         last = beat

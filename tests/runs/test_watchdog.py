@@ -26,7 +26,11 @@ instruments:
   preamp: {{type: drivers.dlpca200.Dlpca200, init: {{gain: 1.0e+9, mode: low_noise}}}}
 roles:
   stm: {{instrument: nanonis, adapter: drivers.nanonis.NanonisStm}}
-  lockin: {{instrument: sr830, adapter: drivers.sr830.Sr830LockIn, modulation_divider: 1.0e-4, auxiliary_input: 3}}
+  lockin:
+    instrument: sr830
+    adapter: drivers.sr830.Sr830LockIn
+    modulation_divider: 1.0e-4
+    auxiliary_input: 3
   preamplifier: {{instrument: preamp, adapter: drivers.dlpca200.Dlpca200Preamplifier}}
   bias: {{instrument: qdac, adapter: drivers.qdac2.Qdac2Bias, channel: 1, divider: 0.01, trigger: 1}}
 limits:
@@ -36,6 +40,8 @@ limits:
   y: {{min: "-1 um", max: "1 um"}}
   z: {{min: "-250 nm", max: "250 nm"}}
   microwave_power: {{min: "-120 dBm", max: "-20 dBm"}}
+watchdog:
+  nanonis: {{port: {second}}}
 """
 
 RUN = """
@@ -74,6 +80,7 @@ def served(tmp_path_factory):
     )
     devices = {d["name"]: d for d in json.loads(process.stdout.readline())["devices"]}
     ports = {name: devices[name]["ports"][0] for name in ("nanonis", "qdac")}
+    ports["second"] = devices["nanonis"]["ports"][1]
     folder = tmp_path_factory.mktemp("served")
     station = folder / "station.yaml"
     station.write_text(STATION.format(**ports))

@@ -44,6 +44,7 @@ def test_a_copy_of_the_station_file_is_the_same_station(tmp_path):
     copy.write_text(
         STATION.read_text()
         .replace("  nanonis:\n", "  stm:\n")
+        .replace("  nanonis: {port", "  stm: {port")
         .replace("instrument: nanonis", "instrument: stm")
         .replace("    nanonis: {type: sim", "    stm: {type: sim")
     )
