@@ -19,9 +19,9 @@ from collections import Counter
 import numpy as np
 
 from stm_daq.fitting import compare, fit
+from stm_daq.fitting.data import Conditions
 from stm_daq.fitting.models import choose
 from stm_daq.fitting.solver import Tile
-from stm_daq.fitting.spectra import prepare
 from stm_daq.physics import btk
 
 RANGES = {"gap": (0.2e-3, 1.5e-3), "temperature": (0.3, 4.0), "barrier": (0.0, 5.0)}
@@ -57,7 +57,7 @@ def spectra(bias, count, noise, seed):
 
 def excess(bias, truth, rows, noise):
     """Relative excess of chi-square over that of a search that starts at the truth, (count,)."""
-    solver = prepare(bias, choose("btk"), 0.0, 0.0, "linear")
+    solver = Conditions().solver(choose("btk"), bias)
     count = len(rows)
     weight = np.full(rows.shape, noise**-2.0)
     tile = Tile(

@@ -58,6 +58,21 @@ class Outcome:
         """Whether every value of a spectrum may be used within its standard deviation."""
         return np.array([is_ok(flags) for flags in self.flags], dtype=np.bool_)
 
+    @property
+    def parameters(self) -> Index:
+        """Number of fitted parameters, those of the smooth curve where no gap is seen."""
+        return self.points - self.dof
+
+    @property
+    def aic(self) -> Array:
+        """Akaike's information criterion."""
+        return np.asarray(self.chi_square + 2.0 * self.parameters)
+
+    @property
+    def bic(self) -> Array:
+        """Bayesian information criterion."""
+        return np.asarray(self.chi_square + self.parameters * np.log(np.maximum(self.points, 1)))
+
 
 class StackFitter:
     """Fits stacks of spectra of one bias range.

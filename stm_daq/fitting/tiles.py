@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stm_daq.fitting.dataset import joined
+
 if TYPE_CHECKING:
     import xarray
 
@@ -170,7 +172,7 @@ def fit_tiles(
             done += fits.sizes["spectrum"]
             if progress is not None:
                 progress(done, total)
-    return _joined([found[first] for first in starts], conductance, leading)
+    return joined([found[first] for first in starts], conductance, leading)
 
 
 def part(stack: Any, first: int, last: int) -> Array:
@@ -295,31 +297,6 @@ def spread[Job: Any, Result](
 def columns_of(fits: xarray.Dataset) -> Columns:
     """The variables of a fitted tile as plain arrays."""
     return {str(name): np.asarray(variable.values) for name, variable in fits.data_vars.items()}
-
-
-def _joined(
-    tiles: list[xarray.Dataset], conductance: Any, leading: tuple[int, ...]
-) -> xarray.Dataset:
-    """Tiles one after the other, with the axes and coordinates of the stack."""
-    import xarray
-
-    from stm_daq.fitting.spectra import _leading
-
-    dims, coords = _leading(conductance, leading)
-    # a limit is only there if some spectrum of the tile was fitted
-    most = max(tiles, key=lambda t: len(t.data_vars))
-    names = list(most.data_vars)
-    data = xarray.Dataset(coords={**coords, **{k: most[k] for k in ("parameter", "parameter_")}})
-    for name in names:
-        pattern = most[name]
-        missing = np.full(pattern.shape[1:], np.nan)
-        parts = [
-            t[name].values if name in t else np.broadcast_to(missing, (t.sizes["spectrum"],))
-            for t in tiles
-        ]
-        whole = np.concatenate(parts).reshape(*leading, *pattern.shape[1:])
-        data[name] = xarray.Variable((*dims, *pattern.dims[1:]), whole, pattern.attrs)
-    return data.assign_attrs(most.attrs)
 
 
 @cache
