@@ -30,7 +30,7 @@ def _real(values: ArrayLike, name: str, advice: str) -> Array:
     if np.iscomplexobj(values):
         raise ValueError(f"{name} is complex: {advice}")
     if isinstance(values, np.ma.MaskedArray):
-        return np.asarray(values.astype(np.float64).filled(np.nan))
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -77,7 +77,7 @@ def check_memory(memory: ArrayLike) -> None:
     sound = weights.ndim == 1 and len(weights) > 0 and np.all(np.isfinite(weights))
     if not sound or weights[0] <= 0.0 or not math.isclose(weights.sum(), 1.0, abs_tol=1e-3):
         raise ValueError(
-            f"memory of {memory}: give a vector of weights, that of the present point first and "
+            f"memory of {weights}: give a vector of weights, that of the present point first and "
             "positive, whose sum is 1"
         )
 

@@ -54,6 +54,8 @@ class Judgement:
     reduced: Array
     """Chi-square per degree of freedom."""
     misfit: Array
+    inflation: Array
+    """What correlated neighbours, or else a misfit, enlarge variances by."""
     limits: dict[str, Array]
     """One-sided limits where a parameter is not determined, else NaN; by name."""
     flags: list[tuple[str, ...]]
@@ -69,7 +71,8 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
     reduced = found.chi_square / (tile.counts - len(choice.free))
     reduced = reduced / _expected(solver.loss, "cost")
     misfit, stretch, systematic, few_runs = _misfit(tile, found, reduced)
-    factor = np.where(systematic, misfit, stretch) * _expected(solver.loss, "variance")
+    inflation = np.where(systematic, misfit, stretch)
+    factor = inflation * _expected(solver.loss, "variance")
     covariance = inverse(found.matrix) * factor[:, None, None]
     sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     correlation = covariance / (sigma[:, :, None] * sigma[:, None, :])
@@ -92,7 +95,7 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
         plain = background.chi_square - found.chi_square < EVIDENCE * misfit
         flags = [("no_gap",) if n else f for n, f in zip(plain, flags, strict=True)]
     std = _physical(choice, theta, sigma)
-    return Judgement(std, correlation, reduced, misfit, limits, flags)
+    return Judgement(std, correlation, reduced, misfit, inflation, limits, flags)
 
 
 def _misfit(tile: Tile, found: Found, reduced: Array) -> tuple[Array, Array, Mask, Mask]:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from stm_daq.fitting.checks import check_fixed
 from stm_daq.fitting.data import Conditions, Data, read
 from stm_daq.fitting.dataset import as_dataset
-from stm_daq.fitting.models import Choice, choose
+from stm_daq.fitting.models import choose
+from stm_daq.fitting.solver import Solver
 from stm_daq.fitting.stack import Outcome, StackFitter
 from stm_daq.fitting.table import fit_table
 
@@ -84,13 +85,13 @@ def fit(
     conditions = Conditions(modulation, voltage_noise, memory, loss, engine)
     data = read(bias, conductance, conditions, noise)
     choice = check_fixed(choose(model, fixed, free), data.leading, data.volts)
+    outcome = run(data, conditions.solver(choice, data.volts), engine)
     settings = conditions.as_dict() | {"noise": "estimated" if noise is None else "given"}
-    return as_dataset(run(data, choice, conditions), data, settings)
+    return as_dataset(outcome, data, settings)
 
 
-def run(data: Data, choice: Choice, conditions: Conditions) -> Outcome:
+def run(data: Data, solver: Solver, engine: str = "exact") -> Outcome:
     """Fit checked spectra with one model."""
-    solver = conditions.solver(choice, data.volts)
-    if conditions.engine == "table":
+    if engine == "table":
         return fit_table(solver, data.bias, data.conductance, data.deviation)
     return StackFitter(solver).fit(data.bias, data.conductance, data.deviation)

@@ -40,6 +40,8 @@ class Outcome:
     chi_square: Array
     reduced: Array
     misfit: Array
+    inflation: Array
+    """Factor of the variances beyond independent noise."""
     dof: Index
     points: Index
     flags: list[tuple[str, ...]]
@@ -72,6 +74,23 @@ class Outcome:
     def bic(self) -> Array:
         """Bayesian information criterion."""
         return np.asarray(self.chi_square + self.parameters * np.log(np.maximum(self.points, 1)))
+
+    def take(self, other: Outcome, rows: NDArray[np.bool_]) -> None:
+        """Put fits of the same model into these rows."""
+        for mine, its in (
+            (self.values, other.values), (self.std, other.std), (self.limits, other.limits)
+        ):  # fmt: skip
+            for name, column in its.items():
+                mine.setdefault(name, np.full(len(rows), np.nan))[rows] = column[rows]
+        for name in (
+            "correlation", "chi_square", "reduced", "misfit", "inflation", "dof", "points",
+            "deviation", "theta", "unit",
+        ):  # fmt: skip
+            getattr(self, name)[rows] = getattr(other, name)[rows]
+        for row in np.flatnonzero(rows).tolist():
+            self.flags[row] = other.flags[row]
+            if row in other.backgrounds:
+                self.backgrounds[row] = other.backgrounds[row]
 
 
 class StackFitter:
@@ -120,6 +139,7 @@ class StackFitter:
             chi_square=unknown(),
             reduced=unknown(),
             misfit=unknown(),
+            inflation=unknown(),
             dof=np.zeros(count, dtype=np.int64),
             points=np.zeros(count, dtype=np.int64),
             flags=[()] * count,
@@ -196,6 +216,7 @@ class StackFitter:
         outcome.chi_square[rows] = found.chi_square
         outcome.reduced[rows] = judgement.reduced
         outcome.misfit[rows] = judgement.misfit
+        outcome.inflation[rows] = judgement.inflation
         outcome.dof[rows] = tile.counts - len(free)
         for row, flags in zip(rows.tolist(), judgement.flags, strict=True):
             outcome.flags[row] = flags

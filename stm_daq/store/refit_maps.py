@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PLACE = ("site", "attempt", "row", "col")
 """Columns that say which spectrum a fit belongs to; the others are called model:variable."""
 
+VERDICT = ("preferred", "verdict", "evidence")
+"""Columns that are about all models."""
+
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": -1, "b": False, "O": ""}
 
 
@@ -37,7 +40,7 @@ def refit_columns(info: RefitInfo, model: str) -> Columns:
 
 
 def _of(name: str, model: str) -> bool:
-    return name in PLACE or name == "verdict" or name.startswith(f"{model}:")
+    return name in PLACE + VERDICT or name.startswith(f"{model}:")
 
 
 def _joined(tiles: list[Columns], name: str) -> NDArray[Any]:
@@ -106,8 +109,9 @@ def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -
     Returns
     -------
     xarray.Dataset
-        Variables of :func:`stm_daq.fitting.fit` over (y, x), and `verdict` where models were
-        compared. Attributes: what the refit was made of, by which code, from which input.
+        Variables of :func:`stm_daq.fitting.fit` over (y, x), and `preferred`, `verdict` and
+        `evidence` of :func:`stm_daq.fitting.compare` where models were compared.
+        Attributes: what the refit was made of, by which code, from which input.
 
     Raises
     ------
