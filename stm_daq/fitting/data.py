@@ -106,6 +106,10 @@ def read(
     ValueError
         If shapes differ, or numbers cannot be what they should be.
     """
+    if current is not None and conditions.engine == "table":
+        raise ValueError("engine 'table' knows no current: use 'exact'")
+    if current is None and current_noise is not None:
+        raise ValueError("current_noise is given, but no current")
     values = check_stack(conductance)
     leading, points = values.shape[:-1], values.shape[-1]
     volts = check_bias(bias, values.shape, conditions.modulation)

@@ -48,6 +48,8 @@ def as_dataset(outcome: Outcome, data: Data, settings: Mapping[str, Any]) -> xar
             put(f"{name}_limit", outcome.limits[name], what, units)
     for name, what in _MEASURES.items():
         put(_CALLED.get(name, name), getattr(outcome, name), what)
+    if outcome.calibration is not None:
+        put("calibration", outcome.calibration, "current over the integral of the conductance")
     put("flags", texts(",".join(f) for f in outcome.flags), "verdicts")
     square = (*data.leading, len(choice.free), len(choice.free))
     found["correlation"] = (

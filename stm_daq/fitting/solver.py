@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.fitting.descent import Descent
 from stm_daq.fitting.models import Choice, bounds, to_coordinate
 from stm_daq.fitting.start import Templates
 
@@ -114,6 +115,12 @@ class Solver:
         self.lower, self.upper = lower[choice.index], upper[choice.index]
         self._spacing = spacing
         self._shape = len(choice.model.shape.names)
+
+    @cached_property
+    def descent(self) -> Descent:
+        """The same search in Python, for what the compiled one does not know."""
+        robust = (LOSSES.index(self.loss), KNEES[self.loss])
+        return Descent(self.choice, self.lower, self.upper, self.smearing, robust)
 
     @cached_property
     def _templates(self) -> Templates:
@@ -243,14 +250,30 @@ class Solver:
         )  # fmt: skip
 
     def _estimate_noise(self, tile: Tile, found: Found) -> None:
+        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
+        self._weigh(tile.bias, found.residual, tile.counts, offset, ACCURACY**2, found.weight)
+
+    def weights(self, bias: Array, residual: Array, centre: float, floor: float) -> Array:
+        """Inverse variances of the points (n,) of one spectrum from residuals, ascending in bias."""
+        weight = np.ones((1, len(bias)))
+        counts, centres = np.array([len(bias)]), np.array([centre])
+        self._weigh(bias[None], residual[None], counts, centres, floor, weight)
+        return np.asarray(weight[0])
+
+    def _weigh(
+        self,
+        bias: Array,
+        residual: Array,
+        counts: NDArray[np.int64],
+        centre: Array,
+        floor: float,
+        weight: Array,
+    ) -> None:
         from stm_daq.fitting import kernel_noise
 
         plain = self.loss == "linear"
-        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
-        kernel_noise.weights_after(
-            tile.bias, found.residual, tile.counts, offset, _CLIP[plain], ACCURACY**2, found.weight
-        )
-        np.multiply(found.weight, _CLIPPED[plain], out=found.weight)
+        kernel_noise.weights_after(bias, residual, counts, centre, _CLIP[plain], floor, weight)
+        np.multiply(weight, _CLIPPED[plain], out=weight)
 
     def _compare(self, tile: Tile, found: Found, other: Found, tried: Mask) -> None:
         """Finish the second search where it is a match for the first, and keep the better one."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from stm_daq.fitting.checks import check_fixed
 from stm_daq.fitting.data import Conditions, Data, read
 from stm_daq.fitting.dataset import as_dataset
+from stm_daq.fitting.joint import fit_with_current
 from stm_daq.fitting.models import choose
 from stm_daq.fitting.solver import Solver
 from stm_daq.fitting.stack import Outcome, StackFitter
@@ -27,6 +28,8 @@ def fit(
     free: Iterable[str] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
     noise: ArrayLike | None = None,
+    current: ArrayLike | None = None,
+    current_noise: ArrayLike | None = None,
     modulation: float = 0.0,
     voltage_noise: float = 0.0,
     memory: ArrayLike = (1.0,),
@@ -83,9 +86,13 @@ def fit(
         If shapes differ, the bias is not in V, or the choice of parameters is not possible.
     """
     conditions = Conditions(modulation, voltage_noise, memory, loss, engine)
-    data = read(bias, conductance, conditions, noise)
-    choice = check_fixed(choose(model, fixed, free), data.leading, data.volts)
-    outcome = run(data, conditions.solver(choice, data.volts), engine)
+    data = read(bias, conductance, conditions, noise, current, current_noise)
+    chosen = choose(model, fixed, free, with_current=current is not None)
+    choice = check_fixed(chosen, data.leading, data.volts)
+    if current is None:
+        outcome = run(data, conditions.solver(choice, data.volts), engine)
+    else:
+        outcome = fit_with_current(data, choice, conditions)
     settings = conditions.as_dict() | {"noise": "estimated" if noise is None else "given"}
     return as_dataset(outcome, data, settings)
 

@@ -52,6 +52,8 @@ class Outcome:
     unit: Array
     backgrounds: dict[int, Array] = field(default_factory=dict)
     """Smooth curves of those without gap, as polynomials of bias / largest, by spectrum."""
+    calibration: Array | None = None
+    """Slope of a current given over the integral of the conductance."""
     notes: dict[str, float] = field(default_factory=dict)
     """What an engine says of itself."""
 
@@ -76,14 +78,16 @@ class Outcome:
         return np.asarray(self.chi_square + self.parameters * np.log(np.maximum(self.points, 1)))
 
     def take(self, other: Outcome, rows: NDArray[np.bool_]) -> None:
-        """Put fits of the same model into these rows."""
+        """Put fits of the same model into these rows; the other may have fewer free parameters."""
         for mine, its in (
             (self.values, other.values), (self.std, other.std), (self.limits, other.limits)
         ):  # fmt: skip
             for name, column in its.items():
                 mine.setdefault(name, np.full(len(rows), np.nan))[rows] = column[rows]
+        size = other.correlation.shape[1]
+        self.correlation[rows, :size, :size] = other.correlation[rows]
         for name in (
-            "correlation", "chi_square", "reduced", "misfit", "inflation", "dof", "points",
+            "chi_square", "reduced", "misfit", "inflation", "dof", "points",
             "deviation", "theta", "unit",
         ):  # fmt: skip
             getattr(self, name)[rows] = getattr(other, name)[rows]
