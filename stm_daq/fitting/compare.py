@@ -60,8 +60,9 @@ def compare(
         Over the stack and `model`: `chi_square`, `dof`, `reduced_chi_square`, `misfit`, `aic`,
         `bic`, `delta_aic` (to the lowest, chi-squares divided as above), `ok`, `flags`. Of a model
         flagged "no_gap" they are those of the smooth background. Over the stack: `preferred` (a
-        model, or "" if none is), `verdict` (a key of `stm_daq.fitting.VERDICTS`, which has the sentences) and
-        `evidence`: how much larger the criterion of the next model is that is not the same.
+        model, or "" if none is), `verdict` (a key of `stm_daq.fitting.VERDICTS`, which has the
+        sentences) and `evidence`: how much larger the criterion of the next model is that is not
+        the same.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.descent import Descent
+from stm_daq.fitting.descent import Descent, Part
 from stm_daq.fitting.models import Choice, bounds, to_coordinate
 from stm_daq.fitting.start import Templates
 
@@ -237,6 +237,9 @@ class Solver:
     def _descend(
         self, tile: Tile, found: Found, wanted: Mask, tolerance: float, *, last: bool
     ) -> None:
+        if not self.choice.model.shape.compiled:
+            self._descend_slowly(tile, found, wanted, tolerance)
+            return
         from stm_daq.fitting import kernel_search
 
         kernel_search.descend(
@@ -248,6 +251,17 @@ class Solver:
             found.theta, found.chi_square, found.matrix, found.vector, found.columns,
             found.residual, found.converged,
         )  # fmt: skip
+
+    def _descend_slowly(self, tile: Tile, found: Found, wanted: Mask, tolerance: float) -> None:
+        """The same for a model that the compiled search cannot evaluate."""
+        for p in np.flatnonzero(wanted).tolist():
+            used = slice(tile.counts[p])
+            part = Part(tile.bias[p, used], tile.values[p, used], found.weight[p, used])
+            best = self.descent.search((part,), found.theta[p], tolerance)
+            found.theta[p], found.chi_square[p] = best.theta, best.chi_square
+            found.matrix[p], found.vector[p] = best.matrix, best.vector
+            found.residual[p, used] = best.residuals[0]
+            found.converged[p] = best.converged
 
     def _estimate_noise(self, tile: Tile, found: Found) -> None:
         offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
