@@ -27,18 +27,25 @@ def check_stack(conductance: ArrayLike) -> Array:
 
 def _real(values: ArrayLike, name: str, advice: str) -> Array:
     """Numbers as double precision; masked ones are NaN."""
-    if np.iscomplexobj(values):
+    wrong = f"{name} is not an array of numbers of one shape"
+    try:
+        is_complex = np.iscomplexobj(values)
+    except ValueError:  # rows of different lengths
+        raise ValueError(wrong) from None
+    if is_complex:
         raise ValueError(f"{name} is complex: {advice}")
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(np.float64), np.nan)
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} is not an array of numbers of one shape") from None
+        raise ValueError(wrong) from None
 
 
-def check_bias(bias: ArrayLike, shape: tuple[int, ...], modulation: float) -> Array:
-    """The bias in V, a vector or of the conductance's `shape`; modulation a peak in V."""
+def check_bias(
+    bias: ArrayLike, shape: tuple[int, ...], modulation: float, voltage_noise: float = 0.0
+) -> Array:
+    """The bias in V, a vector or of the conductance's `shape`, that the smearing (V) suits."""
     volts = _real(bias, "bias", "give real numbers in V")
     if volts.shape not in (shape[-1:], shape):
         raise ValueError(
@@ -56,10 +63,11 @@ def check_bias(bias: ArrayLike, shape: tuple[int, ...], modulation: float) -> Ar
             f"bias reaches {np.max(np.abs(finite)):.3g}, more than {HIGHEST_BIAS:g} V: too wide to "
             "show a superconducting gap, or not in V but in mV"
         )
-    if modulation > np.ptp(finite):
-        raise ValueError(
-            f"modulation of {modulation:.3g} V does not suit the bias range: give its peak in V"
-        )
+    for name, value, what in (("modulation", modulation, "peak"), ("noise", voltage_noise, "rms")):
+        if value > np.ptp(finite):
+            raise ValueError(
+                f"{name} of {value:.3g} V does not suit the bias range: give its {what} in V"
+            )
     return volts
 
 

@@ -20,6 +20,7 @@ from stm_daq.fitting.checks import (
 from stm_daq.fitting.lag import forget
 from stm_daq.fitting.models import Choice
 from stm_daq.fitting.solver import LOSSES, Solver
+from stm_daq.fitting.table import check as check_table
 
 type Array = NDArray[np.float64]
 
@@ -51,12 +52,21 @@ class Conditions:
         check_memory(self.memory)
 
     def solver(self, choice: Choice, bias: Array) -> Solver:
-        """The solver for spectra at these biases (V, any shape)."""
+        """The solver for spectra at these biases (V, any shape).
+
+        Raises
+        ------
+        ValueError
+            If the engine does not know the model or the choice of its parameters.
+        """
         finite = np.sort(np.atleast_2d(np.where(np.isfinite(bias), bias, np.nan)), axis=-1)
         largest = float(np.nanmax(np.abs(finite)))
         spacing = float(np.nanmedian(np.diff(finite, axis=-1)))
         smearing = float(self.modulation), float(self.voltage_noise)
-        return Solver(choice, largest, spacing, *smearing, self.loss)
+        solver = Solver(choice, largest, spacing, *smearing, self.loss)
+        if self.engine == "table":
+            check_table(solver)
+        return solver
 
     def as_dict(self) -> dict[str, Any]:
         """For the attributes of a result."""
@@ -112,7 +122,8 @@ def read(
         raise ValueError("current_noise is given, but no current")
     values = check_stack(conductance)
     leading, points = values.shape[:-1], values.shape[-1]
-    volts = check_bias(bias, values.shape, conditions.modulation)
+    smearing = conditions.modulation, conditions.voltage_noise
+    volts = check_bias(bias, values.shape, *smearing)
     dims, coords = axes_of(conductance, leading)
     return Data(
         volts=volts,

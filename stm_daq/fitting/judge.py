@@ -39,6 +39,10 @@ CLOSE = 4.0
 SEEN = 2.0
 """Standard deviations from zero (or from one, for R) at which a parameter counts as determined."""
 
+TRANSPARENT = 3.0
+"""The same for R from zero: Z is its root, and one draw of 20 of a contact without barrier would be
+said to have Z = 0.12 +- 0.03."""
+
 ONE_SIDED = 1.645
 """Standard deviations of a limit of 95 % confidence."""
 
@@ -176,7 +180,7 @@ def _limits(
         if family(name) not in ("barrier", "broadening"):
             continue
         at, error = theta[:, k], sigma[:, k]
-        above = at < SEEN * error
+        above = at < (TRANSPARENT if family(name) == "barrier" else SEEN) * error
         limit = np.where(above, at + ONE_SIDED * error, np.nan)
         raised.append((f"{name}_upper_limit", above))
         if family(name) == "barrier":

@@ -21,7 +21,6 @@ from stm_daq.fitting.code_version import code_version
 from stm_daq.fitting.crew import AHEAD, Crew, crew, spread, worker_count
 from stm_daq.fitting.models import choose
 from stm_daq.fitting.settings import FitSettings
-from stm_daq.fitting.table import check as check_table
 from stm_daq.fitting.tiles import TILE, Progress
 from stm_daq.records import RunStarted
 from stm_daq.refit.tile import Columns, RefitJob, fit_job
@@ -143,9 +142,7 @@ def _check(settings: tuple[FitSettings, ...], started: RunStarted) -> None:
         raise BadInputError("models can only be compared under the same conditions")
     try:
         for own in settings:
-            choice = choose(own.model, own.fixed, own.free)
-            if own.engine == "table":
-                check_table(own.conditions.solver(choice, started.bias))
+            own.conditions.solver(choose(own.model, own.fixed, own.free), started.bias)
     except ValueError as error:
         raise BadInputError(str(error)) from None
 
