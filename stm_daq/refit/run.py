@@ -23,8 +23,9 @@ from stm_daq.fitting.models import choose
 from stm_daq.fitting.settings import FitSettings
 from stm_daq.fitting.tiles import TILE, Progress
 from stm_daq.records import RunStarted
-from stm_daq.refit.tile import Columns, RefitJob, fit_job
+from stm_daq.refit.tile import RefitJob, fit_job
 from stm_daq.store import schema
+from stm_daq.store.columns import Columns
 from stm_daq.store.reading import reader, started_of
 from stm_daq.store.refits import RefitFile, RefitInfo, find_refit, tiles_of
 from stm_daq.store.site_tiles import SiteTile, read_tile

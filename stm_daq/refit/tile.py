@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stm_daq.fitting.checks import check_fixed
 from stm_daq.fitting.code_version import code_version
@@ -18,9 +16,7 @@ from stm_daq.fitting.models import choose
 from stm_daq.fitting.settings import FitSettings
 from stm_daq.fitting.spectra import run
 from stm_daq.records import Array
-
-type Columns = dict[str, NDArray[Any]]
-"""What was found of the spectra of a tile; first axis spectrum."""
+from stm_daq.store.columns import Columns
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import JournalError
+from stm_daq.store.columns import Columns
 from stm_daq.store.maps import FitMaps, SpectrumMaps
 from stm_daq.store.reading import reader, started_of
-from stm_daq.store.refits import Columns, RefitInfo, find_refit, tiles_of
+from stm_daq.store.refits import RefitInfo, find_refit, tiles_of
 
 if TYPE_CHECKING:
     import xarray as xr

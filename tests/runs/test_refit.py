@@ -14,8 +14,8 @@ from stm_daq.physics import btk
 from stm_daq.records import Frame, RunStarted, Site, Spectrum
 from stm_daq.refit import cluster, find_runs, refit_run, settings_for
 from stm_daq.refit import run as refit_module
+from stm_daq.store.columns import pack, unpack
 from stm_daq.store.journal import Journal
-from stm_daq.store.refits import pack, unpack
 
 BIAS = np.linspace(-2e-3, 2e-3, 64)
 ROWS, COLUMNS = 36, 64  # three tiles of 1024, the last one short
