@@ -149,7 +149,9 @@ class JointFitter:
     def _stacked(self, rows: NDArray[np.int64], spectra: list[_Spectrum]) -> tuple[Tile, Found]:
         counts = np.array([s.points for s in spectra], dtype=np.int64)
         padded = np.zeros((3, len(spectra), int(counts.max(initial=0))))
+        bias = np.full(padded[0].shape, np.nan)  # a current's misfit is odd: left to the others
         for k, s in enumerate(spectra):
+            bias[k, : len(s.parts[0].bias)] = s.parts[0].bias
             padded[0, k, : counts[k]] = np.concatenate([part.values for part in s.parts])
             padded[1, k, : counts[k]] = np.concatenate([part.weight for part in s.parts])
             padded[2, k, : counts[k]] = np.concatenate(s.best.residuals)
@@ -167,7 +169,7 @@ class JointFitter:
             converged=np.array([b.converged for b in best], dtype=np.bool_),
             rival=np.full(len(best), np.inf),
         )
-        return Tile(np.zeros_like(values), values, counts, weight, held), found
+        return Tile(bias, values, counts, weight, held), found
 
 
 def _ascending(bias: Array, values: Array) -> NDArray[np.int64]:

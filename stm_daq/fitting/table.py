@@ -215,7 +215,7 @@ class TableFitter:
         state, weights = self._search(rows, values, single, weight, unit)
         found = self._found(values, weights, state)
         tile = Tile(
-            bias=np.empty((0, 0)),
+            bias=np.tile(self.bias, (len(values), 1)),
             values=values,
             counts=np.full(len(rows), len(self.bias)),
             weight=None if weight is None else weights,

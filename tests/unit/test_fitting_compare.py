@@ -55,7 +55,9 @@ def test_set_b_is_told_from_dynes_as_often_as_information_theory_says():
 @pytest.mark.parametrize("name", ["c", "d", "e", "f"])
 def test_the_other_sets_are_never_taken_for_dynes(name):
     rows = noisy(btk.conductance(BIAS, *TABLE_1[name]))
-    assert said(compare(BIAS, rows)) == {("btk", "preferred"): DRAWS}
+    found = said(compare(BIAS, rows))
+    assert found["btk", "preferred"] >= DRAWS - 2  # false alarms of the test of residuals
+    assert found["", "none_adequate"] == DRAWS - found["btk", "preferred"]
     without = said(compare(BIAS, rows[:100], models=["dynes", "bcs", "normal"]))
     assert {verdict for _, verdict in without} <= {"no_gap", "none_adequate"}
     assert {model for model, _ in without} == {""}
