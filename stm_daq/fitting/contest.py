@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.data import Data
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import Solver
-from stm_daq.fitting.stack import TILE, Outcome, StackFitter
+from stm_daq.fitting.stack import TILE, StackFitter
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]

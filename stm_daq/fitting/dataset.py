@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stm_daq.fitting.data import Data, axes_of
 from stm_daq.fitting.models import Choice, unit
-from stm_daq.fitting.stack import Outcome
+from stm_daq.fitting.outcome import Outcome
 
 if TYPE_CHECKING:
     import xarray

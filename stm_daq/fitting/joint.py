@@ -13,8 +13,9 @@ from stm_daq.fitting.data import Conditions, Data
 from stm_daq.fitting.descent import Minimum, Part
 from stm_daq.fitting.judge import judge
 from stm_daq.fitting.models import Choice
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import ACCURACY, FINE, Found, Solver, Tile
-from stm_daq.fitting.stack import SPARE_POINTS, TILE, Outcome, StackFitter
+from stm_daq.fitting.stack import SPARE_POINTS, TILE, StackFitter
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]

@@ -12,8 +12,9 @@ from stm_daq.fitting.data import Conditions, Data, read
 from stm_daq.fitting.dataset import as_dataset
 from stm_daq.fitting.joint import fit_with_current
 from stm_daq.fitting.models import choose
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import Solver
-from stm_daq.fitting.stack import Outcome, StackFitter
+from stm_daq.fitting.stack import StackFitter
 from stm_daq.fitting.table import fit_table
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from stm_daq.fitting.checks import check_bias, check_fixed, check_noise, check_s
 from stm_daq.fitting.data import Conditions
 from stm_daq.fitting.lag import forget, remember
 from stm_daq.fitting.models import choose
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.result import FitResult
-from stm_daq.fitting.stack import Outcome, StackFitter
+from stm_daq.fitting.stack import StackFitter
 
 
 class OnlineFitter:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from stm_daq.fitting.background import Background
 from stm_daq.fitting.judge import judge
 from stm_daq.fitting.models import to_coordinate
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import ACCURACY, Found, Solver, Tile
-from stm_daq.fitting.stack import TILE, Outcome, StackFitter
+from stm_daq.fitting.stack import TILE, StackFitter
 from stm_daq.fitting.table_model import Request, Table, axis_of, table_of
 from stm_daq.fitting.table_search import Basis, Searcher, State
 from stm_daq.fitting.verdict import is_ok
