@@ -29,15 +29,17 @@ _CALLED = {"reduced": "reduced_chi_square"}
 
 def as_dataset(outcome: Outcome, data: Data, settings: Mapping[str, Any]) -> xarray.Dataset:
     """Fits with the axes of their stack."""
+    # variables and indices made here keep xarray from importing every array library that is installed
+    import pandas
     import xarray
 
     choice = outcome.choice
-    found = xarray.Dataset(coords=dict(data.coords) | {"parameter": list(choice.free)})
+    found: dict[str, xarray.Variable] = {}
 
     def put(name: str, values: Any, what: str, units: str = "") -> None:
         shaped = np.asarray(values).reshape(data.leading)
         attributes = {"long_name": what} | ({"units": units} if units else {})
-        found[name] = xarray.DataArray(shaped, dims=data.dims, attrs=attributes)
+        found[name] = xarray.Variable(data.dims, shaped, attributes, fastpath=True)
 
     for name in choice.reported:
         units = unit(choice.model, name)
@@ -52,11 +54,13 @@ def as_dataset(outcome: Outcome, data: Data, settings: Mapping[str, Any]) -> xar
         put("calibration", outcome.calibration, "current over the integral of the conductance")
     put("flags", texts(",".join(f) for f in outcome.flags), "verdicts")
     square = (*data.leading, len(choice.free), len(choice.free))
-    found["correlation"] = (
-        (*data.dims, "parameter", "parameter_"), outcome.correlation.reshape(square)
-    )  # fmt: skip
-    found = found.assign_coords(parameter_=list(choice.free))
-    return found.assign_attrs(_attributes(choice, dict(settings) | outcome.notes))
+    pairs = (*data.dims, "parameter", "parameter_")
+    found["correlation"] = xarray.Variable(
+        pairs, outcome.correlation.reshape(square), fastpath=True
+    )
+    names = pandas.Index(choice.free)
+    coords = dict(data.coords) | {"parameter": names, "parameter_": names}
+    return xarray.Dataset(found, coords, _attributes(choice, dict(settings) | outcome.notes))
 
 
 def texts(words: Any) -> NDArray[np.object_]:
