@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.models import Choice, bounds, to_coordinate
-from stm_daq.fitting.start import Templates
+from stm_daq.fitting.start import Templates, templates_of
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -20,7 +20,7 @@ type Mask = NDArray[np.bool_]
 ACCURACY = 1e-4
 """The noise is never taken smaller than this part of the conductance."""
 
-COARSE, FINE = 0.3, 5e-2
+COARSE, FINE = 0.3, 1e-3
 """Decrease of chi-square at which the search stops before and after the noise is known."""
 
 APART = 1.5
@@ -75,7 +75,7 @@ class Found:
     vector: Array
     """J^T W residual, (p, f)."""
     columns: Array
-    """Model and derivatives at theta, (p, (m + 2) n)."""
+    """Model and derivatives at theta, (p, m + 2, n)."""
     residual: Array
     weight: Array
     converged: Mask
@@ -118,7 +118,11 @@ class Solver:
     @cached_property
     def _templates(self) -> Templates:
         """Made when first needed: a map fitted by a table may never need them."""
-        return Templates(self.choice, self.largest, self._spacing, *self.smearing)
+        choice = self.choice
+        scalars = tuple(choice.scalar(name) for name in choice.model.shape.names)
+        return templates_of(
+            choice.model.name, scalars, self.largest, self._spacing, *self.smearing
+        )
 
     def held(self, rows: NDArray[np.int64], unit: Array) -> Array:
         """Search coordinates of the fixed parameters of some spectra of the stack, else NaN.
@@ -220,7 +224,7 @@ class Solver:
             chi_square=np.full(count, np.inf),
             matrix=np.zeros((count, free, free)),
             vector=np.zeros((count, free)),
-            columns=np.empty((count, (self._shape + 2) * points)),
+            columns=np.empty((count, self._shape + 2, points)),
             residual=np.zeros_like(tile.values),
             weight=weight.copy(),
             converged=np.zeros(count, dtype=np.bool_),
