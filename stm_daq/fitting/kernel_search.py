@@ -186,7 +186,7 @@ def _copy(source: Array, target: Array) -> None:
 
 @entry(no_cfunc_wrapper=True)
 def descend(  # type: ignore[no-untyped-def]
-    evaluate, model, robust, bias, values, weight, counts, free, lower, upper, tolerance, last,
+    evaluate, model, robust, bias, values, weight, counts, free, lower, upper, leap, tolerance, last,
     wanted, theta, chi_square, matrix, vector, columns, residual, converged,
 ):  # fmt: skip
     """Descend from `theta` until the next step would lower chi-square by less than `tolerance`.
@@ -194,7 +194,7 @@ def descend(  # type: ignore[no-untyped-def]
     The tolerance is relative to the reduced chi-square where that exceeds 1. Of p spectra those
     `wanted` are searched. A spectrum whose chi_square is infinite is evaluated first; the others
     continue from their `columns`, with weights that may have changed. With `last` the final small
-    step is taken without another evaluation.
+    step is taken without another evaluation, and the columns are not kept.
 
     Parameters
     ----------
@@ -202,12 +202,14 @@ def descend(  # type: ignore[no-untyped-def]
     robust : (loss, knee)
     bias, values, weight : (p, n), ascending; the first counts[p] points are used
     free, lower, upper : (f,) positions in theta, and bounds
+    leap : (f,) factors by which parameters may change in one step
     theta (p, m + 4), chi_square (p,), matrix (p, f, f), vector (p, f), columns (p, m + 2, n),
     residual (p, n), converged (p,) : where the search stands, changed in place
     """
     count, points, height = len(free), bias.shape[1], columns.shape[1]
     scratch, rows = np.zeros((count + 5, count)), np.empty((2 * count + 1, points))
     step, position, shifted = scratch[count + 3], scratch[count + 4], np.empty(points)
+    low, high = np.empty(count), np.empty(count)
     # two places: `here` is the better one, `there` the next to look at
     thetas, sides, errors = np.empty((2, height + 2)), np.empty((2, count)), np.empty((2, points))
     squares, models = np.empty((2, count, count)), np.empty((2, height, points))
@@ -218,7 +220,8 @@ def descend(  # type: ignore[no-untyped-def]
         for i in range(count):
             step[i] = 0.0
         _go(theta[p], free, lower, upper, step, thetas[0])
-        _copy(columns[p], models[0])
+        if not fresh:
+            _copy(columns[p], models[0])
         best, predicted, enough, damping = math.inf, 1.0, 0.0, DAMPING if fresh else SURE
         for attempt in range(MOST_STEPS):
             chi = _look(
@@ -234,11 +237,18 @@ def descend(  # type: ignore[no-untyped-def]
                 best, here, there = chi, there, 1 - there
             for i in range(count):
                 position[i] = thetas[here, free[i]]
-            predicted = bounded_step(
-                squares[here], sides[here], damping, position, lower, upper, step, scratch
-            )
+                near = leap[i] < math.inf
+                low[i] = max(lower[i], position[i] / leap[i]) if near else lower[i]
+                high[i] = min(upper[i], position[i] * leap[i]) if near else upper[i]
+            predicted = -1.0
+            while predicted < 0.0 and damping < 1e8:
+                predicted = bounded_step(
+                    squares[here], sides[here], damping, position, low, high, step, scratch
+                )
+                if predicted < 0.0:
+                    damping = max(damping * 8.0, 1e-4)
             enough = tolerance * max(1.0, best / (size - count))
-            if predicted < enough or damping > 1e8:
+            if predicted < enough or damping >= 1e8:
                 break
             _go(thetas[here], free, lower, upper, step, thetas[there])
         converged[p] = predicted < enough and damping < 1.0
@@ -248,7 +258,8 @@ def descend(  # type: ignore[no-untyped-def]
                 step[i] = 0.0
         chi_square[p] = best - predicted
         _go(thetas[here], free, lower, upper, step, theta[p])
-        _copy(models[here], columns[p])
+        if not last:
+            _copy(models[here], columns[p])
         _copy(squares[here], matrix[p])
         for i in range(count):
             vector[p, i] = sides[here, i]

@@ -27,13 +27,16 @@ SWEEPS = 20
 
 @entry(no_cfunc_wrapper=True)
 def centres(bias: Array, values: Array, counts: Counts, reach: float, out: Array) -> None:
-    """Bias about which each spectrum is most nearly even; 0 if it covers one polarity only."""
+    """Bias within `reach` about which each spectrum is most nearly even.
+
+    0 if it covers little more than one polarity.
+    """
     uniform, mirrored = np.empty(bias.shape[1]), np.empty(bias.shape[1])
     for p in range(len(values)):
         size = counts[p]
         first, last = bias[p, 0], bias[p, size - 1]
         out[p] = 0.0
-        if abs(first + last) > 0.2 * (last - first):
+        if min(-first, last) < 2.0 * reach:
             continue
         step = (last - first) / (size - 1)
         left = 0
@@ -45,19 +48,21 @@ def centres(bias: Array, values: Array, counts: Counts, reach: float, out: Array
             share = min((place - bias[p, left]) / width, 1.0) if width > 0.0 else 0.0
             uniform[n] = values[p, left] + share * (values[p, left + 1] - values[p, left])
             mirrored[size - 1 - n] = uniform[n]
-        span = max(min(int(2.0 * reach / step), size - 9), 0)
-        out[p] = first + 0.5 * step * (size - 1 + _symmetry(uniform, mirrored, size, span))
+        middle = 0.5 * (first + last)
+        low = max(math.ceil(2.0 * (-reach - middle) / step), 9 - size)
+        high = min(math.floor(2.0 * (reach - middle) / step), size - 9)
+        out[p] = middle + 0.5 * step * _symmetry(uniform, mirrored, size, low, high)
 
 
 @inner()
-def _symmetry(uniform: Array, mirrored: Array, size: int, span: int) -> float:
-    """Twice the distance, in points, of the centre of symmetry from the middle.
+def _symmetry(uniform: Array, mirrored: Array, size: int, low: int, high: int) -> float:
+    """Twice the distance, in points, of the centre of symmetry from the middle: low to high.
 
-    Tries every point and midpoint within `span` halves of a point; the mean square of the odd part,
-    its slope removed, is least at the centre (refined by a parabola).
+    Tries every point and midpoint; the mean square of the odd part, its slope removed, is least at
+    the centre (refined by a parabola).
     """
-    best, before, after, least, last = 0, 0.0, 0.0, math.inf, math.inf
-    for trial in range(-span, span + 1):
+    best, before, after, least, last = low, math.inf, math.inf, math.inf, math.inf
+    for trial in range(low, high + 1):
         misfit = _oddness(uniform, mirrored, size, trial)
         if misfit < least:
             best, before, least, after = trial, last, misfit, math.inf
@@ -151,17 +156,21 @@ def _highest(boxes: Array, gain: Array, best: int, apart: float) -> int:
     """
     found, highest = -1, -math.inf
     for t in range(len(gain)):
-        ratio = boxes[t, 1, 0] / boxes[best, 1, 0] if boxes.shape[2] > 0 else 1.0
-        near = apart > 0.0 and 1.0 < ratio * apart and ratio < apart
-        if gain[t] > highest and not near:
-            found, highest = t, gain[t]
+        if gain[t] > highest:
+            ratio = boxes[t, 1, 0] / boxes[best, 1, 0] if boxes.shape[2] > 0 else 1.0
+            if apart == 0.0 or ratio * apart <= 1.0 or ratio >= apart:
+                found, highest = t, gain[t]
     return found
 
 
 @inner()
 def _pass_over(boxes: Array, held: Array, gain: Array) -> None:
     """Pass over templates that cannot have the values held, unless that leaves none."""
-    left = 0
+    left, any_held = 0, False
+    for k in range(len(held)):
+        any_held = any_held or not math.isnan(held[k])
+    if not any_held:
+        return
     for t in range(len(gain)):
         left += _can_hold(boxes[t], held)
     if 0 < left < len(gain):

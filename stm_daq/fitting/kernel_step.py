@@ -25,8 +25,9 @@ def bounded_step(
 ) -> float:
     """Levenberg-Marquardt step inside the bounds; returns the decrease of chi-square it predicts.
 
-    A parameter that the step would carry over a bound goes to the bound; the others are solved
-    again with it there. `scratch` has count + 3 rows.
+    Where the step would leave the bounds, the parameter that meets its bound first goes there; the
+    others are solved again with it there, and so on. The prediction may be negative: then more
+    damping is needed. `scratch` has count + 3 rows.
     """
     count = len(vector)
     held = scratch[count + 2]
@@ -37,15 +38,15 @@ def bounded_step(
             if held[i] == 0.0:
                 step[i] = 0.0
         _solve_others(matrix, vector, damping, held, step, scratch)
-        inside = True
+        first, least = -1, 1.0
         for i in range(count):
-            target = position[i] + step[i]
-            if held[i] == 0.0 and not lower[i] <= target <= upper[i]:
-                step[i] = (lower[i] if target < lower[i] else upper[i]) - position[i]
-                held[i] = 1.0
-                inside = False
-        if inside:
+            room = (upper[i] if step[i] > 0.0 else lower[i]) - position[i]
+            if held[i] == 0.0 and abs(step[i]) * least > abs(room):
+                first, least = i, abs(room / step[i])
+        if first < 0:
             break
+        step[first] = (upper[first] if step[first] > 0.0 else lower[first]) - position[first]
+        held[first] = 1.0
     predicted = 0.0
     for i in range(count):
         product = 2.0 * vector[i]

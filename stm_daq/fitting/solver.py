@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.models import Choice, bounds, to_coordinate
+from stm_daq.fitting.models import Choice, bounds, family, to_coordinate
 from stm_daq.fitting.start import Templates, templates_of
 
 type Array = NDArray[np.float64]
@@ -22,6 +22,9 @@ ACCURACY = 1e-4
 
 COARSE, FINE = 0.3, 1e-3
 """Decrease of chi-square at which the search stops before and after the noise is known."""
+
+LEAP = 2.0
+"""A gap changes by no more than this factor in one step: far from it nothing is known."""
 
 APART = 1.5
 """Ratio of gaps by which the second start differs from the first."""
@@ -75,7 +78,7 @@ class Found:
     vector: Array
     """J^T W residual, (p, f)."""
     columns: Array
-    """Model and derivatives at theta, (p, m + 2, n)."""
+    """Model and derivatives at theta, (p, m + 2, n), as long as the search goes on."""
     residual: Array
     weight: Array
     converged: Mask
@@ -112,6 +115,8 @@ class Solver:
         self.smearing = (modulation, voltage_noise)
         lower, upper = bounds(choice.model, largest, spacing)
         self.lower, self.upper = lower[choice.index], upper[choice.index]
+        leaps = [LEAP if family(name) == "gap" else np.inf for name in choice.free]
+        self._leap = np.array(leaps)
         self._spacing = spacing
         self._shape = len(choice.model.shape.names)
 
@@ -241,7 +246,7 @@ class Solver:
             (self.choice.model.shape.places, *self.smearing),
             (LOSSES.index(self.loss), KNEES[self.loss]),
             tile.bias, tile.values, found.weight, tile.counts,
-            self.choice.index, self.lower, self.upper, tolerance, last, wanted,
+            self.choice.index, self.lower, self.upper, self._leap, tolerance, last, wanted,
             found.theta, found.chi_square, found.matrix, found.vector, found.columns,
             found.residual, found.converged,
         )  # fmt: skip

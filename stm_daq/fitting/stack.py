@@ -19,7 +19,7 @@ type Index = NDArray[np.int64]
 SPARE_POINTS = 10
 """A fit needs this many points more than parameters."""
 
-TILE = 64
+TILE = 128
 """Spectra that are handled together: their arrays stay in the processor's cache."""
 
 _OF_CONDUCTANCE = ("scale", "current_offset")

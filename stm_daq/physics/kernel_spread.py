@@ -173,24 +173,38 @@ def moments_of(cells: int, band: int, contact: Contact, rows: int) -> tuple[Arra
         distance[n] = energy
     centre = cells + band + 2 * REACH
     moments = np.zeros((rows, 2 * centre + 1))
-    _spread(distance, values, STEP * unit, centre, moments)
+    used = BY_BROADENING if rows == BY_EXPONENT and broadening == 0.0 else rows
+    _spread(distance, values, used, STEP * unit, centre, moments)
     return moments, centre
 
 
 @inner(fastmath={"contract"})
-def _spread(energy: Array, values: Array, step: float, centre: int, moments: Array) -> None:
-    """Add nodes to the grid by Lagrange interpolation; then the negative energies, sigma being even."""
+def _spread(
+    energy: Array, values: Array, rows: int, step: float, centre: int, moments: Array
+) -> None:
+    """Add nodes to the first rows of moments by Lagrange interpolation.
+
+    Then the negative energies: sigma is even.
+    """
     count = len(energy)
     cells, shares = np.empty(count, dtype=np.int64), np.empty((8, count))
     places(energy, step, cells, shares)
-    for m in range(len(moments)):
-        line, value = moments[m], values[m]
-        for n in range(count):
-            first = centre + cells[n] + 1 - REACH
-            if first + 8 < len(line):
-                near = line[first : first + 8]
-                for i in range(8):
-                    near[i] += shares[i, n] * value[n]
+    for n in range(count):
+        first = centre + cells[n] + 1 - REACH
+        if first + 8 >= moments.shape[1]:
+            continue
+        for m in range(rows):
+            near, value = moments[m, first : first + 8], values[m, n]
+            near[0] += shares[0, n] * value
+            near[1] += shares[1, n] * value
+            near[2] += shares[2, n] * value
+            near[3] += shares[3, n] * value
+            near[4] += shares[4, n] * value
+            near[5] += shares[5, n] * value
+            near[6] += shares[6, n] * value
+            near[7] += shares[7, n] * value
+    for m in range(rows):
+        line = moments[m]
         line[centre] *= 2.0
         for k in range(1, centre + 1):
             line[centre + k] += line[centre - k]
