@@ -61,7 +61,8 @@ def _weights(
     The variance is a + b |bias - centre| (b: shot noise); single estimates beyond `clip` times that
     (spikes, edges) are pulled in. At least `floor`.
     """
-    square, place, order = np.empty((3, bias.shape[1]))
+    points = bias.shape[1]
+    square, place, order = np.empty(points), np.empty(points), np.empty(points)
     for p in range(len(rows)):
         terms = counts[p] - (2 if bent else LAG)
         for n in range(terms):

@@ -23,6 +23,8 @@ STARTS = 2
 """Start values of a spectrum."""
 SWEEPS = 20
 """Rounds of the linear step from a template: enough for correlations up to 0.95."""
+SETTLED = 0.1
+"""Chi-square of the last round below which there is no other."""
 
 
 @entry(no_cfunc_wrapper=True)
@@ -253,14 +255,18 @@ def _refine(  # type: ignore[no-untyped-def]
                 total += sums[0, b] * rows[i, b] * rows[k, b]
             matrix[i, k] = matrix[k, i] = total
     for _ in range(SWEEPS):
+        moved = 0.0
         for i in range(last + 1):
-            pull = vector[i] + matrix[i, i] * step[i]
+            pull, before = vector[i] + matrix[i, i] * step[i], step[i]
             for k in range(last + 1):
                 pull -= matrix[i, k] * step[k]
             step[i] = pull / (matrix[i, i] + 1e-300)
             if i < last:
                 wish = held[i] if math.isfinite(held[i]) else box[1, i] + step[i]
                 step[i] = min(max(wish, box[0, i]), box[2, i]) - box[1, i]
+            moved += matrix[i, i] * (step[i] - before) ** 2
+        if moved < SETTLED:
+            break
     for i in range(last + 1):
         start[i] = step[i] + (scale if i == last else box[1, i])
         chi_square -= 2.0 * vector[i] * step[i]

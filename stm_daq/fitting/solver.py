@@ -38,6 +38,9 @@ RIVAL = 25.0
 MATCH = 20.0
 """Difference in chi-square, before the noise is known, up to which a second search is finished."""
 
+NEAR = 1.0
+"""Squared distance, in standard deviations, below which two searches have found the same minimum."""
+
 DISTINCT = 9.0
 """Squared distance, in standard deviations, of a second minimum from the first."""
 
@@ -175,6 +178,7 @@ class Solver:
             self._descend(tile, other, try_, COARSE, last=False)
             _keep_better(found, other, try_)
             try_ &= other.chi_square < found.chi_square + MATCH
+            try_ &= self._distance(found, other) > NEAR
         if tile.weight is None:
             self._estimate_noise(tile, found)
         self._descend(tile, found, every, FINE, last=True)
@@ -266,10 +270,13 @@ class Solver:
         other.weight[:] = found.weight
         self._descend(tile, other, tried, FINE, last=True)
         _keep_better(found, other, tried)
-        change = (found.theta - other.theta)[:, self.choice.index]
-        distance = np.einsum("pi,pij,pj->p", change, found.matrix, change)
-        distinct = tried & other.converged & (distance > DISTINCT)
+        distinct = tried & other.converged & (self._distance(found, other) > DISTINCT)
         found.rival[distinct] = other.chi_square[distinct]
+
+    def _distance(self, found: Found, other: Found) -> Array:
+        """Squared distance of two places in standard deviations, (p,)."""
+        change = (found.theta - other.theta)[:, self.choice.index]
+        return np.einsum("pi,pij,pj->p", change, found.matrix, change)
 
 
 def _keep_better(found: Found, other: Found, tried: Mask) -> None:

@@ -73,14 +73,14 @@ LANES = 8
 """Numbers that the processor handles side by side; room for all of `_CURVES`."""
 _CURVES = (
     (SIGMA, VALUE),
-    (SIGMA, BY_BIAS),
     (SIGMA, BY_TEMPERATURE),
     (SIGMA, BY_SMEARING),
     (BY_R, VALUE),
     (BY_BROADENING, VALUE),
+    (SIGMA, BY_BIAS),
     (BY_EXPONENT, VALUE),
 )
-"""Moments and window of every curve on the grid."""
+"""Moments and window of every curve on the grid: the rows of `smear`, but for the gap."""
 
 
 @inner()
@@ -117,42 +117,47 @@ def smear(bias: Array, contact: Contact, dc: bool, out: Array) -> None:
                 from_zero_bias(moments[moment], start, window == VALUE, line)
         for n in range(len(line)):
             table[n, curve] = line[n]
-    _gather(bias, step, table, dc, contact, out)
+    _gather(bias, step, table, out)
+    _finish(bias, contact, dc, out)
 
 
 @inner(fastmath={"contract"})
-def _gather(
-    bias: Array, step: float, table: Array, dc: bool, contact: Contact, out: Array
-) -> None:
-    """Interpolate the curves (grid points from -REACH on, LANES) at |bias|; see `smear`."""
-    gap, broadening, exponent = contact[0], contact[3], contact[6]
-    degree = exponent + (1.0 if dc else 0.0)
-    inverse = 0.0 if gap < 1e-6 * unit_of(contact) else 1.0 / gap
+def _gather(bias: Array, step: float, table: Array, out: Array) -> None:
+    """Interpolate the curves (grid points from -REACH on, LANES) at |bias|."""
     cells, weights = np.empty(len(bias), dtype=np.int64), np.empty((8, len(bias)))
     places(bias, step, cells, weights)
     lanes = table.shape[1]  # the compiler must not know it, or it would not use the lanes
-    at = np.empty(lanes)
+    lines = np.empty((len(bias), lanes))
     for n in range(len(bias)):
         near = table[cells[n] + 1 : cells[n] + 9]
         w0, w1, w2, w3 = weights[0, n], weights[1, n], weights[2, n], weights[3, n]
         w4, w5, w6, w7 = weights[4, n], weights[5, n], weights[6, n], weights[7, n]
         for c in range(lanes):
-            at[c] = (
+            lines[n, c] = (
                 w0 * near[0, c] + w1 * near[1, c] + w2 * near[2, c] + w3 * near[3, c]
                 + w4 * near[4, c] + w5 * near[5, c] + w6 * near[6, c] + w7 * near[7, c]
             )  # fmt: skip
-        negative = bias[n] < 0.0
-        even, odd = (-1.0, 1.0) if negative and dc else (1.0, -1.0) if negative else (1.0, 1.0)
-        out[0, n] = even * at[0]
-        if len(out) > 1:
-            rest = degree * at[0] - abs(bias[n]) * at[1] - at[3] - broadening * at[5]
-            out[1, n] = even * rest * inverse
-            out[2, n] = even * at[2]
-            out[3, n] = even * at[4]
-            out[4, n] = even * at[5]
-            out[5, n] = odd * at[1]
-        if len(out) > EXPONENT:
-            out[6, n] = even * at[6]
+    for row in range(len(out)):
+        for n in range(len(bias)):
+            out[row, n] = lines[n, row]
+
+
+@inner()
+def _finish(bias: Array, contact: Contact, dc: bool, out: Array) -> None:
+    """The derivative by the gap from the others, and signs: a current is odd, its slope even."""
+    gap, broadening, exponent = contact[0], contact[3], contact[6]
+    if len(out) > 1:
+        degree = exponent + (1.0 if dc else 0.0)
+        inverse = 0.0 if gap < 1e-6 * unit_of(contact) else 1.0 / gap
+        for n in range(len(bias)):
+            rest = degree * out[0, n] - out[2, n] - abs(bias[n]) * out[5, n]
+            rest = (rest - broadening * out[4, n]) * inverse
+            out[2, n] = out[1, n]
+            out[1, n] = rest
+    for row in range(len(out)):
+        if (row == 5) != dc:
+            for n in range(len(bias)):
+                out[row, n] = -out[row, n] if bias[n] < 0.0 else out[row, n]
 
 
 @entry()
