@@ -36,9 +36,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 _F = types.float64
 _LINE, _ROWS, _PLACES = _F[::1], _F[:, ::1], types.int64[:, ::1]
-EVALUATE = types.FunctionType(
-    types.void(_LINE, _LINE, _PLACES, _F, _F, types.boolean, _ROWS)
-)
+EVALUATE = types.FunctionType(types.void(_LINE, _LINE, _PLACES, _F, _F, types.boolean, _ROWS))
 """Signature of `stm_daq.physics.kernel.evaluate_channels`."""
 
 
@@ -167,9 +165,7 @@ def _look(  # type: ignore[no-untyped-def]
 
 
 @inner()
-def _go(
-    theta: Array, free: Counts, lower: Array, upper: Array, step: Array, out: Array
-) -> None:
+def _go(theta: Array, free: Counts, lower: Array, upper: Array, step: Array, out: Array) -> None:
     """Go a step from theta, within the bounds."""
     for k in range(len(theta)):
         out[k] = theta[k]

@@ -183,10 +183,10 @@ def _pass_over(boxes: Array, held: Array, gain: Array) -> None:
 
 @inner()
 def _can_hold(box: Array, held: Array) -> bool:
+    can = True
     for k in range(len(held)):
-        if held[k] < box[0, k] or held[k] > box[2, k]:  # NaN is neither
-            return False
-    return True
+        can = can and not (held[k] < box[0, k] or held[k] > box[2, k])  # NaN is neither
+    return can
 
 
 @inner()
