@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from stm_daq.errors import BadInputError, JournalError
-from stm_daq.fitting import MODELS, explain
-from stm_daq.fitting.models import unit
-from stm_daq.quantities import parse
+from stm_daq.commands.options import check_model, parse_fixed
+from stm_daq.commands.work import work_display
+from stm_daq.errors import JournalError
+from stm_daq.fitting import explain
 from stm_daq.refit import Refit, cluster, find_runs, refit_run, settings_for
 from stm_daq.store.reading import journal_path
 from stm_daq.store.refit_maps import refit_columns
@@ -45,14 +45,13 @@ def refit_paths(paths: list[Path], options: RefitOptions, as_json: bool) -> None
     Raises
     ------
     BadInputError
-        If an option makes no sense or a path holds no runs.
+        If an option makes no sense or a path holds no runs; nothing is fitted then.
     JournalError
         If runs could not be refitted; the others were.
     """
     for model in options.models:
-        if model not in MODELS:
-            raise BadInputError(f"model {model}: unknown; choose one of {', '.join(MODELS)}")
-    fixed = _fixed(options)
+        check_model(model)
+    fixed = parse_fixed(options.fixed, options.models)
     runs = [run for path in paths for run in find_runs(path)]
     done: list[tuple[Path, Refit]] = []
     problems: list[str] = []
@@ -79,7 +78,7 @@ def _refit(
     quiet: bool,
 ) -> Refit:
     settings = tuple(settings_for(run, model, fixed[model]) for model in options.models)
-    with _bar(run.name, quiet) as progress:
+    with work_display(run.name, quiet) as progress:
         return refit_run(run, settings, processes=options.processes, progress=progress, **place)
 
 
@@ -91,40 +90,6 @@ def _place(options: RefitOptions) -> Iterator[dict[str, Any]]:
         return
     with cluster(options.scheduler, options.processes) as (executor, workers):
         yield {"executor": executor, "workers": workers}
-
-
-@contextmanager
-def _bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on standard error."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _fixed(options: RefitOptions) -> dict[str, dict[str, float]]:
-    """The fixed parameters of each model; one that no model has is a mistake."""
-    fixed: dict[str, dict[str, float]] = {model: {} for model in options.models}
-    for text in options.fixed:
-        name, equals, value = (piece.strip() for piece in text.partition("="))
-        having = [model for model in options.models if name in MODELS[model].names]
-        if not equals or not having:
-            known = sorted({n for model in options.models for n in MODELS[model].names})
-            raise BadInputError(
-                f"--fixed {text}: write name=value with one of {', '.join(known)}, "
-                "for example temperature=1.2K"
-            )
-        for model in having:
-            try:
-                fixed[model][name] = parse(value, unit(MODELS[model], name))
-            except ValueError as error:
-                raise BadInputError(f"--fixed {text}: {error}") from None
-    return fixed
 
 
 def _print(run: Path, refit: Refit) -> None:

@@ -6,7 +6,7 @@ from stm_daq.fitting.result import FitResult
 from stm_daq.fitting.series import GapSeries, fit_gap_series
 from stm_daq.fitting.spectra import fit
 from stm_daq.fitting.spectrum import OnlineFitter, fit_spectrum
-from stm_daq.fitting.verdict import EXPLANATIONS, explain
+from stm_daq.fitting.verdict import EXPLANATIONS, explain, grade
 
 __all__ = [
     "EXPLANATIONS",
@@ -19,4 +19,5 @@ __all__ = [
     "fit_gap_series",
     "fit_measured",
     "fit_spectrum",
+    "grade",
 ]

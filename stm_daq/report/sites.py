@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.verdict import FATAL
+from stm_daq.fitting.verdict import grade
 
 if TYPE_CHECKING:
     import xarray as xr
 
 type Mask = NDArray[np.bool_]
 
-INADEQUATE = frozenset({"model_inadequate"})
-"""The fatal flags of a doubtful fit: it settled, but its model misses something systematic."""
 ENOUGH = 10
 """So many trusted sites stand for a map, however many doubtful ones there are."""
 
@@ -66,7 +64,7 @@ def sites_of(dataset: xr.Dataset) -> Sites:
     measured = np.isfinite(dataset["conductance"].values).any(axis=-1)
     fitted = measured & np.isfinite(dataset["gap"].values)
     ok = dataset["fit_ok"].values.astype(bool)
-    inadequate = _where(dataset["fit_flags"].values, lambda flags: flags & FATAL == INADEQUATE)
+    inadequate = _where(dataset["fit_flags"].values, lambda flags: grade(flags) == "doubtful")
     sound = _where(dataset["flags"].values, lambda flags: not flags)
     return Sites(measured, fitted & ok, fitted & ~ok & inadequate & sound)
 

@@ -187,7 +187,9 @@ def test_the_measured_series_closes_near_7_kelvin(command):
     assert done.returncode == 0, done.stderr
     assert "model_inadequate" in done.stdout
     assert "gap closes at 7." in done.stdout
-    fits = json.loads(command("fit", "--json", *files).stdout)
+    facts = json.loads(command("fit", "--json", *files).stdout)
+    fits = facts["spectra"]
+    assert facts["gap_series"]["tc"] == pytest.approx(7.4, abs=0.2)
     gaps = np.array([f["values"]["gap"] if "no_gap" not in f["flags"] else 0.0 for f in fits])
     stds = np.array([f["std"]["gap"] or 0.0 for f in fits])
     assert 1.1e-3 < gaps[0] < 1.4e-3
