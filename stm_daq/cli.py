@@ -30,7 +30,15 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its 
 StationPath = Annotated[Path, typer.Option("--station", help="The station.", metavar="FILE")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="Where runs are kept.", metavar="FOLDER")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Port = Annotated[int, typer.Option("--port", help="Loopback port that `stm-daq watch` listens to.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65_535,
+        help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
+    ),
+]
 Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
 STATION = Path("station.yaml")
