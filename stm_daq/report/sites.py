@@ -1,4 +1,4 @@
-"""What became of every site of a map: trusted, doubtful, failed, or not measured."""
+"""What became of every site of a map: trusted, doubtful, failed, not fitted, or not measured."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ class Sites:
     """Its fit can be trusted."""
     doubtful: Mask
     """The only fault of its fit is that the model is not adequate: the values are indicative."""
+    unfitted: Mask
+    """There is no fit: the run was cut off between a spectrum and its fit."""
 
     @property
     def failed(self) -> Mask:
-        """Measured, but without a fit that says anything."""
-        return self.measured & ~self.usable
+        """Fitted, but the fit says nothing."""
+        return self.measured & ~self.usable & ~self.unfitted
 
     @property
     def usable(self) -> Mask:
@@ -66,7 +68,13 @@ def sites_of(dataset: xr.Dataset) -> Sites:
     ok = dataset["fit_ok"].values.astype(bool)
     inadequate = _where(dataset["fit_flags"].values, lambda flags: grade(flags) == "doubtful")
     sound = _where(dataset["flags"].values, lambda flags: not flags)
-    return Sites(measured, fitted & ok, fitted & ~ok & inadequate & sound)
+    silent = _where(dataset["fit_flags"].values, lambda flags: not flags)  # a bad fit says why
+    return Sites(
+        measured=measured,
+        trusted=fitted & ok,
+        doubtful=fitted & ~ok & inadequate & sound,
+        unfitted=measured & ~fitted & ~ok & silent,
+    )
 
 
 def _where(texts: NDArray[np.object_], wanted: Callable[[set[str]], bool]) -> Mask:

@@ -83,9 +83,10 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
         if sites.indicative:
             choose("Model not adequate, least misfit", by_misfit[0])
             choose("Model not adequate, largest misfit", by_misfit[-1])
-    rows, cols = np.nonzero(sites.failed)
-    if len(rows):
-        choose("Failed fit", (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
+    for why, mask in (("Failed fit", sites.failed), ("Not fitted", sites.unfitted)):
+        rows, cols = np.nonzero(mask)
+        if len(rows):
+            choose(why, (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
     x, y = dataset["x"].values, dataset["y"].values
     return tuple(
         Example(ascii_lowercase[number], why, row, col, float(x[col]), float(y[row]))
