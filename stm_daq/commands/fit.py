@@ -121,10 +121,12 @@ def _fit_one(
     conductance = spectra.conductance[place]
     if place and not np.isfinite(conductance).any():
         return
+    current = spectra.current if spectra.units_known else None
     result = fit_measured(
         spectra.bias,
         conductance,
         temperature=spectra.temperature,
+        current=None if current is None else current[place],
         model=settings.model,
         modulation=settings.modulation,
         noise=spectra.noise,

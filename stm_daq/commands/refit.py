@@ -14,7 +14,7 @@ import numpy as np
 from stm_daq.commands.options import check_model, parse_fixed
 from stm_daq.commands.work import work_display
 from stm_daq.errors import JournalError
-from stm_daq.fitting import explain
+from stm_daq.fitting import explain, grade
 from stm_daq.refit import Refit, cluster, find_runs, refit_run, settings_for
 from stm_daq.store.reading import journal_path
 from stm_daq.store.refit_maps import refit_columns
@@ -97,9 +97,10 @@ def _print(run: Path, refit: Refit) -> None:
     print(f", {refit.resumed} of them fitted before" if refit.resumed else "")
     for model in refit.info.models:
         columns = refit_columns(refit.info, model)
-        ok = columns["ok"].astype(bool)
-        values = [_median(columns, n, ok) for n in ("gap", "temperature", "barrier", "broadening")]
-        print(f"  {model}: {refit.ok[model]} good; median {', '.join(filter(None, values))}")
+        medians = ", ".join(filter(None, (_median(columns, name) for name in _SHOWN)))
+        print(
+            f"  {model}: {_grades(columns['flags'])}" + (f"; median {medians}" if medians else "")
+        )
         for flag, count in _flags(columns["flags"]):
             print(f"    {count:6d}  {explain((flag,))[0]}")
     for verdict, count in sorted(refit.verdicts.items(), key=lambda item: -item[1]):
@@ -125,13 +126,25 @@ _SHOWN = {"gap": (1e3, "meV"), "temperature": (1.0, "K"), "barrier": (1.0, ""),
           "broadening": (1e3, "meV")}  # fmt: skip
 
 
-def _median(columns: Mapping[str, Any], name: str, ok: Any) -> str:
-    """Median and the central 68 % of the good fits."""
+def _grades(texts: Any) -> str:
+    grades = [grade(filter(None, str(text).split(","))) for text in texts]
+    return ", ".join(f"{grades.count(word)} {word}" for word in ("good", "doubtful", "failed"))
+
+
+def _median(columns: Mapping[str, Any], name: str) -> str:
+    """Median and the central 68 % of the good fits that know more than a limit."""
+    ok = columns["ok"].astype(bool)
     if name not in columns or not ok.any():
         return ""
+    flags = columns["flags"].astype(str)
+    limited = np.array([f"{name}_upper_limit" in t or f"{name}_lower_limit" in t for t in flags])
+    known = columns[name][ok & ~limited]
+    if not len(known):
+        return f"{name} limits only"
     factor, unit_ = _SHOWN[name]
-    low, middle, high = np.nanpercentile(columns[name][ok], [16, 50, 84]) * factor
-    return f"{name} {middle:.3f} +{high - middle:.3f} -{middle - low:.3f} {unit_}".strip()
+    low, middle, high = np.nanpercentile(known, [16, 50, 84]) * factor
+    text = f"{name} {middle:.3f} +{high - middle:.3f} -{middle - low:.3f} {unit_}".strip()
+    return text if len(known) == ok.sum() else f"{text} (of {len(known)}, else limits)"
 
 
 def _as_dict(run: Path, refit: Refit) -> dict[str, Any]:

@@ -94,6 +94,20 @@ def test_standard_errors_of_the_file_are_used(tmp_path, capsys):
     assert row["barrier"] == "10.000 fixed"
 
 
+def test_current_and_conductance_of_a_file_are_compared(tmp_path, capsys):
+    values = tunnel(0.8)
+    current = 30.0 * 1e3 * np.cumsum(values) * (BIAS[1] - BIAS[0])  # pA
+    for factor, flagged in ((1.0, False), (1.1, True)):
+        path = tmp_path / f"{factor}.csv"
+        noise = 0.3 * np.random.default_rng(5).standard_normal(len(BIAS))
+        columns = np.transpose([1e3 * BIAS, 30 * values + noise, factor * current])
+        heads = "bias_mV,conductance_nS,current_pA"
+        np.savetxt(path, columns, delimiter=",", header=heads, comments="", fmt="%.6f")
+        (row, *_), _ = table(capsys, [path])
+        assert ("calibration" in row["flags"]) == flagged
+        assert row["verdict"] == "good"
+
+
 def test_many_spectra_of_a_file_are_summed_up(tmp_path, capsys):
     curves = [tunnel(0.8)] * 12 + [1 + 10 * BIAS]
     path = write(tmp_path / "many.csv", *curves)
