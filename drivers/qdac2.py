@@ -8,13 +8,13 @@ output really has.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from qcodes_contrib_drivers.drivers.QDevil.QDAC2 import List_Context, QDac2
 
+from drivers.bias_wiring import require_divider
 from drivers.visa_errors import ask_number, ask_whole, reported
 from stm_daq.clock import Clock, wait_until
 from stm_daq.errors import InstrumentError, OutOfRangeError
@@ -86,7 +86,8 @@ class Qdac2Bias:
         """Yield what a QDAC-II cannot do; see :mod:`stm_daq.station.roles`."""
         largest = max(abs(limits.bias.low), abs(limits.bias.high))
         if "divider" in options:
-            yield from refusal("divider", _require_divider, options["divider"], largest)
+            full_scale = RANGES["high"]
+            yield from refusal("divider", require_divider, options["divider"], largest, full_scale)
         for option, last in (("channel", CHANNELS), ("trigger", TRIGGERS)):
             if not 1 <= options.get(option, 1) <= last:
                 yield option, f"a QDAC-II has outputs 1 to {last} of this kind"
@@ -240,17 +241,6 @@ class Qdac2Bias:
             raise InstrumentError(
                 f"{self._qdac.name}: did not take the list ({found} of {points} points; {errors})"
             )
-
-
-def _require_divider(divider: float, largest: float) -> None:
-    """Refuse a divider through which the bias (V at the junction) cannot reach its limits."""
-    if not 0 < abs(divider) < math.inf:
-        raise OutOfRangeError(f"divider must be a number other than 0, not {divider}")
-    if largest < math.inf and largest / abs(divider) > RANGES["high"] * ROUNDING:
-        raise OutOfRangeError(
-            f"the bias limit of {show(largest, 'V')} would need {show(largest / abs(divider), 'V')} "
-            f"at the DAC, which gives {show(RANGES['high'], 'V')} at most"
-        )
 
 
 def _require_dwell(dwell: float) -> None:

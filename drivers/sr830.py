@@ -14,12 +14,17 @@ from typing import Any
 
 import numpy as np
 from qcodes.instrument_drivers.stanford_research import SR830
-from scipy.special import gammainc
 
-from drivers.visa_errors import ask_number, ask_whole, reported
+from drivers.lock_in_model import (
+    SLOPES,
+    LockInModel,
+    require_divider,
+    require_slope,
+    staircase_memory,
+)
+from drivers.visa_errors import ask_number, ask_numbers, ask_whole, reported
 from stm_daq.clock import Clock
 from stm_daq.errors import DeadlineError, InstrumentError, OutOfRangeError
-from stm_daq.quantities import show
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits
 from stm_daq.station.roles import BufferedTrace, Finding, PlanNeeds, refusal
@@ -28,21 +33,21 @@ FULL_SCALES = tuple(m * 10.0**e for e in range(-9, 1) for m in (1, 2, 5))[1:-2]
 """Sensitivities SENS 0 to 26: 2 nV to 1 V rms."""
 TIME_CONSTANTS = tuple(m * 10.0**e for e in range(-5, 5) for m in (1, 3))
 """OFLT 0 to 19: 10 us to 30 ks."""
-SINE_RANGE = (0.004, 5.0)
-"""V rms."""
-FREQUENCY_RANGE = (1e-3, 102e3)
-"""Hz."""
 AUXILIARY_DISPLAYS = {3: 3, 4: 4}
 """What display 2 must be set to (DDEF) for the auxiliary inputs that it can show."""
-SLOPES = (6, 12, 18, 24)
-"""OFSL 0 to 3, dB/oct."""
 TRIGGERED = 14
 """SRAT: one sample per trigger."""
-CAPACITY = 16383
-MEMORY = 12.0
-"""Time constants after which a step is forgotten (four poles: to 0.2 %)."""
 TICK = 2e-3
 """A sample is made at the next tick of 512 Hz, up to this long after its trigger, s."""
+
+MODEL = LockInModel(
+    name="SR830",
+    full_scales=FULL_SCALES,
+    time_constants=TIME_CONSTANTS,
+    sine_range=(0.004, 5.0),
+    frequency_range=(1e-3, 102e3),
+    capacity=16383,
+)
 
 STATUS_FLAGS = {
     "overload": 0b000111,  # input or reserve, filter, output
@@ -69,6 +74,8 @@ class Sr830LockIn:
         reference; at 12 the ripple is gone and the lag is two time constants.
     """
 
+    auxiliary_recorded = True
+
     def __init__(
         self,
         instrument: SR830,
@@ -78,7 +85,9 @@ class Sr830LockIn:
         auxiliary_input: int,
         filter_slope: int = 12,
     ) -> None:
-        _require_wiring(modulation_divider, auxiliary_input, filter_slope)
+        require_divider(modulation_divider)
+        _require_auxiliary(auxiliary_input)
+        require_slope(filter_slope)
         self._lockin = instrument
         self._slope = SLOPES.index(filter_slope)
         self._limits = limits
@@ -92,18 +101,8 @@ class Sr830LockIn:
         options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
     ) -> Iterator[Finding]:
         """Yield what an SR830 cannot do; see :mod:`stm_daq.station.roles`."""
-        divider = options.get("modulation_divider", 1.0)
-        yield from refusal("modulation_divider", _require_divider, divider)
         yield from refusal("auxiliary_input", _require_auxiliary, options.get("auxiliary_input", 3))
-        yield from refusal("filter_slope", _require_slope, options.get("filter_slope", SLOPES[0]))
-        if needs is None:
-            return
-        frequency, times = "sweep.modulation.frequency", "sweep.lockin.time_constant"
-        yield from refusal(frequency, _require_frequency, needs.modulation_frequency)
-        yield from refusal(times, _filter_index, needs.time_constant)
-        yield from refusal("sweep.bias.points", _require_samples, needs.samples)
-        if divider > 0 and "modulation_divider" in options:
-            yield from refusal("sweep.modulation.peak", _sine, needs.modulation_peak, divider)
+        yield from MODEL.findings(options, needs)
 
     def configure(
         self,
@@ -117,10 +116,11 @@ class Sr830LockIn:
 
         See :meth:`stm_daq.station.roles.LockIn.configure`.
         """
-        sine = self._sine_level(modulation)
-        filter_index = _filter_index(time_constant)
-        range_index = _range_for(sensitivity)
-        _require_frequency(frequency)
+        self._limits.bias.require(modulation, "modulation")
+        sine = MODEL.sine(modulation, self._divider)
+        filter_index = MODEL.filter_index(time_constant)
+        range_index = MODEL.range_index(sensitivity)
+        MODEL.require_frequency(frequency)
         settings = (
             "FMOD 1;HARM 1",
             f"FREQ {frequency:.4f}",
@@ -157,28 +157,24 @@ class Sr830LockIn:
     def step_memory(self, delay: float, dwell: float) -> Array:
         """Return how much each step counts in a sample; see the role.
 
-        n poles with time constant T settle as P(n, t/T), the incomplete gamma function. A sample
-        is made at any time within `TICK` after its trigger; the mean over that time is taken.
+        A sample is made at any time within `TICK` after its trigger.
         """
-        moments = delay + TICK * (np.arange(8) + 0.5) / 8
-        steps = np.arange(math.ceil(MEMORY * self._time_constant / dwell) + 1)
-        settled = gammainc(
-            self._slope + 1, (moments + dwell * steps[:, None]) / self._time_constant
-        )
-        weights: Array = np.diff(settled.mean(axis=1), prepend=0.0)
-        return weights / weights.sum()
+        return staircase_memory(delay, dwell, self._time_constant, self._slope + 1, TICK)
 
     def read_buffer(self, points: int) -> BufferedTrace:
         """Read the first `points` samples; see :meth:`stm_daq.station.roles.LockIn.read_buffer`.
 
         Their number is not asked for: an SR830 does not answer when more are wanted than it has.
         """
-        _require_samples(points)
+        MODEL.require_samples(points)
         in_phase = self._read_trace(1, points)
         auxiliary = self._read_trace(2, points)
-        status = ask_whole(self._lockin, "LIAS?")
-        flags = tuple(name for name, bits in STATUS_FLAGS.items() if status & bits)
-        return BufferedTrace(in_phase, auxiliary, flags)
+        return BufferedTrace(in_phase, auxiliary, self._flags())
+
+    def read_point(self) -> BufferedTrace:
+        """Read X and the auxiliary input at one moment; see the role."""
+        point = ask_numbers(self._lockin, f"SNAP? 1,{4 + self._auxiliary}", 2)
+        return BufferedTrace(point[:1], point[1:], self._flags())
 
     def stored_samples(self) -> int:
         """Read how many samples the buffer holds."""
@@ -187,13 +183,13 @@ class Sr830LockIn:
     def modulation_off(self) -> None:
         """Reduce the sine output to the least it can give (4 mV)."""
         with reported(self._lockin, "switch the modulation off"):
-            self._lockin.write(f"SLVL {SINE_RANGE[0]:.3f}")
-        self._read_modulation(SINE_RANGE[0])
+            self._lockin.write(f"SLVL {MODEL.sine_range[0]:.3f}")
+        self._read_modulation(MODEL.sine_range[0])
 
-    def _sine_level(self, modulation: float) -> float:
-        """Return the sine output (V rms) for a peak modulation at the junction (V)."""
-        self._limits.bias.require(modulation, "modulation")
-        return _sine(modulation, self._divider)
+    def _flags(self) -> tuple[str, ...]:
+        """Read and clear the status register; return what it says."""
+        status = ask_whole(self._lockin, "LIAS?")
+        return tuple(name for name, bits in STATUS_FLAGS.items() if status & bits)
 
     def _read_modulation(self, wanted: float) -> float:
         found = ask_number(self._lockin, "SLVL?")
@@ -250,71 +246,9 @@ def decode_lockin_format(data: bytes, points: int) -> Array:
     return np.ldexp(pairs[:, 0].astype(np.float64), exponents - 124)
 
 
-def _require(allowed: tuple[float, float], value: float, what: str, unit: str) -> float:
-    if not allowed[0] <= value <= allowed[1]:
-        raise OutOfRangeError(
-            f"{what} of {show(value, unit)} is outside the SR830's {show(allowed[0], unit)} to "
-            f"{show(allowed[1], unit)}; nothing was sent"
-        )
-    return value
-
-
-def _require_wiring(divider: float, auxiliary_input: int, filter_slope: int) -> None:
-    _require_divider(divider)
-    _require_auxiliary(auxiliary_input)
-    _require_slope(filter_slope)
-
-
-def _require_divider(divider: float) -> None:
-    if not 0 < divider < math.inf:
-        raise OutOfRangeError(f"modulation_divider must be greater than 0, not {divider}")
-
-
 def _require_auxiliary(auxiliary_input: int) -> None:
     if auxiliary_input not in AUXILIARY_DISPLAYS:
         raise OutOfRangeError(
             "auxiliary_input must be 3 or 4 (the buffer records what display 2 can show), "
             f"not {auxiliary_input}"
         )
-
-
-def _require_slope(filter_slope: int) -> None:
-    if filter_slope not in SLOPES:
-        raise OutOfRangeError(f"filter_slope must be one of {SLOPES} dB/oct, not {filter_slope}")
-
-
-def _require_frequency(frequency: float) -> None:
-    _require(FREQUENCY_RANGE, frequency, "modulation frequency", "Hz")
-
-
-def _require_samples(samples: int) -> None:
-    if not 1 <= samples <= CAPACITY:
-        raise OutOfRangeError(f"the SR830's buffer holds 1 to {CAPACITY} samples, not {samples}")
-
-
-def _sine(modulation: float, divider: float) -> float:
-    """Return the sine output, V rms, for a peak modulation at the junction, V."""
-    sine = modulation / (math.sqrt(2) * divider)
-    return _require(SINE_RANGE, sine, "sine output needed for the modulation", "V")
-
-
-def _filter_index(time_constant: float) -> int:
-    for index, candidate in enumerate(TIME_CONSTANTS):
-        if math.isclose(time_constant, candidate, rel_tol=1e-6):
-            return index
-    nearest = min(TIME_CONSTANTS, key=lambda c: abs(math.log(c / max(time_constant, 1e-12))))
-    raise OutOfRangeError(
-        f"the SR830 has no time constant of {show(time_constant, 's')}; "
-        f"the nearest is {show(nearest, 's')}"
-    )
-
-
-def _range_for(sensitivity: float) -> int:
-    """Return the smallest range that holds `sensitivity` (V rms)."""
-    for index, full_scale in enumerate(FULL_SCALES):
-        if sensitivity <= full_scale * (1 + 1e-9):
-            return index
-    raise OutOfRangeError(
-        f"a signal of {show(sensitivity, 'V')} rms is more than the SR830's largest range of "
-        f"{show(FULL_SCALES[-1], 'V')}; use less modulation or gain"
-    )

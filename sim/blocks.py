@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from stm_daq.quantities import parse
@@ -16,29 +16,57 @@ type Mistake = tuple[tuple[str, ...], str]
 UNITS = {
     "acquisition_period": "s",
     "bandwidth": "Hz",
+    "broadening": "eV",
+    "contact_conductance": "S",
+    "cooling": "W/K**2",
+    "critical_temperature": "K",
+    "cross_length": "m",
+    "distance": "m",
     "drift": "K/hour",
     "drift_x": "m/s",
     "drift_y": "m/s",
     "drift_z": "m/s",
+    "dwell": "s",
+    "exponent_length": "m",
     "feedback_time": "s",
+    "flicker": "A/Hz**0.5",
     "follow_speed": "m/s",
     "gap": "eV",
+    "gap_length": "m",
     "heat": "K",
+    "hum": "A",
+    "integral": "m/s",
+    "interval": "s",
     "latency": "s",
+    "length": "m",
+    "link": "W/K**2",
+    "mains": "Hz",
     "noise": "A/Hz**0.5",
     "oscillation": "K",
     "period": "s",
     "pitch": "m",
+    "pot_time": "s",
+    "proportional": "m",
+    "relaxation": "s",
     "relief": "m",
+    "resistivity": "ohm*m",
     "retracted": "m",
     "roughness": "m",
+    "round": "s",
     "setpoint": "A",
     "spot_pitch": "m",
     "spot_size": "m",
+    "stage_time": "s",
+    "step": "m",
     "switch_off_delay": "s",
     "temperature": "K",
+    "thickness": "m",
+    "times": "s",
     "withdraw_rate": "m/s",
     "work_function": "eV",
+    "x": "m",
+    "y": "m",
+    "z": "m",
     "z_noise": "m",
 }
 """Options that are quantities, written with their unit."""
@@ -96,7 +124,11 @@ class BlockReader:
         for name in names:
             if parameters[name].default is inspect.Parameter.empty and name not in block:
                 self.mistakes.append((path, f"needs the option '{name}'"))
-        values = {n: self._value((*path, n), v) for n, v in block.items() if n in names}
+        values = {
+            name: self._block((*path, name), value, parameters[name].default)
+            for name, value in block.items()
+            if name in names
+        }
         return Recipe(factory, values)
 
     def require_known(
@@ -121,9 +153,21 @@ class BlockReader:
         made: Callable[..., Any] = found
         return made
 
+    def _block(self, path: tuple[str, ...], value: Any, default: Any) -> Any:
+        """Read one option, which is a block of its own where its default is a dataclass."""
+        if not is_dataclass(default) or isinstance(default, type):
+            return self._value(path, value)
+        if isinstance(value, Mapping):
+            return self.options(type(default), value, path).make()
+        names = ", ".join(inspect.signature(type(default)).parameters)
+        self.mistakes.append((path, f"'{value}' must be a block with some of {names}"))
+        return default
+
     def _value(self, path: tuple[str, ...], value: Any) -> Any:
-        """Read one option: a quantity where it has a unit, else as it is."""
+        """Read one option: a quantity (or a list of them) where it has a unit, else as it is."""
         if path[-1] in UNITS:
+            if isinstance(value, list):
+                return [self._value(path, item) for item in value]
             try:
                 return parse(value, UNITS[path[-1]])
             except ValueError as error:

@@ -1,21 +1,17 @@
-"""The tip of the twin: where it is, how far from the surface, and whether feedback holds it there.
-
-The surface drifts towards the tip at `drift_z`. With feedback, the distance between them follows
-from the set-point through the true nonlinear I(V), apart from an error that decays with the loop's
-time constant; without, the tip's z stays and the distance changes with the drift.
-"""
+"""The tip of the twin: what a controller does with it."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.barrier import Barrier
-from sim.contact import Contact
-from sim.samples import Junction
+from sim.apex import Changes, Flake
+from sim.barrier import CONTACT_CONDUCTANCE, Barrier
+from sim.drift import Creep, Drift, Thermal
+from sim.feedback import Feedback, Gains
+from sim.tip_state import TipState
 from sim.travel import Travel
 
 if TYPE_CHECKING:
@@ -27,7 +23,7 @@ ZERO_BIAS = 20e-6
 """Below this |bias| (V) the feedback would drive the tip into the surface."""
 
 
-class Tip:
+class Tip(TipState):
     """Position, feedback and height of the tip.
 
     Parameters
@@ -39,7 +35,7 @@ class Tip:
     work_function : float
         Mean work function of tip and sample, eV.
     feedback_time : float
-        Time constant of the feedback loop, s.
+        Time constant of the feedback loop as long as no `gains` are given, s.
     z_noise : float
         rms noise of one reading of z, m.
     setpoint : float
@@ -49,6 +45,18 @@ class Tip:
     retracted : float
         Distance from the surface at which the tip waits at the start with the loop open, m;
         0: the feedback is closed.
+    contact_conductance : float
+        Conductance of the closed contact, S.
+    thermal : Thermal
+        Drift that comes to rest.
+    creep : Creep
+        Of the piezos.
+    gains : Gains
+        Of the feedback.
+    changes : Changes
+        Of the tip itself.
+    flake : Flake
+        Superconducting end of the tip.
     """
 
     def __init__(
@@ -62,28 +70,39 @@ class Tip:
         setpoint: float = 100e-12,
         z_range: tuple[float, float] = (-250e-9, 250e-9),
         retracted: float = 0.0,
+        contact_conductance: float = CONTACT_CONDUCTANCE,
+        thermal: Thermal = Thermal(),  # noqa: B008 - frozen
+        creep: Creep = Creep(),  # noqa: B008 - frozen
+        gains: Gains = Gains(),  # noqa: B008 - frozen
+        changes: Changes = Changes(),  # noqa: B008 - frozen
+        flake: Flake = Flake(),  # noqa: B008 - frozen
     ) -> None:
-        self.drift_z = drift_z
-        self.drift_x = drift_x
-        self.drift_y = drift_y
-        self.barrier = Barrier(work_function)
-        self.feedback_time = feedback_time
+        barrier = Barrier(work_function, contact_conductance)
+        super().__init__(
+            Drift(drift_x, drift_y, drift_z, thermal),
+            creep,
+            barrier,
+            Feedback(feedback_time, gains, barrier.kappa),
+            Travel((z_range[0], z_range[1])),
+            changes,
+            flake,
+        )
         self.z_noise = z_noise
-        self.travel = Travel((z_range[0], z_range[1]))
-        self.violations: list[str] = []
+        self.withdrawals = 0
+        """How often the tip was pulled back."""
         self._initial_setpoint = setpoint
         self._retracted = retracted
-        self._contacts: deque[Contact] = deque(maxlen=64)
         self._truth: dict[str, float] = {}
 
     def enter(self, world: World) -> None:
-        """Come into `world` at its origin, with feedback or retracted; called by the world."""
-        self._world = world
-        contact = self._contact(0.0, 0.0, self._retracted > 0, self._initial_setpoint)
-        contact.z = contact.surface + self._retracted
-        self._contacts.append(contact)
+        """Come into `world` at its origin, with feedback or retracted; called by the world.
 
-    # -- what the controller does with the tip ------------------------------------------------
+        Raises
+        ------
+        BadInputError
+            If the tip can superconduct, and the sample does not know how that would look.
+        """
+        self._enter(world, self._retracted, self._initial_setpoint)
 
     @property
     def feedback_on(self) -> bool:
@@ -104,11 +123,13 @@ class Tip:
         """Be at (x, y), m, from now on; the caller lets the time of the travel pass."""
         self._world.inspect()
         old = self._now
-        new = self._contact(x, y, old.held, old.setpoint)
+        new = self._contact(x, y, old.held, old.setpoint, self._world.clock.now())
         if old.held:
             new.z = old.z
             if (x, y) != (old.x, old.y):
                 self.violate("lateral move with the feedback off")
+        elif self.creep.active:
+            self._strain(new, 0.0, 0.0, new.surface - old.surface)
         self._begin(new)
 
     def hold(self) -> None:
@@ -117,7 +138,7 @@ class Tip:
         if old.held:
             return
         self._world.inspect()
-        new = self._contact(old.x, old.y, True, old.setpoint)
+        new = self._contact(old.x, old.y, True, old.setpoint, self._world.clock.now())
         new.z = self.z(new.start)
         new.inherit(old)
         self._watch_travel(new.z, new.z)
@@ -130,10 +151,10 @@ class Tip:
         if not old.held:
             return
         self._world.inspect()
-        time = self._world.clock.now()
-        self._restart(old, old.setpoint, float(self.distance(np.array([time]))[0]))
-        if abs(float(self._world.bias(np.array([time]))[0])) < ZERO_BIAS:
-            self.violate("crash: feedback closed at zero bias")
+        time = np.array([self._world.clock.now()])
+        self._restart(old, old.setpoint, float(self.distance(time)[0]))
+        if abs(float(self._world.bias(time)[0])) < ZERO_BIAS:
+            self.crash("feedback closed at zero bias")
 
     def set_setpoint(self, current: float) -> None:
         """Change the current that the feedback keeps, A."""
@@ -141,161 +162,65 @@ class Tip:
         if old.held:
             old.setpoint = current
             return
-        time = self._world.clock.now()
-        self._restart(old, current, float(self.distance(np.array([time]))[0]))
+        self._restart(old, current, self._distance_now(), self.feedback.kick)
+        if self._wanted_first(self._now) <= 0:
+            self.crash("the tip touches the surface before the set-point is reached")
 
     def set_z(self, z: float) -> None:
         """Put the tip at height `z` (m) with the feedback open."""
         self._world.inspect()
         old = self._now
-        new = self._contact(old.x, old.y, True, old.setpoint)
+        new = self._contact(old.x, old.y, True, old.setpoint, self._world.clock.now())
         new.z = z
+        if self.creep.active:
+            self._strain(new, 0.0, 0.0, z - self.z(new.start))
         self._begin(new)
 
     def withdraw(self) -> None:
         """Pull the tip back as far as it can go, feedback open."""
+        self.withdrawals += 1
         self.set_z(self.travel.range[1])
 
     def limit_z(self, limits: tuple[float, float], limited: bool) -> None:
         """Give the feedback limits of z (m) and say whether they count."""
-        distance = self.distance(np.array([self._world.clock.now()]))
+        distance = self._distance_now()
         self.travel.limits, self.travel.limited = limits, limited
         if self.feedback_on:
-            self._restart(self._now, self._now.setpoint, float(distance[0]))
+            self._restart(self._now, self._now.setpoint, distance)
 
-    # -- what is true of the junction at any time ---------------------------------------------
+    def set_gains(self, proportional: float, integral: float) -> None:
+        """Give the feedback its gains P (m) and I (m/s); ValueError as for `Feedback`."""
+        distance = self._distance_now()
+        self.feedback.set_gains(Gains(proportional, integral))
+        if self.feedback_on:
+            self._restart(self._now, self._now.setpoint, distance)
 
-    def z(self, time: float) -> float:
-        """Return the tip's height at `time`, m, without noise."""
-        contact = self.contact_at(time)
-        if contact.held:
-            return contact.z
-        distance = float(self.distance(np.array([time]))[0])
-        return contact.surface + self.drift_z * time + distance
+    def refresh(self) -> None:
+        """Stay over a junction that microwaves have changed; does nothing if it feels none."""
+        self.catch_up()
+        if self._feels_microwaves:
+            self._renew(self._world.clock.now(), 0.0)
 
-    def distance(self, times: Array) -> Array:
-        """Return the distance between tip and surface at `times` (one contact), m, shape (n,)."""
-        contact = self.contact_at(float(times[-1]))
-        surface = contact.surface + self.drift_z * times
-        if contact.held:
-            return contact.z - surface
-        decay = np.exp(-(times - contact.start) / self.feedback_time)
-        wanted = self._wanted_distance(contact, times) + contact.error * decay
-        distance = np.maximum(wanted, 0.0)
-        return self.travel.stopped(surface + distance) - surface
-
-    def scale(self, times: Array) -> Array:
-        """Return the normal-state conductance at `times` (one contact), S, shape (n,)."""
-        return self.barrier.conductance(self.distance(times))
-
-    def contact_at(self, time: float) -> Contact:
-        """Return the contact that the tip had at `time` (the oldest remembered one before that)."""
-        for contact in reversed(self._contacts):
-            if contact.start <= time:
-                return contact
-        return self._contacts[0]
-
-    def boundaries(self, first: float, last: float) -> list[float]:
-        """Return the times within (first, last] at which a new contact began."""
-        return [c.start for c in self._contacts if first < c.start <= last]
-
-    def junction(self, contact: Contact) -> Junction:
-        """Return the junction of `contact`, made when it is first needed."""
-        if contact.junction is None:
-            x, y = self.surface_position(contact.x, contact.y, contact.start)
-            contact.junction = self._world.sample.junction(x, y, contact.stage_temperature)
-        return contact.junction
-
-    def surface_position(self, x: float, y: float, time: float) -> tuple[float, float]:
-        """Where on the sample the tip is when the controller says (x, y), m."""
-        return x - self.drift_x * time, y - self.drift_y * time
-
-    def line(self, x: Array, y: Array, times: Array) -> Array:
-        """Return z, m, along a line scanned now, without noise; all shape (n,).
-
-        With feedback the distance is that of a normal junction: at set-point biases well above
-        the gap the excess current moves the tip by a few picometres at most.
-        """
-        if self._now.held:
-            return np.full(len(x), self._now.z)
-        surface = self._world.sample.height(x - self.drift_x * times, y - self.drift_y * times)
-        bias = np.abs(self._world.bias(times))
-        distance = self.barrier.distance(bias, self._now.setpoint)
-        z = self.travel.stopped(surface + self.drift_z * times + distance)
-        self._watch_travel(float(z.min()), float(z.max()))
-        return z
+    def compensate(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos at `velocity` (x, y, z; m/s) from now on, against the drift."""
+        self._world.inspect()
+        self.drift.compensation.set(velocity, self._world.clock.now())
 
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
         return dict(self._truth)
 
-    def violate(self, what: str) -> None:
-        """Write a misdeed into the world's record."""
-        self.violations.append(f"t = {self._world.clock.now():.3f} s: {what}")
+    def history(self) -> list[dict[str, float | str]]:
+        """Return all that happened to the tip (see :meth:`sim.world.World.history`)."""
+        self.catch_up()
+        states = self.apex.states
+        events: list[tuple[float, str]] = [(s.since, s.cause) for s in states if s.cause != "crash"]
+        events += [(time, "crash") for time in self.crashes]
+        return [
+            {"what": what, "time": time, "length": state.length, "gap": state.gap}
+            for time, what in sorted(events)
+            for state in [self.apex.state_at(time)]
+        ]
 
-    # -- inside -------------------------------------------------------------------------------
-
-    def _watch_travel(self, lowest: float, highest: float) -> None:
-        if self.travel.newly_stopped(lowest, highest):
-            self.violate("the feedback was stopped by the limits of z")
-
-    @property
-    def _now(self) -> Contact:
-        return self._contacts[-1]
-
-    def _contact(self, x: float, y: float, held: bool, setpoint: float) -> Contact:
-        time = self._world.clock.now()
-        on_sample = self.surface_position(x, y, time)
-        return Contact(
-            start=time,
-            held=held,
-            x=x,
-            y=y,
-            surface=float(self._world.sample.height(*np.array([on_sample]).T)[0]),
-            setpoint=setpoint,
-            stage_temperature=round(self._world.stage_temperature(time), 4),
-        )
-
-    def _begin(self, contact: Contact) -> None:
-        old = self._now
-        if old.held and self._touches(contact.start) and not self._touches(old.start):
-            self.violate("crash: the surface drifted into the held tip")
-        if contact.start == old.start and contact.held == old.held:
-            self._contacts.pop()
-        self._contacts.append(contact)
-        if contact.held and self._touches(contact.start):
-            self.violate("crash: the tip touches the surface")
-
-    def _touches(self, time: float) -> bool:
-        """Whether the tip, held now, is in the surface at `time`."""
-        contact = self._now
-        return contact.z - contact.surface - self.drift_z * time < 0
-
-    def _restart(self, old: Contact, setpoint: float, distance: float) -> None:
-        """Close the loop (again) from `distance`, with `setpoint`."""
-        new = self._contact(old.x, old.y, False, setpoint)
-        new.inherit(old)
-        new.error = distance - float(self._wanted_distance(new, np.array([new.start]))[0])
-        self._begin(new)
-
-    def _wanted_distance(self, contact: Contact, times: Array) -> Array:
-        bias = self._world.bias(times)
-        if np.ptp(bias) == 0:
-            return np.full(len(times), self._wanted_at(contact, float(bias[0])))
-        current = self.junction(contact).current(bias, self._world.modulation_peak)
-        return self.barrier.distance(np.abs(current), contact.setpoint)
-
-    def _wanted_at(self, contact: Contact, bias: float) -> float:
-        """Same for one bias, remembered: it rarely changes while the loop is closed."""
-        key = (bias, self._world.modulation_peak, contact.setpoint)
-        if contact.wanted is None or contact.wanted[0] != key:
-            current = self.junction(contact).current(np.array([bias]), key[1])
-            distance = float(self.barrier.distance(np.abs(current), contact.setpoint)[0])
-            contact.wanted = (key, distance)
-        return contact.wanted[1]
-
-    def _true_values(self, contact: Contact) -> dict[str, float]:
-        x, y = self.surface_position(contact.x, contact.y, contact.start)
-        scale = float(self.scale(np.array([contact.start]))[0])
-        values: dict[str, Any] = dict(self.junction(contact).truth)
-        return {**values, "x": x, "y": y, "scale": scale}
+    def _distance_now(self) -> float:
+        return float(self.distance(np.array([self._world.clock.now()]))[0])

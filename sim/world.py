@@ -7,13 +7,18 @@ given times; the world works the answer out when it is asked, from the history o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.approach import Response, respond
 from sim.fridge import Fridge
+from sim.interference import Interference
+from sim.line import MicrowaveLine
 from sim.preamplifier import Preamplifier
 from sim.samples import Junction, Sample
 from sim.tip import ZERO_BIAS, Tip
@@ -21,7 +26,8 @@ from sim.waveform import Waveform
 from stm_daq.clock import VirtualClock
 
 type Array = NDArray[np.float64]
-type Response = Callable[[Array, float], Array]
+type Microwaves = Callable[[float], tuple[float, float] | None]
+"""Frequency (Hz) and power (dBm) of a source at a time; None while it is off."""
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 BIAS_WINDOW = 10e-3
@@ -42,6 +48,8 @@ class World:
     preamplifier : Preamplifier
     fridge : Fridge
     tip : Tip
+    microwave_line : MicrowaveLine, optional
+        From the microwave sources to the tip.
     """
 
     def __init__(
@@ -52,17 +60,22 @@ class World:
         preamplifier: Preamplifier,
         fridge: Fridge,
         tip: Tip,
+        microwave_line: MicrowaveLine | None = None,
     ) -> None:
         self.clock = clock
         self.seed = seed
+        self._streams: dict[str, np.random.Generator] = {}
         self.sample = sample
         self.preamplifier = preamplifier
         self.fridge = fridge
         self.tip = tip
+        self.line = microwave_line or MicrowaveLine()
+        self.interference = Interference(preamplifier, self.rng("interference"))
         self.modulation_frequency = 0.0
         self.modulation_peak = 0.0
+        self._microwaves = Waveform(0.0)
         self._sources: dict[str, Waveform] = {}
-        self._streams: dict[str, np.random.Generator] = {}
+        self._microwave_sources: dict[str, Microwaves] = {}
         self._inspected = 0.0
         self._seen_bias = 0.0
         self._biased = False
@@ -75,6 +88,15 @@ class World:
             entropy = [self.seed, int.from_bytes(digest, "little")]
             self._streams[name] = np.random.default_rng(np.random.SeedSequence(entropy))
         return self._streams[name]
+
+    def random_state(self) -> dict[str, Any]:
+        """Return where every random stream stands, in plain JSON types."""
+        return {name: stream.bit_generator.state for name, stream in self._streams.items()}
+
+    def set_random_state(self, states: Mapping[str, Any]) -> None:
+        """Let the random streams go on from there."""
+        for name, state in states.items():
+            self.rng(name).bit_generator.state = state
 
     # -- bias and modulation ------------------------------------------------------------------
 
@@ -104,6 +126,32 @@ class World:
         self.modulation_frequency = frequency
         self.modulation_peak = peak
 
+    # -- microwaves ---------------------------------------------------------------------------
+
+    def add_microwaves(self, name: str, source: Microwaves) -> None:
+        """Connect a microwave source to the line that leads to the tip."""
+        self._microwave_sources[name] = source
+
+    def microwaves_changed(self) -> None:
+        """Let the junction feel that a source gives another power from now on."""
+        self.tip.refresh()
+
+    def set_microwave_power(self, power: float) -> None:
+        """Let this much microwave power, W, arrive at the tip from now on, besides all sources."""
+        if power < 0:
+            raise ValueError(f"microwave power must not be negative: {power:g} W")
+        self._microwaves.ramp(self.clock.now(), power, math.inf)
+        self.microwaves_changed()
+
+    def microwave_power(self, time: float) -> float:
+        """Return the microwave power at the tip at `time` (s), W."""
+        total = self._microwaves.value(time)
+        for source in self._microwave_sources.values():
+            emitted = source(time)
+            if emitted is not None:
+                total += self.line.power_at_tip(*emitted)
+        return total
+
     # -- what instruments can measure ---------------------------------------------------------
 
     def current(self, times: Array) -> Array:
@@ -118,8 +166,9 @@ class World:
         return self._measure(times, lambda junction: junction.conductance)
 
     def current_noise_density(self, times: Array, current: Array | None = None) -> Array:
-        """Return preamplifier and shot noise at `times`, A/sqrt(Hz), shape (n,).
+        """Return white preamplifier noise and shot noise at `times`, A/sqrt(Hz), shape (n,).
 
+        Hum and 1/f noise are in :attr:`interference`.
         Whoever knows the dc `current` (A) at `times` already may give it to save work.
         """
         known = self.current(times) if current is None else current
@@ -137,14 +186,25 @@ class World:
         """Return what was true at the last hold.
 
         The junction's parameters (gap in eV, temperature in K, barrier), the position on the
-        sample x, y (m), and the normal-state conductance `scale` (S). Empty before the first hold.
+        sample x, y (m), and the normal-state conductance `scale` (S). With the effects in question
+        switched on also how far surface and piezos were off (drift_x, creep_x ..., m), the tip's
+        gap (eV) and length (m), and the microwave power (W). Empty before the first hold.
         """
         return self.tip.truth()
+
+    def history(self) -> list[dict[str, float | str]]:
+        """Return all that happened to the tip so far, in order.
+
+        Each event has `what` ("start", "change", "crash"), `time` (s), and the tip from then on:
+        `length` (m) and `gap` (eV, 0 = normal).
+        """
+        return self.tip.history()
 
     @property
     def violations(self) -> list[str]:
         """Everything so far that would have harmed the tip or the measurement, with times."""
         self.inspect()
+        self.tip.catch_up()
         return list(self.tip.violations)
 
     def inspect(self) -> None:
@@ -165,7 +225,7 @@ class World:
                 self.tip.violate(f"bias changed by {size:.3g} mV within 10 ms")
         crossed = np.min(np.abs(bias)) < ZERO_BIAS or np.min(bias) < 0 < np.max(bias)
         if self._biased and self.tip.feedback_on and crossed:
-            self.tip.violate("crash: the bias passed zero with the feedback closed")
+            self.tip.crash("the bias passed zero with the feedback closed")
         self._biased = self._biased or bool(np.max(np.abs(bias)) > ZERO_BIAS)
         self._inspected, self._seen_bias = now, float(bias[1])
 
@@ -178,7 +238,7 @@ class World:
 
     def _one_contact(self, times: Array, kind: Callable[[Junction], Response]) -> Array:
         junction = self.tip.junction(self.tip.contact_at(float(times[0])))
-        distinct, where = np.unique(self.bias(times), return_inverse=True)
-        response = kind(junction)(distinct, self.modulation_peak)[where]
-        result: Array = self.tip.scale(times) * response
+        scale = self.tip.scale(times)
+        response = respond(junction, kind, self.bias(times), self.modulation_peak, scale)
+        result: Array = scale * response
         return result

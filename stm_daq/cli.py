@@ -101,6 +101,22 @@ def run(
 
 
 @app.command()
+def resume(
+    run: RunPath,
+    as_begun: Annotated[
+        bool, typer.Option("--as-begun", help="Use plan and station as they were at the start.")
+    ] = False,
+    port: Port = PORT,
+    report: Report = True,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run (or a rehearsal) that was stopped, killed or cut off."""
+    from stm_daq.commands.measure import resume_run
+
+    raise typer.Exit(resume_run(run, as_begun, port, report, as_json))
+
+
+@app.command()
 def runs(folder: Annotated[Path, typer.Argument()] = RUNS, as_json: AsJson = False) -> None:
     """List the runs in a folder."""
     from stm_daq.commands.runs import show_runs
@@ -218,6 +234,29 @@ def watch(
     from stm_daq.commands.watch import watch_run
 
     watch_run(address, stay)
+
+
+@app.command()
+def simulate(
+    station: StationPath = STATION,
+    port: Annotated[
+        int, typer.Option(min=0, max=65000, help="First port; 0 takes any free ones.")
+    ] = 6501,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.")] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the twin's world.")] = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(help="Where the STM controller saves; else temporary.", metavar="FOLDER"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the station's twin to other programs, on TCP ports of this computer.
+
+    Nanonis clients connect to the first four ports, VISA programs to the sockets that are listed.
+    """
+    from stm_daq.commands.simulate import simulate_station
+
+    simulate_station(station, port, speed, seed, session, as_json)
 
 
 def main() -> None:

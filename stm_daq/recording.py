@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stm_daq.clock import Clock
-from stm_daq.records import Event, Fit, Record, RunStarted, Spectrum, Truth
+from stm_daq.records import Event, Fit, Record, RunStarted, Spectrum, Truth, TwinState
 from stm_daq.rehearsal import TwinLike
 from stm_daq.store.journal import Journal
 
@@ -26,26 +26,39 @@ log = logging.getLogger(__name__)
 class Recording:
     """Passes every record to the journal first, then to the observers, which cannot hurt the run.
 
-    What is derived from a spectrum (its fit, the twin's truth) follows it at once, before the next
-    site starts. Records made before the journal exists are kept and passed on later.
+    What is attached to a spectrum (the twin's truth) is stored with it in one transaction; what is
+    derived from it (its fit) follows at once, before the next site starts. Records made before the
+    journal exists are kept and passed on later.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._early: list[Record] = []
         self._journal: Journal | None = None
+        self._attach: list[Derive] = []
         self._derive: list[Derive] = []
         self._observers: list[Observer] = []
+        self._latest_fit: Fit | None = None
+
+    def latest_fit(self) -> Fit | None:
+        """Return the fit of the spectrum that was emitted last, None if there is none."""
+        return self._latest_fit
+
+    def remember(self, fit: Fit) -> None:
+        """Take a fit that is stored already for the latest one."""
+        self._latest_fit = fit
 
     def connect(
         self,
         journal: Journal,
         started: RunStarted,
+        attach: Sequence[Derive],
         derive: Sequence[Derive],
         observers: Sequence[Observer],
     ) -> None:
         """Begin to pass records on; `started` is in the journal already."""
         self._journal = journal
+        self._attach = list(attach)
         self._derive = list(derive)
         self._observers = list(observers)
         self._tell(started)
@@ -63,24 +76,37 @@ class Recording:
         if self._journal is None:
             self._early.append(record)
             return
-        self._journal.write(record)
-        self._tell(record)
-        if isinstance(record, Spectrum):
-            derived = list(self._derived_from(record))
-            self._journal.write(*derived)
-            for other in derived:
-                self._tell(other)
+        if not isinstance(record, Spectrum):
+            self._journal.write(record)
+            self._tell(record)
+            return
+        attached = list(self._made_of(record, self._attach))
+        self._journal.write(record, *attached)
+        for stored in (record, *attached):
+            self._tell(stored)
+        self.derive(record)
 
-    def _derived_from(self, spectrum: Spectrum) -> Iterator[Record]:
-        for derive in list(self._derive):
+    def derive(self, spectrum: Spectrum) -> None:
+        """Store what follows from a spectrum that is stored already."""
+        assert self._journal is not None
+        derived = list(self._made_of(spectrum, self._derive))
+        self._latest_fit = next((other for other in derived if isinstance(other, Fit)), None)
+        self._journal.write(*derived)
+        for other in derived:
+            self._tell(other)
+
+    def _made_of(self, spectrum: Spectrum, makers: list[Derive]) -> Iterator[Record]:
+        for maker in list(makers):
             try:
-                yield derive(spectrum)
+                yield maker(spectrum)
             except Exception as error:
-                log.exception("%s failed and was disconnected", derive)
-                self._derive.remove(derive)
-                yield self._disconnected(derive, error)
+                log.exception("%s failed and was disconnected", maker)
+                makers.remove(maker)
+                yield self._disconnected(maker, error)
 
     def _tell(self, record: Record) -> None:
+        if isinstance(record, TwinState):
+            return  # nobody's business but the twin's
         for observer in list(self._observers):
             try:
                 observer(record)
@@ -146,3 +172,16 @@ class RecordTruth:
 
     def __call__(self, spectrum: Spectrum) -> Truth:
         return Truth(spectrum.site.index, spectrum.attempt, dict(self.twin.truth()))
+
+
+@dataclass(frozen=True)
+class RecordTwin:
+    """Keeps where the twin's world stands, so that a killed rehearsal can go on."""
+
+    twin: TwinLike
+
+    def __str__(self) -> str:
+        return "the twin's state"
+
+    def __call__(self, spectrum: Spectrum) -> TwinState:
+        return TwinState(self.twin.clock.wall(), self.twin.state())

@@ -21,6 +21,9 @@ type Array = NDArray[np.float64]
 type ComplexArray = NDArray[np.complex128]
 
 
+MOST_POLES = 8
+
+
 class LowPass:
     """State of a chain of RC stages for the two quadratures X + iY.
 
@@ -31,8 +34,8 @@ class LowPass:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._signal = np.zeros(4, dtype=np.complex128)
-        self._noise = np.zeros(4, dtype=np.complex128)
+        self._signal = np.zeros(MOST_POLES, dtype=np.complex128)
+        self._noise = np.zeros(MOST_POLES, dtype=np.complex128)
 
     def settle(self, target: complex) -> None:
         """Be settled at `target`, without noise so far."""
@@ -55,7 +58,7 @@ class LowPass:
         tau : float
             Time constant of one stage, s.
         poles : int
-            Number of stages, 1 to 4.
+            Number of stages, 1 to 8.
         """
         normal = self._rng.standard_normal((len(durations), poles, 2)).view(np.complex128)[..., 0]
         output = np.empty(len(durations), dtype=np.complex128)

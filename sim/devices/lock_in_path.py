@@ -47,6 +47,8 @@ class Output:
     """Output of the preamplifier, V, with noise."""
     largest_input: float
     """Largest ac amplitude at the input meanwhile, V rms."""
+    largest_peak: float
+    """Largest voltage at the input meanwhile, dc and ac together, V."""
 
 
 class LockInPath:
@@ -83,20 +85,25 @@ class LockInPath:
             self._filter.settle(complex(targets[0]))
         stops = np.union1d(edges[1:], times)
         interval = np.searchsorted(edges[1:-1], stops, side="left")
-        gain = abs(self._world.preamplifier.response(self._world.modulation_frequency))
+        amplifier, frequency = self._world.preamplifier, self._world.modulation_frequency
+        noise = np.hypot(density, amplifier.flicker_density(frequency))
         output = self._filter.run(
             np.diff(stops, prepend=start),
             targets[interval],
-            density[interval] * gain,
+            noise[interval] * abs(amplifier.response(frequency)),
             tau,
             settings.poles,
         )
         self._time = float(times[-1])
         segment = np.searchsorted(edges[1:-1], times, side="right")
+        lately = middles > since
+        amplitude = np.abs(ac)
+        peak = np.abs(dc) + math.sqrt(2) * amplitude
         return Output(
-            xy=output[np.searchsorted(stops, times)],
-            dc=self._dc(dc[segment], density[segment]),
-            largest_input=float(np.max(np.abs(ac), where=middles > since, initial=0.0)),
+            xy=output[np.searchsorted(stops, times)] + self._hum(times, settings),
+            dc=self._dc(times, dc[segment], density[segment]),
+            largest_input=float(np.max(amplitude, where=lately, initial=0.0)),
+            largest_peak=float(np.max(peak, where=lately, initial=0.0)),
         )
 
     def _edges(self, start: float, end: float, tau: float) -> Array:
@@ -145,9 +152,25 @@ class LockInPath:
         dc = np.clip(current * amplifier.gain, -OUTPUT_LIMIT, OUTPUT_LIMIT)
         return ac, dc, world.current_noise_density(times, current)
 
-    def _dc(self, dc: Array, density: Array) -> Array:
+    def _hum(self, times: Array, settings: Settings) -> ComplexArray | float:
+        """Return what the filter lets through of the mains, V rms."""
+        world = self._world
+        if not world.preamplifier.hum:
+            return 0.0
+        hum = world.interference.demodulated(
+            times,
+            world.modulation_frequency,
+            settings.phase,
+            settings.time_constant,
+            settings.poles,
+        )
+        return world.preamplifier.gain * hum
+
+    def _dc(self, times: Array, dc: Array, density: Array) -> Array:
         """Add the preamplifier's noise within its own bandwidth to its dc output."""
         amplifier = self._world.preamplifier
+        if self._world.interference.active:
+            dc = dc + amplifier.gain * self._world.interference.current(times)
         rms = density * amplifier.gain * math.sqrt(math.pi / 2 * amplifier.bandwidth)
         noisy: Array = dc + rms * self._rng.standard_normal(len(dc))
         return noisy

@@ -13,10 +13,15 @@ import math
 
 import numpy as np
 
-from sim.devices.lock_in_path import Array, LockInPath, Settings
-from sim.devices.scpi import Device
+from sim.devices.lock_in_path import Array
+from sim.devices.sample_buffer import SampleBuffer
 from sim.devices.scpi_rows import Call, Row, ScpiError
-from sim.devices.sr830_buffer import SampleBuffer, encode_floats, encode_lockin_format
+from sim.devices.sr830_buffer import (
+    CAPACITY,
+    TICK,
+    encode_floats,
+    encode_lockin_format,
+)
 from sim.devices.sr830_tables import (
     AUX_FULL_SCALE,
     INPUT_OVERLOAD,
@@ -31,27 +36,19 @@ from sim.devices.sr830_tables import (
     TRIGGERED_BIT,
     digitise,
 )
+from sim.devices.srs_lock_in import REFERENCE, SrsLockIn
 from sim.devices.trigger_line import TriggerLine
 from sim.world import World
 
 
-class Sr830(Device):
-    """The lock-in whose sine output modulates the junction and that measures its response.
-
-    Parameters
-    ----------
-    name : str
-    world : World
-    trigger : TriggerLine
-        Cable at the trigger input.
-    sine_divider : float
-        Junction voltage per volt of the sine output.
-    auxiliary_input : int
-        Auxiliary input that the preamplifier's dc output is wired to.
-    """
+class Sr830(SrsLockIn):
+    """The lock-in as its drivers see it; parameters as :class:`SrsLockIn`."""
 
     IDENTITY = "Stanford_Research_Systems,SR830,s/n00001,ver1.07"
-    QUEUES_REPLIES = True
+    TIME_CONSTANTS = TIME_CONSTANTS
+    SINE_RANGE = (0.004, 5.0)
+    SINE_STEP = SINE_STEP
+    LARGEST_FREQUENCY = 102e3
 
     def __init__(
         self,
@@ -61,21 +58,10 @@ class Sr830(Device):
         sine_divider: float = 1e-4,
         auxiliary_input: int = 3,
     ) -> None:
-        super().__init__(name, world)
-        self._divider = sine_divider
-        self._wired = auxiliary_input
-        self._path = LockInPath(world, self.rng)
-        self._buffer = SampleBuffer(trigger)
-        self._lias = 0
-        self._status_since = 0.0
-        self._sine = 1.0
-        self._frequency = 1000.0
-        self._phase = 0.0
+        super().__init__(name, world, trigger, sine_divider, auxiliary_input)
+        self._buffer = SampleBuffer(trigger, TICK, CAPACITY)
         self._sensitivity = len(SENSITIVITIES) - 1
-        self._time_constant = 8
-        self._slope = 1
         self._display = {1: (0, 0), 2: (0, 0)}
-        self._modulate()
 
     def parse_header(self, text: str) -> tuple[str, str]:
         """Split off the four letters; blanks are optional: ``SLVL0.05``, ``SPTS ?``."""
@@ -85,22 +71,11 @@ class Sr830(Device):
             return header + "?", rest[1:]
         return header, rest
 
-    def clear_status(self) -> None:
-        """Clear all status registers (``*CLS``)."""
-        super().clear_status()
-        self._sample()
-        self._lias, self._status_since = 0, self.clock.now()
-
-    def status_byte(self, reply_waiting: bool) -> int:
-        """Return the status byte: bit 3 LIAS, 4 reply waiting, 5 standard event."""
-        return 8 * bool(self._lias) + 16 * reply_waiting + 32 * bool(self.event_status)
-
     # -- measuring ----------------------------------------------------------------------------
 
     def _measure(self, times: Array) -> tuple[Array, Array, Array]:
         """Return X, Y (V rms) and the wired auxiliary input (V) as digitised at `times`."""
-        settings = Settings(TIME_CONSTANTS[self._time_constant], self._slope + 1, self._phase)
-        output = self._path.output(times, settings, self._status_since)
+        output = self.output_at(times)
         limit = OVERRANGE * SENSITIVITIES[self._sensitivity]
         if output.largest_input > limit:
             self._lias |= INPUT_OVERLOAD
@@ -109,7 +84,7 @@ class Sr830(Device):
             self._lias |= OUTPUT_OVERLOAD
         return digitise(x, limit), digitise(y, limit), digitise(output.dc, AUX_FULL_SCALE)
 
-    def _sample(self) -> None:
+    def sample(self) -> None:
         """Fill the buffer up to now; called before anything changes or is read."""
         times = self._buffer.due(self.clock.now())
         if len(times):
@@ -131,7 +106,7 @@ class Sr830(Device):
         return auxiliary if wired else np.zeros_like(auxiliary)
 
     def _now(self) -> tuple[float, float, float]:
-        self._sample()
+        self.sample()
         x, y, auxiliary = self._measure(np.array([self.clock.now()]))
         return float(x[0]), float(y[0]), float(auxiliary[0])
 
@@ -139,7 +114,7 @@ class Sr830(Device):
         """Return everything that OUTP? and SNAP? can name: X, Y, R, theta, aux 1-4, f, CH1, CH2."""
         x, y, auxiliary = self._now()
         values = [x, y, math.hypot(x, y), math.degrees(math.atan2(y, x))]
-        values += [auxiliary if i == self._wired else 0.0 for i in range(1, 5)]
+        values += self.auxiliaries(auxiliary)
         shown = [
             float(self._shown(ch, *(np.array([v]) for v in (x, y, auxiliary)))[0]) for ch in (1, 2)
         ]
@@ -163,58 +138,17 @@ class Sr830(Device):
 
     # -- settings -----------------------------------------------------------------------------
 
-    def _modulate(self) -> None:
-        peak = self._sine * math.sqrt(2) * self._divider
-        self.world.set_modulation(self._frequency, peak)
-
-    def set_sine(self, call: Call) -> None:
-        """``SLVL x``: sine output, V rms."""
-        value = round(call.number() / SINE_STEP) * SINE_STEP
-        if not 0.004 <= value <= 5.0:
-            raise ScpiError(-222, "Data out of range")
-        self._sample()
-        self._sine = value
-        self._modulate()
-
-    def set_frequency(self, call: Call) -> None:
-        """``FREQ x``, Hz."""
-        if not 1e-3 <= call.number() <= 102e3:
-            raise ScpiError(-222, "Data out of range")
-        self._sample()
-        self._frequency = call.number()
-        self._modulate()
-
-    def set_phase(self, call: Call) -> None:
-        """``PHAS x``: reference phase, degrees; kept within -180 to 180."""
-        value = round(call.number(), 2)
-        if not -360 <= value <= 729.99:
-            raise ScpiError(-222, "Data out of range")
-        self._sample()
-        self._phase = (value + 180) % 360 - 180
-
     def set_sensitivity(self, call: Call) -> None:
         """``SENS i``."""
         value = call.whole(0, len(SENSITIVITIES) - 1)
-        self._sample()
+        self.sample()
         self._sensitivity = value
-
-    def set_time_constant(self, call: Call) -> None:
-        """``OFLT i``."""
-        value = call.whole(0, len(TIME_CONSTANTS) - 1)
-        self._sample()
-        self._time_constant = value
-
-    def set_slope(self, call: Call) -> None:
-        """``OFSL i``: 6, 12, 18, 24 dB/oct."""
-        value = call.whole(0, 3)
-        self._sample()
-        self._slope = value
 
     def set_display(self, call: Call) -> None:
         """``DDEF i,j,k``: what display i shows, and its ratio."""
         channel, quantity = call.whole(1, 2), call.whole(0, 4, 1)
         ratio = call.whole(0, 0, 2)
-        self._sample()
+        self.sample()
         self._display[channel] = (quantity, ratio)
 
     def display(self, call: Call) -> str:
@@ -227,7 +161,7 @@ class Sr830(Device):
     def set_rate(self, call: Call) -> None:
         """``SRAT i``: sample rate, 14 = one sample per trigger."""
         value = call.whole(0, TRIGGERED)
-        self._sample()
+        self.sample()
         self._buffer.set_rate(None if value == TRIGGERED else SAMPLE_RATES[value])
 
     def rate(self, _call: Call) -> str:
@@ -241,56 +175,32 @@ class Sr830(Device):
 
     def pause(self, _call: Call) -> None:
         """``PAUS``."""
-        self._sample()
+        self.sample()
         self._buffer.pause()
 
     def reset_buffer(self, _call: Call) -> None:
         """``REST``: empty the buffer and stop."""
         self._buffer.reset()
 
-    def software_trigger(self, _call: Call) -> None:
-        """``TRIG`` or a bus trigger: like a pulse at the trigger input."""
-        self._buffer.line.pulse(np.array([self.clock.now()]))
-
     def points(self, _call: Call) -> str:
         """``SPTS?``: samples in the buffer."""
-        self._sample()
+        self.sample()
         return str(self._buffer.count)
 
     def _trace(self, call: Call) -> Array:
         """Return the samples that ``TRC*? channel,first,count`` names."""
-        self._sample()
+        self.sample()
         channel, first, count = call.whole(1, 2), int(call.number(1)), int(call.number(2))
         if first < 0 or count < 1 or first + count > self._buffer.count:
             raise ScpiError(-222, "Data out of range")
-        return self._buffer.trace(channel)[first : first + count]
-
-    # -- status -------------------------------------------------------------------------------
-
-    def lock_in_status(self, call: Call) -> str:
-        """``LIAS?`` or ``LIAS? bit``: read and clear."""
-        self._sample()
-        if call.args:
-            mask = 1 << call.whole(0, 7)
-            found, self._lias = self._lias & mask, self._lias & ~mask
-            return str(int(bool(found)))
-        found, self._lias = self._lias, 0
-        self._status_since = self.clock.now()
-        return str(found)
+        return self._buffer.trace(channel - 1)[first : first + count]
 
     COMMANDS = (
-        Row("SLVL", set_sine),
+        *REFERENCE,
         Row("SLVL?", lambda d, _c: f"{d._sine:.3f}"),
-        Row("FREQ", set_frequency),
-        Row("FREQ?", lambda d, _c: f"{d._frequency:.7g}"),
-        Row("PHAS", set_phase),
         Row("PHAS?", lambda d, _c: f"{d._phase:.2f}"),
         Row("SENS", set_sensitivity),
         Row("SENS?", lambda d, _c: str(d._sensitivity)),
-        Row("OFLT", set_time_constant),
-        Row("OFLT?", lambda d, _c: str(d._time_constant)),
-        Row("OFSL", set_slope),
-        Row("OFSL?", lambda d, _c: str(d._slope)),
         Row("OEXP?", lambda _d, _c: "0,0"),
         Row("OUTP?", output),
         Row("SNAP?", snap),
@@ -302,13 +212,9 @@ class Sr830(Device):
         Row("STRT", start),
         Row("PAUS", pause),
         Row("REST", reset_buffer),
-        Row("TRIG", software_trigger),
-        Row("*TRG", software_trigger),
         Row("SPTS?", points),
         Row("TRCL?", lambda d, c: encode_lockin_format(d._trace(c))),
         Row("TRCB?", lambda d, c: encode_floats(d._trace(c))),
         Row("TRCA?", lambda d, c: "".join(f"{value:.6g}," for value in d._trace(c))),
-        Row("LIAS?", lock_in_status),
         *ONLY_REMEMBERED,
-        Row("ERRS?", lambda _d, _c: "0"),
     )

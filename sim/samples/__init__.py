@@ -1,5 +1,19 @@
 """Samples of the twin: a surface and what the tip finds at every place of it."""
 
-from sim.samples.base import Junction, Sample
+from sim.samples.base import (
+    ContactJunction,
+    Junction,
+    MicrowaveSample,
+    Sample,
+    TunnelJunction,
+    depends_on_distance,
+)
 
-__all__ = ["Junction", "Sample"]
+__all__ = [
+    "ContactJunction",
+    "Junction",
+    "MicrowaveSample",
+    "Sample",
+    "TunnelJunction",
+    "depends_on_distance",
+]

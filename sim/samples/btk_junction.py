@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.physics import btk
+from sim.samples.model_junction import ModelJunction
+from stm_daq.physics import btk, sis
 
 type Array = NDArray[np.float64]
 
@@ -44,3 +45,11 @@ class BtkJunction:
         near = np.clip(bias, -btk.HIGHEST_BIAS, btk.HIGHEST_BIAS)
         inner = btk.current(near, self.gap, self.temperature, self.barrier, modulation=modulation)
         return inner + (bias - near)
+
+    def seen_by(self, tip_gap: float, tip_broadening: float) -> ModelJunction:
+        """Return the same place under a superconducting tip, as if the barrier were opaque.
+
+        Pairs that a transparent barrier lets through between two superconductors are left out.
+        """
+        sides = {"gap": self.gap, "tip_gap": tip_gap, "tip_broadening": tip_broadening}
+        return ModelJunction(sis, {**sides, "temperature": self.temperature})

@@ -17,6 +17,9 @@ from sim.samples import random_field_kernel as kernel
 type Array = NDArray[np.float64]
 type Cells = NDArray[np.int64]
 
+ROUGHNESS_LENGTH = 4e-9
+"""Distance between independent heights of a rough surface, m."""
+
 
 @lru_cache(maxsize=256)
 def stream_key(seed: int, name: str) -> np.uint64:
@@ -49,6 +52,13 @@ def smooth_noise(x: Array, y: Array, length: float, key: np.uint64) -> Array:
     """
     field: Array = kernel.smooth_noise(x, y, length, key)
     return field
+
+
+def rough_surface(x: Array, y: Array, rms: float, seed: int) -> Array:
+    """Return a flat surface with this rms roughness (m) at positions (m) of any one shape."""
+    flat = smooth_noise(np.ravel(x), np.ravel(y), ROUGHNESS_LENGTH, stream_key(seed, "roughness"))
+    surface: Array = (rms * flat).reshape(np.shape(x))
+    return surface
 
 
 def nearest_points(

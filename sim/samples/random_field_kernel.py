@@ -95,3 +95,13 @@ def nearest_points(
                 elif distance < second[n]:
                     second[n] = distance
     return cell_i, cell_j, first, second
+
+
+@njit(cache=True)
+def plane_waves(x: Array, y: Array, waves: Array) -> Array:
+    """Sum of cos(kx x + ky y + phase) over the columns of `waves`, shape (3, m)."""
+    out = np.zeros(x.size)
+    for n in range(x.size):
+        for m in range(waves.shape[1]):
+            out[n] += math.cos(waves[0, m] * x[n] + waves[1, m] * y[n] + waves[2, m])
+    return out

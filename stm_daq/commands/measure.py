@@ -50,6 +50,18 @@ def run_plan(plan: Path, station: Path, runs: Path, port: int, report: bool, as_
     )
 
 
+def resume_run(folder: Path, as_begun: bool, port: int, report: bool, as_json: bool) -> int:
+    """Go on with a run that was cut off, write the report, return the exit code."""
+    prepared, unfinished = night.prepare_resume(folder, as_begun)
+    return _finish(
+        prepared,
+        port,
+        report,
+        as_json,
+        lambda watched: night.resume(watched, unfinished, watched.observers),
+    )
+
+
 def _carry_out(
     plan: Path,
     station: Path,
@@ -59,7 +71,16 @@ def _carry_out(
     twin: night.TwinUse,
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
-    prepared = night.prepare_night(plan, station, twin)
+    return _finish(night.prepare_night(plan, station, twin), port, report, as_json, measure)
+
+
+def _finish(
+    prepared: night.Night,
+    port: int,
+    report: bool,
+    as_json: bool,
+    measure: Callable[[night.Night], night.NightResult],
+) -> int:
     for warning in (*prepared.plan.warnings, *prepared.estimate.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     with _observers(port, as_json) as observers:

@@ -23,7 +23,7 @@ from stm_daq.clock import Clock, RealClock
 from stm_daq.errors import BadInputError
 from stm_daq.monitor.messages import Body, Heartbeat, Message, MessageError, encode
 from stm_daq.monitor.view import RunView, cells_of
-from stm_daq.records import Fit, Progress, Record, RunEnded, RunStarted, Spectrum, Truth
+from stm_daq.records import Fit, Progress, Record, RunEnded, RunStarted, Spectrum, Truth, TwinState
 
 DEFAULT_PORT = 5550
 _PORTS = 20
@@ -80,7 +80,7 @@ class Publisher:
 
     def publish(self, record: Record) -> None:
         """Leave `record` for the viewers; returns at once (a Truth is not published)."""
-        if isinstance(record, Truth):
+        if isinstance(record, Truth | TwinState):
             return
         if isinstance(record, RunStarted):
             record = replace(record, plan_text="", station_text="", metadata={})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,7 @@ from stm_daq.records import RunStarted
 from stm_daq.refit.verdicts import verdicts
 from stm_daq.store import schema
 from stm_daq.store.reading import reader, started_of
+from stm_daq.store.refit_maps import PLACE
 from stm_daq.store.refits import RefitFile, RefitInfo, find_refit, tiles_of
 from stm_daq.store.site_tiles import SiteTile, read_tile
 
@@ -169,7 +171,7 @@ class _Work:
         self._stored = file.keys()
         self._keys: dict[int, str] = {}
         self._inputs: list[bytes] = []
-        self.sites = started.grid_shape[0] * started.grid_shape[1]
+        self.sites = math.prod(started.shape)
         self.starts = range(0, self.sites, tile)
         self.done = 0
         """Tiles."""
@@ -201,7 +203,6 @@ class _Work:
 
 
 def _about(started: RunStarted, settings: tuple[FitSettings, ...], tile: int) -> dict[str, Any]:
-    rows, columns = started.grid_shape
     bias = np.ascontiguousarray(started.bias)
     return {
         "run_id": started.run_id,
@@ -210,20 +211,20 @@ def _about(started: RunStarted, settings: tuple[FitSettings, ...], tile: int) ->
         "free": [list(choose(s.model, s.fixed, s.free).free) for s in settings],
         "bias": hashlib.sha256(bias.tobytes()).hexdigest(),
         "code": code_version(),
-        "sites": rows * columns,
+        "sites": math.prod(started.shape),
         "tile": tile,
     }
 
 
 def _digest(tile: SiteTile) -> bytes:
     digest = hashlib.sha256()
-    for values in (tile.site, tile.attempt, tile.row, tile.col, tile.conductance):
+    for values in (tile.site, tile.attempt, tile.row, tile.col, tile.step, tile.conductance):
         digest.update(values.tobytes())
     return digest.digest()
 
 
 def _job(tile: SiteTile, started: RunStarted, settings: tuple[FitSettings, ...]) -> RefitJob:
-    places = {name: getattr(tile, name) for name in ("site", "attempt", "row", "col")}
+    places = {name: getattr(tile, name) for name in PLACE}
     jobs = [TileJob(tile.first, started.bias, tile.conductance, s) for s in settings]
     return RefitJob(tile.first, places, tuple(jobs))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stm_daq.errors import CleanupError
-from stm_daq.station.roles import BiasSource, StmController
-from stm_daq.station.safe_state import restore
+from stm_daq.station.roles import BiasSource, ListSource, StmController
+from stm_daq.station.safe_state import Step, restore
 
 
 def close_loop(
@@ -34,7 +34,10 @@ def close_loop(
     CleanupError
         If any step failed; all that could safely be done was done.
     """
-    failures = restore([("stop the bias list", bias.abort_list)])
+    abort: list[Step] = []
+    if isinstance(bias, ListSource):
+        abort = [("stop the bias list", bias.abort_list)]
+    failures = restore(abort)
     unsafe = restore([("ramp the bias back", lambda: bias.ramp_to(setpoint_bias))])
     if not unsafe:
         unsafe = restore([("close the feedback loop", stm.release)])

@@ -22,15 +22,18 @@ class Pace:
         Number of sites.
     expected_seconds : float
         Duration of the whole run as estimated from the plan; used until the first sites are done.
+    done : int
+        Sites that an earlier part of the run has measured.
     """
 
-    def __init__(self, clock: Clock, total: int, expected_seconds: float) -> None:
+    def __init__(self, clock: Clock, total: int, expected_seconds: float, done: int = 0) -> None:
         self._clock = clock
         self._total = total
         self._per_site = deque([expected_seconds / max(total, 1)], maxlen=WINDOW)
         self._row_overhead = 0.0
         self._last = clock.now()
-        self.done = 0
+        self.done = done
+        self._known = False
 
     def row_scanned(self, rows_left: int) -> None:
         """Note the time spent on topograph rows since the last site; `rows_left` are still to come."""
@@ -41,8 +44,9 @@ class Pace:
     def site_done(self) -> None:
         """Note that a site is finished."""
         now = self._clock.now()
-        if self.done == 0:
+        if not self._known:
             self._per_site.clear()
+        self._known = True
         self._per_site.append(now - self._last)
         self._last = now
         self.done += 1

@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from dataclasses import replace
 
 from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
-from stm_daq.plan import Plan, site_rows
-from stm_daq.records import Event, Record, RunEnded, Site, TopographRows
-from stm_daq.sequencer.hold import close_loop, held_feedback
-from stm_daq.sequencer.pace import Pace
+from stm_daq.plan import Plan, steps
+from stm_daq.records import Event, Record, RunEnded
+from stm_daq.sequencer.axes import OuterAxes
+from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
+from stm_daq.sequencer.map_loop import MapLoop
+from stm_daq.sequencer.parking import park
+from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.site import SiteMeasurement
-from stm_daq.sequencer.stop import StopSwitch
+from stm_daq.sequencer.site_loop import SiteLoop
+from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
-from stm_daq.station.limits import Limits
-from stm_daq.station.roles import (
-    BiasSource,
-    LockIn,
-    MicrowaveSource,
-    Preamplifier,
-    StmController,
-    Thermometer,
-)
-from stm_daq.station.safe_state import Failure, Step, restore
-
-ATTEMPTS = 2
-"""Times that a site is tried before it is left out."""
-
-CONSECUTIVE_FAILURES = 5
-"""Sites in a row that may be left out before the run stops: then the trouble is not the site."""
-
-
-class StationRoles(Protocol):
-    """The roles of a station; see :mod:`stm_daq.station.roles`."""
-
-    stm: StmController
-    bias: BiasSource
-    lockin: LockIn
-    preamplifier: Preamplifier
-    thermometer: Thermometer | None
-    microwave: MicrowaveSource | None
-    limits: Limits
+from stm_daq.station.list_source import require_list_source
+from stm_daq.station.roles import StationRoles
+from stm_daq.station.safe_state import Failure
 
 
 class Runner:
@@ -57,9 +37,15 @@ class Runner:
     emit : callable
         Receives every record in order. What it raises stops the run (safely): only a journal that
         cannot write should do so.
-    stop : StopSwitch
     expected_seconds : float
         Estimated duration, for the first progress reports.
+    surroundings : Surroundings, optional
+        What is outside the station: people, the fits, the disk, an earlier part of the run.
+
+    Raises
+    ------
+    BadInputError
+        If the station's bias source cannot play a list; nothing was touched.
     """
 
     def __init__(
@@ -68,37 +54,72 @@ class Runner:
         station: StationRoles,
         clock: Clock,
         emit: Callable[[Record], None],
-        stop: StopSwitch,
         expected_seconds: float,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._plan = plan
         self._station = station
         self._clock = clock
         self._emit = emit
-        self._stop = stop
-        self._rows = site_rows(plan.grid)
-        total = sum(len(row) for row in self._rows)
-        self._pace = Pace(clock, total, expected_seconds)
+        around = Surroundings() if surroundings is None else surroundings
+        self._stop = around.control.stop
+        self._around = around
+        self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
         self._sweep = DacSweep(
             plan.sweep,
             station.limits,
-            bias=station.bias,
+            bias=require_list_source(station.bias),
             lockin=station.lockin,
             preamplifier=station.preamplifier,
             clock=clock,
         )
-        self._site = SiteMeasurement(
+        site = SiteMeasurement(
             plan,
             stm=station.stm,
             bias=station.bias,
+            setpoint=self._setpoint,
             sweep=self._sweep,
             temperature=self._temperature,
             clock=clock,
         )
-        self._failures_in_a_row = 0
+        self._axes = OuterAxes(
+            plan, setpoint=self._setpoint, sweep=self._sweep, clock=clock, emit=emit, setters={}
+        )
+        self._maps = MapLoop(
+            plan,
+            station,
+            SiteLoop(
+                plan.care,
+                site,
+                clock=clock,
+                emit=emit,
+                surroundings=around,
+                guards=self._guards(around),
+            ),
+            clock=clock,
+            emit=emit,
+            earlier=around.earlier,
+            stop=self._stop,
+            expected_seconds=expected_seconds,
+            check=self._check_bias,
+        )
         self._parked = False
         self._withdrawn = False
+
+    def _guards(self, around: Surroundings) -> Guards:
+        reading = self._temperature.latest
+        stm = self._station.stm
+        readings: dict[str, Reading] = {
+            "temperature": lambda _: reading().kelvin if reading().fresh else math.nan,
+            "z": lambda _: stm.height_and_current()[0],
+            "current": lambda _: abs(stm.height_and_current()[1]),
+            "disk": lambda _: around.free_disk(),
+            "overload": lambda _: float("overload" in " ".join(self._maps.last_flags)),
+        }
+        return Guards(
+            self._plan.care.guards, readings, clock=self._clock, emit=self._emit, stop=self._stop
+        )
 
     @contextmanager
     def prepared(self) -> Iterator[DacSweep]:
@@ -129,16 +150,11 @@ class Runner:
                     raise CleanupError(failures, self._withdrawn)
 
     def _prepare(self) -> None:
-        plan, station = self._plan, self._station
+        station = self._station
         if station.microwave is not None:
             station.microwave.off()
-        # held, because on its way the bias may pass zero, where the feedback would crash the tip
-        with held_feedback(station.stm, station.bias, plan.setpoint_bias):
-            station.bias.ramp_to(plan.setpoint_bias)
-            station.stm.set_setpoint(plan.setpoint_current)
-        self._sweep.prepare(plan.setpoint_current / abs(plan.setpoint_bias))
-        rows, columns = plan.grid.topograph_shape
-        station.stm.prepare_scan(plan.grid.frame, columns, rows, plan.grid.line_time)
+        self._setpoint.apply()
+        self._sweep.prepare(self._setpoint.conductance)
         self._check_temperature()
 
     def run(self) -> RunEnded:
@@ -151,7 +167,7 @@ class Runner:
         """
         state, text = "failed", "unexpected error; see the log"
         try:
-            self._measure_rows()
+            self._measure_all()
             state, text = (
                 ("stopped", self._stop.reason) if self._stop.requested else ("finished", "")
             )
@@ -160,6 +176,10 @@ class Runner:
         except CleanupError as error:
             self._withdrawn = error.withdrawn
             text = str(error)
+        except WithdrawError as error:
+            self._station.stm.withdraw()
+            self._withdrawn = True
+            state, text = "stopped", str(error)
         except StmDaqError as error:
             text = str(error)
         finally:
@@ -171,52 +191,34 @@ class Runner:
             self._emit(ended)
         return ended
 
-    def _measure_rows(self) -> None:
-        grid = self._plan.grid
-        for number, sites in enumerate(self._rows):
-            if self._stopping():
+    def _measure_all(self) -> None:
+        begun = self._go_back()
+        self._around.begin()
+        for step in steps(self._plan.axes):
+            if self._stop.requested:
                 return
-            self._scan_topograph(number * grid.every, grid.every)
-            self._pace.row_scanned(len(self._rows) - number - 1)
-            for site in sites:
-                if self._stopping():
-                    return
-                self._measure_site(site)
-                self._pace.site_done()
-                self._emit(self._pace.progress("stopping" if self._stopping() else "running"))
-            self._check_bias()
-        self._station.stm.stop_scan()
+            if self._maps.is_done(step):
+                continue
+            if step.number != begun:
+                self._axes.go_to(step)
+            self._maps.measure(step)
 
-    def _stopping(self) -> bool:
-        return self._stop.requested
-
-    def _scan_topograph(self, first_row: int, count: int) -> None:
-        stm = self._station.stm
-        stm.scan_rows(count)
-        z = stm.scan_data()[first_row : first_row + count]
-        self._emit(TopographRows(self._clock.wall(), first_row, z))
-
-    def _measure_site(self, site: Site) -> None:
-        for attempt in range(ATTEMPTS):
-            try:
-                spectrum = self._site.measure(site, attempt)
-            except InstrumentError as error:
-                self._event("error", f"site {site.index}, attempt {attempt + 1}: {error}")
-                if isinstance(error, CleanupError):
-                    raise
-            else:
-                self._failures_in_a_row = 0
-                self._emit(spectrum)
-                return
-        self._failures_in_a_row += 1
-        self._event("warning", f"site {site.index} left out after {ATTEMPTS} attempts")
-        if self._failures_in_a_row >= CONSECUTIVE_FAILURES:
-            raise InstrumentError(
-                f"stopped: {CONSECUTIVE_FAILURES} sites in a row could not be measured"
-            )
+    def _go_back(self) -> int:
+        """Go to where an earlier part of the run ended; return its step of the outer axes, or -1."""
+        earlier = self._around.earlier
+        if not earlier.recent:
+            return -1
+        last = earlier.recent[-1].site
+        step = next(s for s in steps(self._plan.axes) if s.number == last.step)
+        self._axes.go_to(replace(step, changed=tuple(range(len(self._plan.axes)))))
+        self._maps.recall(step)
+        self._station.stm.move_to(last.x, last.y)
+        if earlier.temperature is not None:
+            self._temperature.go_on_from(earlier.temperature)
+        return step.number
 
     def _check_bias(self) -> None:
-        applied, wanted = self._station.bias.voltage(), self._plan.setpoint_bias
+        applied, wanted = self._station.bias.voltage(), self._setpoint.bias
         if abs(applied - wanted) > BACK * abs(wanted):
             raise InstrumentError(
                 f"the bias reads back {applied * 1e3:.4g} mV instead of {wanted * 1e3:.4g} mV"
@@ -237,26 +239,11 @@ class Runner:
             )
 
     def _park(self) -> list[Failure]:
-        """Bring everything to its safe state: all steps are tried, the failures returned.
-
-        A tip that had to be withdrawn stays withdrawn.
-        """
+        """Bring everything to its safe state: all steps are tried, the failures returned."""
         self._stop.shield()
         self._parked = True
-        station, failures = self._station, list[Failure]()
-        try:
-            if not self._withdrawn:
-                close_loop(station.stm, station.bias, self._plan.setpoint_bias)
-        except CleanupError as error:
-            self._withdrawn = error.withdrawn
-            failures.extend(error.failures)
-        steps: list[Step] = [
-            ("stop the topograph", station.stm.stop_scan),
-            ("reduce the modulation", station.lockin.modulation_off),
-        ]
-        if station.microwave is not None:
-            steps.append(("switch the microwaves off", station.microwave.off))
-        return failures + restore(steps)
+        failures, self._withdrawn = park(self._station, self._setpoint.bias, self._withdrawn)
+        return failures
 
     def _event(self, kind: str, text: str) -> None:
         self._emit(Event(self._clock.wall(), kind, text))

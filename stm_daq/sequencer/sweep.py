@@ -13,7 +13,7 @@ from stm_daq.errors import InstrumentError
 from stm_daq.plan import Sweep, list_voltages
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits
-from stm_daq.station.roles import BiasSource, LockIn, Preamplifier
+from stm_daq.station.roles import ListSource, LockIn, Preamplifier
 
 HEADROOM = 5.0
 """The lock-in's range covers a differential conductance this many times the set-point's I/V, which
@@ -56,7 +56,7 @@ class DacSweep:
         sweep: Sweep,
         limits: Limits,
         *,
-        bias: BiasSource,
+        bias: ListSource,
         lockin: LockIn,
         preamplifier: Preamplifier,
         clock: Clock,
@@ -72,6 +72,8 @@ class DacSweep:
         """Peak amplitude really set, V; known after :meth:`prepare`."""
         self.step_memory: Array = np.ones(1)
         """How much the present and earlier points count in a sample of dI/dV; likewise."""
+        self.current_integrated = not lockin.auxiliary_recorded
+        """Whether the current is the integral of dI/dV, for want of a record of its own."""
 
     def prepare(self, setpoint_conductance: float) -> None:
         """Set up lock-in and DAC once per run.
@@ -96,19 +98,37 @@ class DacSweep:
         self._bias.prepare_list(self._list, self._sweep.dwell)
         self._per_siemens = self.modulation * abs(response) / math.sqrt(2)
 
+    @property
+    def start(self) -> float:
+        """Bias at which the sweep begins and ends, V."""
+        return float(self._list[0])
+
     def measure(self) -> SweepData:
-        """Sweep once; returns when the bias is back at its start.
+        """Sweep as often as the plan wants and average; returns when the bias is back at its start.
 
         Raises
         ------
         InstrumentError
             If the buffer does not hold exactly one sample per step.
         """
+        found = [self._once() for _ in range(self._sweep.averages)]
+        if len(found) == 1:
+            return found[0]
+        return SweepData(
+            current=np.mean([data.current for data in found], axis=0),
+            conductance=np.mean([data.conductance for data in found], axis=0),
+            flags=tuple(dict.fromkeys(flag for data in found for flag in data.flags)),
+        )
+
+    def _once(self) -> SweepData:
         self._lockin.start_buffer()
         self._bias.start_list()
         self._clock.sleep(len(self._list) * self._sweep.dwell)
         trace = self._lockin.read_buffer(len(self._list))
         current = trace.auxiliary / self._preamplifier.gain()
+        conductance = trace.in_phase / self._per_siemens
+        if self.current_integrated:
+            current = integrated_current(self._list, conductance, float(current[-1]))
         self._require_one_sample_per_step(current)
         flags = trace.flags + self._suspicions(current)
         if NOT_REPRODUCED in flags:
@@ -116,14 +136,15 @@ class DacSweep:
         points = len(self._sweep.bias)
         return SweepData(
             current=current[:points],
-            conductance=trace.in_phase[:points] / self._per_siemens,
+            conductance=conductance[:points],
             flags=flags,
         )
 
     def _require_one_sample_per_step(self, current: Array) -> None:
         """Ask the lock-in how many samples it has, but only where the current leaves a doubt."""
         slipped = abs(current[-1] - current[0]) > 0.5 * self._last_step * abs(current[0])
-        if not slipped and self._last_step >= CLEAR_STEP:
+        clear = self._last_step >= CLEAR_STEP and not self.current_integrated
+        if clear and not slipped:
             return
         found = self._lockin.stored_samples()
         if found != len(self._list):
@@ -148,3 +169,29 @@ class DacSweep:
         if float(np.max(np.abs(current))) >= self._preamplifier.full_scale():
             flags += ("preamplifier_overload",)
         return flags
+
+
+def integrated_current(volts: Array, conductance: Array, last: float) -> Array:
+    """Return the current along a sweep from dI/dV and the current measured at its end.
+
+        I_k = I_n - integral from V_k to V_n of (dI/dV) dV    (along the steps, trapezoidal rule)
+
+    Noise of dI/dV adds up over the steps, and an error of the modulation or of the preamplifier's
+    gain at its frequency scales all but `last`.
+
+    Parameters
+    ----------
+    volts, conductance : array of shape (n,)
+        Bias (V) and dI/dV (S) of every step, in the order of time.
+    last : float
+        Current at the last step, A.
+
+    Returns
+    -------
+    array of shape (n,)
+        A.
+    """
+    rises = np.diff(volts) * (conductance[1:] + conductance[:-1]) / 2
+    risen = np.concatenate([[0.0], np.cumsum(rises)])
+    current: Array = last + risen - risen[-1]
+    return current

@@ -30,6 +30,11 @@ class StageTemperature:
         self._next = -math.inf
         self._reading = TemperatureReading(math.nan, False, clock.wall())
 
+    def go_on_from(self, reading: TemperatureReading) -> None:
+        """Keep to the times of an earlier part of the run, of which this was the last reading."""
+        self._reading = reading
+        self._next = self._clock.now() + INTERVAL - (self._clock.wall() - reading.time)
+
     @property
     def expected(self) -> bool:
         """Whether the station has a thermometer at all."""
@@ -38,8 +43,8 @@ class StageTemperature:
     def latest(self) -> TemperatureReading:
         """Return a reading that is at most one interval old; not fresh if there is none."""
         if self._thermometer is not None and self._clock.now() >= self._next:
-            self._read(self._thermometer)
             self._next = self._clock.now() + INTERVAL
+            self._read(self._thermometer)
         return self._reading
 
     def _read(self, thermometer: Thermometer) -> None:

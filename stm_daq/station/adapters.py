@@ -10,6 +10,7 @@ from typing import Any
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.station import roles
 from stm_daq.station.config import StationConfig
+from stm_daq.station.list_source import NO_LIST, plays_lists
 from stm_daq.station.roles import Finding, PlanNeeds
 from stm_daq.yaml_model import nearest
 from stm_daq.yaml_source import KeyPath
@@ -20,6 +21,7 @@ PROTOCOLS: dict[str, type] = {
     "lockin": roles.LockIn,
     "preamplifier": roles.Preamplifier,
     "thermometer": roles.Thermometer,
+    "temperature_control": roles.TemperatureControl,
     "microwave": roles.MicrowaveSource,
 }
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -70,6 +72,8 @@ def examine_adapters(
         adapters[role] = adapter = _import(config, where, entry.adapter, problems)
         if adapter is None or role not in PROTOCOLS:
             continue
+        if role == "bias" and needs is not None and not plays_lists(adapter):
+            findings.append(("sweep.bias", f"{adapter.__name__} {NO_LIST}"))
         misfits = _misfits(config, role, adapter)
         problems += misfits
         if hasattr(adapter, "check"):

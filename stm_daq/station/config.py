@@ -11,7 +11,7 @@ from typing import Any
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.station.checks import check_limits, check_roles, check_simulation
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
-from stm_daq.station.limits import Limits, Range
+from stm_daq.station.limits import Limits, Range, nothing
 from stm_daq.station.schema import RoleBlock, StationFile
 from stm_daq.yaml_model import ModelReader
 from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
@@ -117,8 +117,10 @@ def _limits(values: Mapping[KeyPath, Any]) -> Limits:
         low = values.get(("limits", block, "min"), -math.inf)
         return Range(low, values.get(("limits", block, "max"), math.inf), unit)
 
-    nothing = Range(math.inf, -math.inf, "dBm")  # without a limit no power is allowed
-    has_power = ("limits", "microwave_power", "max") in values
+    def read_or_nothing(block: str, unit: str) -> Range:
+        """Without a limit no value is allowed."""
+        return read(block, unit) if ("limits", block, "max") in values else nothing(unit)
+
     return Limits(
         bias=read("bias", "V"),
         bias_slew=values.get(("limits", "bias", "slew"), math.inf),
@@ -127,5 +129,6 @@ def _limits(values: Mapping[KeyPath, Any]) -> Limits:
         x=read("x", "m"),
         y=read("y", "m"),
         z=read("z", "m"),
-        microwave_power=read("microwave_power", "dBm") if has_power else nothing,
+        microwave_power=read_or_nothing("microwave_power", "dBm"),
+        temperature=read_or_nothing("temperature", "K"),
     )

@@ -26,6 +26,7 @@ from stm_daq.station.roles import (
     MicrowaveSource,
     Preamplifier,
     StmController,
+    TemperatureControl,
     Thermometer,
 )
 from stm_daq.station.safe_state import Failure, restore
@@ -45,7 +46,7 @@ class Station:
     ----------
     stm, bias, lockin, preamplifier : roles
         See :mod:`stm_daq.station.roles`.
-    thermometer, microwave : roles or None
+    thermometer, temperature_control, microwave : roles or None
     limits : Limits
     instruments : sequence of qcodes.Instrument
         In the order of the file.
@@ -65,6 +66,7 @@ class Station:
         self.lockin: LockIn = roles["lockin"]
         self.preamplifier: Preamplifier = roles["preamplifier"]
         self.thermometer: Thermometer | None = roles.get("thermometer")
+        self.temperature_control: TemperatureControl | None = roles.get("temperature_control")
         self.microwave: MicrowaveSource | None = roles.get("microwave")
         self._clock = clock
 

@@ -31,7 +31,7 @@ def narrow(
 
     problems: list[Problem] = []
     for limit in limits:
-        for parameter in _parameters(instrument, limit.parameter):
+        for parameter in parameters_at(instrument, limit.parameter):
             refusal = _refusal(parameter, limit)
             if refusal:
                 problems.append(source.at_value(limit.where, refusal))
@@ -53,7 +53,7 @@ def _refusal(parameter: ParameterBase, limit: NarrowedLimit) -> str:
     return ""
 
 
-def _parameters(instrument: Any, path: str) -> Iterator[ParameterBase]:
+def parameters_at(instrument: Any, path: str) -> Iterator[ParameterBase]:
     """Yield the parameters at a path; ``channels.v`` means that of every channel."""
     from qcodes.instrument import ChannelTuple
 

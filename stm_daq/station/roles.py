@@ -19,41 +19,14 @@ it is written. For this its class offers a static method that touches nothing::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from stm_daq.errors import OutOfRangeError
 from stm_daq.records import Array, Frame
-
-type Finding = tuple[str, str]
-"""Name of an option, or path of a value in the plan such as "sweep.bias.dwell"; what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanNeeds:
-    """What a plan asks of the instruments, for the checks of adapters."""
-
-    columns: int
-    """``sites.grid.topograph.columns``."""
-    dwell: float
-    """``sweep.bias.dwell``, s."""
-    samples: int
-    """Steps of one list of voltages, there and back; from ``sweep.bias.points``."""
-    modulation_peak: float
-    """``sweep.modulation.peak``, V at the junction."""
-    modulation_frequency: float
-    """``sweep.modulation.frequency``, Hz."""
-    time_constant: float
-    """``sweep.lockin.time_constant``, s."""
-
-
-def refusal(place: str, require: Callable[..., object], *values: object) -> Iterator[Finding]:
-    """Call `require` with `values`; if it raises OutOfRangeError, yield its text as a finding."""
-    try:
-        require(*values)
-    except OutOfRangeError as error:
-        yield place, str(error).removesuffix("; nothing was sent")
+from stm_daq.station.limits import Limits
+from stm_daq.station.needs import Finding as Finding
+from stm_daq.station.needs import PlanNeeds as PlanNeeds
+from stm_daq.station.needs import refusal as refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +36,11 @@ class BufferedTrace:
     in_phase: Array
     """In-phase output X referred to the lock-in's input, V rms, shape (n,)."""
     auxiliary: Array
-    """Auxiliary input (the preamplifier's dc output), V, shape (n,)."""
+    """Auxiliary input (the preamplifier's dc output), V, shape (n,).
+
+    NaN where the instrument cannot record it together with X. Then at least the last value was
+    measured, right after the sweep, while the source still held its last voltage.
+    """
     flags: tuple[str, ...]
     """Any of "overload", "unlock", "range_changed" that happened since the buffer was started."""
 
@@ -80,8 +57,22 @@ class TemperatureReading:
     """Wall time of the reading."""
 
 
+@dataclass(frozen=True, slots=True)
+class DriftCompensation:
+    """What the controller does against the drift of the sample."""
+
+    on: bool
+    velocity: tuple[float, float, float]
+    """Of the piezos along x, y, z, m/s; what it would be, if `on` is false."""
+    saturated: bool
+    """Whether a piezo has come to the end of what compensation may use."""
+
+
 class StmController(Protocol):
-    """Moves the tip, holds the current by feedback, scans the topograph."""
+    """Moves the tip, holds the current by feedback, scans the topograph.
+
+    What a controller can sweep by itself: :mod:`stm_daq.station.controller_sweep`.
+    """
 
     def position(self) -> tuple[float, float]:
         """Return the tip position (x, y), m."""
@@ -134,7 +125,35 @@ class StmController(Protocol):
         ...
 
     def stop_scan(self) -> None:
-        """End the topograph; the tip stays where it is, with feedback."""
+        """End the topograph, also in the middle of a row; the tip stays where it is, with feedback."""
+        ...
+
+    def z_range(self) -> tuple[float, float]:
+        """Read between which heights, m, the tip may be: limits of station and controller."""
+        ...
+
+    def offset_z(self, distance: float) -> None:
+        """Move the tip by `distance` (positive: away from the sample), m, and confirm it.
+
+        Raises
+        ------
+        FeedbackError
+            If the feedback is closed: it would move the tip back at once.
+        OutOfRangeError
+            If the tip would leave :meth:`z_range`; nothing is sent then.
+        """
+        ...
+
+    def safe_tip_tripped(self) -> bool:
+        """Read whether the controller has withdrawn the tip because the current grew too large."""
+        ...
+
+    def drift_compensation(self) -> DriftCompensation:
+        """Read what the controller does against drift."""
+        ...
+
+    def set_drift_compensation(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos steadily along x, y, z (m/s) and confirm it; three zeros switch it off."""
         ...
 
     def withdraw(self) -> None:
@@ -143,7 +162,7 @@ class StmController(Protocol):
 
 
 class BiasSource(Protocol):
-    """Applies the bias to the junction."""
+    """Applies the bias to the junction. One that can also play a list is a :class:`ListSource`."""
 
     def voltage(self) -> float:
         """Read the bias that is really applied now, V at the junction."""
@@ -152,6 +171,14 @@ class BiasSource(Protocol):
     def ramp_to(self, volts: float) -> None:
         """Change the bias obeying the slew limit; return when it is reached and read back."""
         ...
+
+
+@runtime_checkable
+class ListSource(BiasSource, Protocol):
+    """A bias source that plays a hardware list of voltages and triggers the lock-in at each.
+
+    Whether a source is one is asked with ``isinstance(bias, ListSource)``.
+    """
 
     def prepare_list(self, volts: Array, dwell: float) -> None:
         """Load a hardware list of voltages (V at the junction), `dwell` seconds each.
@@ -177,6 +204,12 @@ class BiasSource(Protocol):
 
 class LockIn(Protocol):
     """Modulates the bias and measures the response, sample by sample, into its own buffer."""
+
+    auxiliary_recorded: bool
+    """Whether the buffer holds the auxiliary input at every point; see :class:`BufferedTrace`.
+
+    If not, the sequencer integrates dI/dV from the one current that was measured.
+    """
 
     def configure(
         self,
@@ -249,6 +282,13 @@ class LockIn(Protocol):
         """Read how many samples the buffer holds."""
         ...
 
+    def read_point(self) -> BufferedTrace:
+        """Read X and the auxiliary input as they are now: one sample, never NaN.
+
+        The flags tell what happened since the buffer was started or the last point was read.
+        """
+        ...
+
     def modulation_off(self) -> None:
         """Reduce the modulation to the least that the instrument can give."""
         ...
@@ -265,6 +305,10 @@ class Preamplifier(Protocol):
         """Return the complex gain at `frequency`, V/A."""
         ...
 
+    def bandwidth(self) -> float:
+        """Return the frequency at which the gain is 3 dB down, Hz."""
+        ...
+
     def full_scale(self) -> float:
         """Return the largest current that is not overloaded, A."""
         ...
@@ -278,8 +322,101 @@ class Thermometer(Protocol):
         ...
 
 
+class TemperatureControl(Protocol):
+    """Regulates the temperature with a heater; off is safe.
+
+    How to reach a temperature: :func:`stm_daq.station.temperature.settle`.
+    """
+
+    def setpoint(self) -> float:
+        """Read the set-point, K."""
+        ...
+
+    def set_setpoint(self, kelvin: float) -> None:
+        """Change the set-point and confirm it; the heater stays as it is.
+
+        Raises
+        ------
+        OutOfRangeError
+            If `kelvin` is outside ``limits: temperature``.
+        """
+        ...
+
+    def heater_ranges(self) -> tuple[float, ...]:
+        """Return the full-scale powers that may be chosen, ascending, W."""
+        ...
+
+    def heater_on(self, watts: float) -> None:
+        """Regulate with the smallest range that can give `watts`, and confirm it.
+
+        Raises
+        ------
+        OutOfRangeError
+            If no allowed range can.
+        """
+        ...
+
+    def heater_off(self) -> None:
+        """Switch the heater off and confirm it."""
+        ...
+
+    def heater_is_on(self) -> bool:
+        """Read whether the heater is regulated."""
+        ...
+
+    def heater_power(self) -> float:
+        """Read the present power of the heater, W."""
+        ...
+
+
 class MicrowaveSource(Protocol):
-    """Feeds microwaves to the tip; off in the safe state."""
+    """Feeds microwaves to the tip; off in the safe state.
+
+    The power never grows by more than one step at a time: the adapter puts steps between, and a
+    source that is switched on begins at the lowest power.
+    """
+
+    def frequency(self) -> float:
+        """Read the frequency, Hz."""
+        ...
+
+    def set_frequency(self, hertz: float) -> None:
+        """Change the frequency and confirm it.
+
+        Raises
+        ------
+        OutOfRangeError
+            If the instrument has no such frequency.
+        """
+        ...
+
+    def power(self) -> float:
+        """Read the power that is set, dBm (also while the output is off)."""
+        ...
+
+    def set_power(self, dbm: float) -> None:
+        """Change the power, upwards in steps, and confirm it.
+
+        Raises
+        ------
+        OutOfRangeError
+            If `dbm` is outside ``limits: microwave_power``; nothing was sent.
+        """
+        ...
+
+    def limit_steps(self, decibels: float) -> None:
+        """Let the power grow by at most `decibels` at a time, for a plan with small steps.
+
+        Raises
+        ------
+        OutOfRangeError
+            If that is not positive or more than the station allows.
+        """
+        ...
+
+    def on(self) -> None:
+        """Switch the output on at the lowest power of the station, and confirm it."""
+        ...
 
     def off(self) -> None:
         """Switch the output off and confirm it."""
@@ -288,3 +425,20 @@ class MicrowaveSource(Protocol):
     def is_on(self) -> bool:
         """Read whether the output is on."""
         ...
+
+    def flags(self) -> tuple[str, ...]:
+        """Read what makes the output suspect: any of "unlock", "unlevelled", "microwave_fault"."""
+        ...
+
+
+class StationRoles(Protocol):
+    """All roles of a station."""
+
+    stm: StmController
+    bias: BiasSource
+    lockin: LockIn
+    preamplifier: Preamplifier
+    thermometer: Thermometer | None
+    temperature_control: TemperatureControl | None
+    microwave: MicrowaveSource | None
+    limits: Limits

@@ -27,6 +27,7 @@ from stm_daq.records import (
     Spectrum,
     TopographRows,
     Truth,
+    TwinState,
 )
 from stm_daq.store import schema
 
@@ -47,10 +48,11 @@ def _insert(table: str, columns: int) -> str:
 
 
 _WRITERS: dict[type, tuple[str, Callable[[Any], schema.Row]]] = {
-    TopographRows: (_insert("topograph", 5), schema.topograph_row),
-    Spectrum: (_insert("spectrum", 14), schema.spectrum_row),
+    TopographRows: (_insert("topograph", 6), schema.topograph_row),
+    Spectrum: (_insert("spectrum", 17), schema.spectrum_row),
     Fit: (_insert("fit", 9), schema.fit_row),
     Truth: (_insert("truth", 4), schema.truth_row),
+    TwinState: ("INSERT OR REPLACE INTO twin_state VALUES (?,?,?,?)", schema.twin_state_row),
     Event: (_insert("event", 5), schema.event_row),
     RunEnded: (_insert("ended", 4), schema.ended_row),
 }
@@ -155,6 +157,30 @@ class Journal:
         sync_folder(folder.parent)
         return cls(path, connection)
 
+    @classmethod
+    def reopen(cls, folder: Path) -> Journal:
+        """Open the journal of a run that was cut off or stopped, to go on writing it.
+
+        Raises
+        ------
+        JournalError
+            If it is written by an older format, damaged, or cannot be written.
+        """
+        path = folder / schema.FILE_NAME
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != schema.VERSION:
+                connection.close()
+                raise JournalError(
+                    f"{path} has format {version}; only runs of format {schema.VERSION} can be "
+                    "resumed: what it holds can still be read"
+                )
+            _set_durable(connection, path)
+        except sqlite3.Error as error:
+            raise explain(error, path) from error
+        return cls(path, connection)
+
     def write(self, *records: Record) -> None:
         """Store `records` in one transaction; return when they are on the disk.
 
@@ -243,12 +269,7 @@ def _prepare(path: Path, run_row: schema.Row) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={schema.VERSION}")
-        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        if mode != "wal":
-            raise JournalError(
-                f"{path}: this disk cannot hold a journal (mode '{mode}'); use a local disk"
-            )
-        connection.execute("PRAGMA synchronous=FULL")
+        _set_durable(connection, path)
         statements = (text for text in schema.TABLES.split(";") if text.strip())
         connection.execute("BEGIN IMMEDIATE")
         for statement in statements:
@@ -259,6 +280,15 @@ def _prepare(path: Path, run_row: schema.Row) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _set_durable(connection: sqlite3.Connection, path: Path) -> None:
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise JournalError(
+            f"{path}: this disk cannot hold a journal (mode '{mode}'); use a local disk"
+        )
+    connection.execute("PRAGMA synchronous=FULL")
 
 
 def sync_folder(folder: Path) -> None:

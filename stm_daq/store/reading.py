@@ -14,6 +14,8 @@ from stm_daq.records import Event, RunEnded, RunStarted
 from stm_daq.store import schema
 from stm_daq.store.journal import explain
 
+RESUMED = "resumed"
+"""State of the record that takes back an earlier end."""
 _MAGIC = b"SQLite format 3\x00"
 
 
@@ -81,21 +83,30 @@ def started_of(connection: sqlite3.Connection) -> RunStarted:
         raise JournalError("the journal is empty: its run died before it began")
     if not schema.is_whole(row):
         raise JournalError("the journal's first record is damaged: use a copy of the run folder")
-    return schema.run_of(row)
+    return schema.run_of(schema.upgraded("run", version_of(connection), row))
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of the journal's tables."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def ended_of(connection: sqlite3.Connection) -> RunEnded | None:
-    """Return the last record of the run, or None if it still goes on or was cut off."""
+    """Return the last record of the run, or None if it still (or again) goes on or was cut off."""
     rows = list(whole_rows(connection, "ended"))
-    return RunEnded(*rows[-1][:-1]) if rows else None
+    last = RunEnded(*rows[-1]) if rows else None
+    return None if last is None or last.state == RESUMED else last
 
 
 def whole_rows(connection: sqlite3.Connection, table: str) -> Iterator[schema.Row]:
-    """Yield the rows of `table` in the order of writing; warn about damaged ones, left out."""
-    damaged = 0
+    """Yield the rows of `table` in the order of writing, in the present form and without seal.
+
+    Damaged ones are left out, with a warning.
+    """
+    damaged, version = 0, version_of(connection)
     for row in connection.execute(f"SELECT * FROM {table} ORDER BY rowid"):
         if schema.is_whole(row):
-            yield row
+            yield schema.upgraded(table, version, row)
         else:
             damaged += 1
     if damaged:
@@ -143,9 +154,13 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
     identity = connection.execute("PRAGMA application_id").fetchone()[0]
     if identity != schema.APPLICATION_ID:
         raise BadInputError(f"{file} is an SQLite file, but not a run journal of stm_daq")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if version > schema.VERSION:
         raise JournalError(
             f"{file} was written by a newer stm_daq (format {version}, known {schema.VERSION}): "
             "update stm_daq"
         )
+    expected = schema.COLUMNS.get(version, {"run": 0})
+    for table, columns in expected.items():
+        if len(connection.execute(f"PRAGMA table_info({table})").fetchall()) != columns:
+            raise JournalError(f"{file}: its header is damaged: use a copy of the run folder")

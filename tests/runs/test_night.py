@@ -50,7 +50,7 @@ def test_every_spectrum_is_fitted_before_the_next_one_is_measured(rehearse):
     seen = []
     rehearse(seen.append)
     order = [type(record) for record in seen if isinstance(record, Spectrum | Fit | Truth)]
-    assert order == [Spectrum, Fit, Truth] * 16
+    assert order == [Spectrum, Truth, Fit] * 16
 
 
 def test_sites_lie_where_the_topograph_says(rehearse):
@@ -198,10 +198,10 @@ def fail_on(monkeypatch, numbers):
     original = SiteMeasurement.measure
     count = iter(range(1, 10_000))
 
-    def measure(self, site, attempt):
+    def measure(self, site, attempt, reason=""):
         if next(count) in numbers:
             raise InstrumentError("sr830: no reply")
-        return original(self, site, attempt)
+        return original(self, site, attempt, reason)
 
     monkeypatch.setattr(SiteMeasurement, "measure", measure)
 

@@ -274,13 +274,12 @@ def test_the_safe_tip_withdraws_when_the_current_grows(rig):
 
 def test_the_controller_gets_the_limits_of_z_and_keeps_narrower_ones(rig):
     world, _, nanonis, stm, _ = rig()
-    frame = Frame(0.0, 0.0, 10e-9, 10e-9)
     nanonis.call("ZCtrl.LimitsSet", 100e-9, -50e-9)  # not switched on: they do not count
-    stm.prepare_scan(frame, 16, 16, 1.0)
+    stm.set_setpoint(100e-12)
     assert nanonis.call("ZCtrl.LimitsEnabledGet") == (1,)
     assert nanonis.call("ZCtrl.LimitsGet") == pytest.approx((250e-9, -250e-9))
     nanonis.call("ZCtrl.LimitsSet", 100e-9, -50e-9)
-    stm.prepare_scan(frame, 16, 16, 1.0)
+    stm.set_setpoint(100e-12)
     assert nanonis.call("ZCtrl.LimitsGet") == pytest.approx((100e-9, -50e-9))
     assert world.tip.violations == []
 
@@ -289,7 +288,7 @@ def test_a_controller_that_does_not_take_the_limits_of_z_is_noticed(rig, monkeyp
     _, device, _, stm, _ = rig()
     monkeypatch.setitem(device._methods, "ZCtrl.LimitsEnabledSet", lambda on: ())
     with pytest.raises(InstrumentError, match=r"limits of z read back .*\(off\)"):
-        stm.prepare_scan(Frame(0.0, 0.0, 10e-9, 10e-9), 16, 16, 1.0)
+        stm.set_setpoint(100e-12)
 
 
 def test_the_feedback_stops_at_the_limits_of_z(rig):

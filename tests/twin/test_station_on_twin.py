@@ -10,7 +10,6 @@ from sim.twin import Twin
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.plan import estimate, load_plan
 from stm_daq.sequencer.runner import Runner
-from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.station.loader import load_station, open_station
 from stm_daq.station.streams import streams_from
 
@@ -71,6 +70,11 @@ def test_a_snapshot_reads_everything_within_its_budget(config, twin):
     time_constant = snapshot["instruments"]["sr830"]["parameters"]["time_constant"]
     assert time_constant["unit"] == "s"
     assert time_constant["value"] > 0
+    preamplifier = snapshot["instruments"]["preamp"]["parameters"]
+    found = {name: preamplifier[name]["value"] for name in ("gain", "bandwidth", "full_scale")}
+    assert found == {"gain": 1e9, "bandwidth": 1.1e3, "full_scale": 10e-9}
+    scanner = snapshot["instruments"]["ls372"]["parameters"]
+    assert (scanner["scanned_channel"]["value"], scanner["autoscan"]["value"]) == (6, False)
 
 
 def test_an_instrument_that_is_not_there_closes_the_others(config, twin, tmp_path):
@@ -97,7 +101,7 @@ def test_the_estimate_agrees_with_the_rehearsed_duration(config, twin, tmp_path)
     with open_station(config, twin.clock) as station:
         station.snapshot()
         records = []
-        runner = Runner(plan, station, twin.clock, records.append, StopSwitch(), expected.total)
+        runner = Runner(plan, station, twin.clock, records.append, expected.total)
         with runner.prepared():
             ended = runner.run()
     assert ended.state == "finished"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.samples.random_field import nearest_points, smooth_noise, stream_key
-from sim.samples.tin import TinFilm
+from sim.samples.tin import TinFilm, TinFilm25
 
 SEEDS = (1, 2, 3)
 BOLTZMANN_EV, BCS_RATIO = 8.617333e-5, 1.764
@@ -145,3 +145,43 @@ def test_smooth_noise_has_unit_variance_and_its_length():
     assert noise.std() == pytest.approx(1.0, abs=0.05)
     assert correlation(noise[:, 1:], noise[:, :-1]) > 0.8
     assert abs(correlation(noise[:, 20:], noise[:, :-20])) < 0.1
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def thin_film(request):
+    return TinFilm25(request.param).properties(*places())
+
+
+def test_the_thin_film_has_the_gap_of_the_paper(thin_film):
+    gap = thin_film.gap * 1e3
+    assert gap.mean() == pytest.approx(0.42, rel=0.05)
+    assert 2.355 * gap.std() == pytest.approx(0.25, rel=0.1)
+    counts, edges = np.histogram(gap, np.arange(0.05, 1.2, 0.03))
+    above = edges[:-1][counts > counts.max() / 2]
+    assert above[-1] - above[0] + 0.03 == pytest.approx(0.25, abs=0.05)
+
+
+def test_the_thin_film_is_two_nanometres_rough(thin_film):
+    assert np.ptp(thin_film.height) == pytest.approx(2e-9, rel=0.1)
+
+
+def test_gaps_of_the_thin_film_fall_with_height_and_barrier_its_temperature_with_nothing(thin_film):
+    assert correlation(thin_film.height, thin_film.gap) < -0.4
+    assert correlation(thin_film.barrier, thin_film.gap) < -0.25
+    assert abs(correlation(thin_film.height, thin_film.temperature)) < 0.1
+    assert thin_film.temperature.std() < 0.15
+
+
+def test_grains_of_the_thin_film_are_up_to_ten_nanometres_wide():
+    film, side = TinFilm25(1), 250e-9
+    x, y = places(side=side, points=500)
+    i, j, _, _ = nearest_points(x.ravel(), y.ravel(), film.pitch, stream_key(1, "grains"))
+    _, sizes = np.unique(np.stack([i, j]), axis=1, return_counts=True)
+    diameters = 2 * np.sqrt(sizes * (side / 500) ** 2 / np.pi)
+    assert np.percentile(diameters, 90) == pytest.approx(10e-9, rel=0.15)
+
+
+def test_rms_mean_and_width_of_the_thick_film_are_within_a_tenth(film):
+    gap = film.gap * 1e3
+    assert gap.mean() == pytest.approx(0.6, rel=0.05)
+    assert 2.355 * gap.std() == pytest.approx(0.15, rel=0.1)

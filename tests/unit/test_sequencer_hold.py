@@ -35,9 +35,30 @@ class Recorder:
     def abort_list(self):
         self._do("abort_list")
 
+    voltage = prepare_list = trigger_delay = start_list = lambda self: None  # it plays lists
+
     def ramp_to(self, volts):
         self.volts = volts
         self._do("ramp_to")
+
+
+class Plain:
+    """A bias source that plays no lists."""
+
+    def __init__(self):
+        self.calls = []
+
+    def voltage(self):
+        return 0.0
+
+    def ramp_to(self, volts):
+        self.calls.append("ramp_to")
+
+
+def test_source_without_a_list_has_none_to_stop():
+    controller, bias = Recorder(), Plain()
+    close_loop(controller, bias, 4e-3)
+    assert (bias.calls, controller.calls) == (["ramp_to"], ["release"])
 
 
 def test_good_sweep_only_closes_the_loop():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stm_daq.errors import BadInputError
+from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.station.loader import load_station
 
 ROOT = Path(__file__).parents[2]
@@ -56,13 +56,27 @@ def test_loading_imports_no_driver(load):
 
 
 def test_optional_roles_and_blocks_may_be_absent(load):
-    thermometer = next(x for x in REFERENCE.splitlines() if x.startswith("  thermometer:"))
-    microwave = next(x for x in REFERENCE.splitlines() if x.startswith("  microwave:"))
-    power = next(x for x in REFERENCE.splitlines() if x.startswith("  microwave_power:"))
+    roles = REFERENCE[REFERENCE.index("  thermometer:") : REFERENCE.index("limits:\n")]
+    limits = REFERENCE[REFERENCE.index("  microwave_power:") : REFERENCE.index("simulation:\n")]
     simulation = REFERENCE[REFERENCE.index("simulation:\n") :]
-    config = load((thermometer, ""), (microwave, ""), (power, ""), (simulation, ""))
+    config = load((roles, ""), (limits, ""), (simulation, ""))
     assert set(config.roles) == {"stm", "bias", "lockin", "preamplifier"}
     assert config.simulation is None
+
+
+@pytest.mark.parametrize("limit", ["microwave_power", "temperature"])
+def test_a_role_needs_its_limit(load, limit):
+    line = next(x for x in REFERENCE.splitlines() if x.startswith(f"  {limit}:"))
+    assert "this key is missing (there is a" in mistakes(load, (line, ""))[0]
+
+
+def test_without_a_limit_nothing_is_allowed(load):
+    roles = REFERENCE[REFERENCE.index("  thermometer:") : REFERENCE.index("limits:\n")]
+    limits = REFERENCE[REFERENCE.index("  microwave_power:") : REFERENCE.index("simulation:\n")]
+    config = load((roles, ""), (limits, ""))
+    for allowed in (config.limits.microwave_power, config.limits.temperature):
+        with pytest.raises(OutOfRangeError):
+            allowed.require(0.5, "a value")
 
 
 def test_every_mistake_is_reported_at_once(load):

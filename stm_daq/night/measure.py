@@ -1,0 +1,221 @@
+"""Wires one run: plan, station (or its twin), journal, fit, observers, runner."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stm_daq.clock import Clock
+from stm_daq.night.prepare import Night
+from stm_daq.night.started import run_started
+from stm_daq.recording import Derive, OnlineFit, Recording, RecordTruth, RecordTwin
+from stm_daq.records import Array, Event, RunEnded, RunStarted
+from stm_daq.rehearsal import TwinLike
+from stm_daq.sequencer.control import Control
+from stm_daq.sequencer.runner import Runner
+from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
+from stm_daq.sequencer.surroundings import Earlier, Surroundings
+from stm_daq.sequencer.sweep import DacSweep
+from stm_daq.station.loader import Station, open_station
+from stm_daq.station.roles import TemperatureReading
+from stm_daq.store.done import DoneSoFar
+from stm_daq.store.journal import Journal, new_run_folder
+from stm_daq.store.reading import RESUMED
+
+if TYPE_CHECKING:
+    from stm_daq.fitting import OnlineFitter
+    from stm_daq.plan import Plan
+
+LOG = "log.txt"
+"""Warnings and errors of a run with their tracebacks, in its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class NightResult:
+    """What is left of a run."""
+
+    folder: Path
+    ended: RunEnded
+    seconds: float
+    """Duration in the run's own time (virtual in a rehearsal)."""
+    transactions: int = 0
+    """Bus transactions (rehearsals only)."""
+    transactions_opening: int = 0
+    """Those of them that opened the station, took its snapshot and prepared the run."""
+    violations: tuple[str, ...] = ()
+    """What the twin's world saw go wrong (rehearsals only)."""
+
+
+@dataclass(frozen=True)
+class Venue:
+    """Where a night takes place."""
+
+    kind: str
+    """"rehearsal" or "run"."""
+    clock: Clock
+    twin: TwinLike | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What a rehearsal needs to make the same twin again."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that is resumed."""
+
+    folder: Path
+    done: DoneSoFar
+
+
+def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | None) -> NightResult:
+    """Measure a night from its beginning, into a new folder in `runs`, or from where it was cut off."""
+    clock, twin = venue.clock, venue.twin
+    began = clock.now()
+    fitter(night.plan, night.plan.sweep.modulation_peak, np.ones(1)).warm_up()
+    with ExitStack() as stack:
+        station = stack.enter_context(open_station(night.config, clock))
+        stop = StopSwitch()
+        stack.enter_context(stop_on_signals(stop))
+        if unfinished is None:
+            folder = stack.enter_context(_run_folder(runs, night.plan.name, clock.wall()))
+        else:
+            folder = unfinished.folder
+        stack.enter_context(_log_file(folder / LOG))
+        recording = Recording(clock)
+        around = surroundings(folder, Control(stop), recording, unfinished, twin)
+        expected = night.estimate.total
+        runner = Runner(night.plan, station, clock, recording.emit, expected, around)
+        sweep = stack.enter_context(runner.prepared())
+        journal, started = _journal(night, venue, folder, station, sweep, unfinished)
+        stack.enter_context(journal)
+        connect(night, recording, journal, started, sweep, twin)
+        opening = twin.transactions() if twin else 0
+        if unfinished is not None:
+            _take_up(recording, unfinished, clock)
+        ended = runner.run()
+    return NightResult(folder, ended, clock.now() - began, transactions_opening=opening)
+
+
+def surroundings(
+    folder: Path,
+    control: Control,
+    recording: Recording,
+    unfinished: Unfinished | None,
+    twin: TwinLike | None,
+) -> Surroundings:
+    """What the runner needs from outside the station."""
+    begin: Callable[[], None] = lambda: None  # noqa: E731
+    earlier = Earlier()
+    if unfinished is not None:
+        done = unfinished.done
+        earlier = Earlier(
+            attempts=done.attempts,
+            rows=done.rows,
+            reference=done.reference,
+            shift=done.shift,
+            drift_time=done.drift_time,
+            temperature=_reading(done.temperature),
+            recent=done.recent,
+            doubtful=done.doubtful,
+        )
+        if twin is not None and done.twin is not None:
+            state = done.twin.state
+            begin = lambda: twin.go_on_from(state)  # noqa: E731
+    return Surroundings(
+        control=control,
+        latest_fit=recording.latest_fit,
+        free_disk=lambda: float(shutil.disk_usage(folder).free),
+        earlier=earlier,
+        begin=begin,
+    )
+
+
+def _reading(event: Event | None) -> TemperatureReading | None:
+    if event is None:
+        return None
+    kelvin = event.data.get("kelvin")
+    value = float(kelvin) if kelvin is not None else math.nan
+    return TemperatureReading(value, bool(event.data.get("fresh")), event.time)
+
+
+def connect(
+    night: Night,
+    recording: Recording,
+    journal: Journal,
+    started: RunStarted,
+    sweep: DacSweep,
+    twin: TwinLike | None,
+) -> None:
+    """Let every record go to the journal, the fit and the observers."""
+    online = OnlineFit(
+        fitter(night.plan, sweep.modulation, sweep.step_memory), night.plan.fit_model
+    )
+    attach: list[Derive] = [] if twin is None else [RecordTruth(twin), RecordTwin(twin)]
+    recording.connect(journal, started, attach, [online], night.observers)
+
+
+def fitter(plan: Plan, modulation: float, memory: Array) -> OnlineFitter:
+    """The fit of every spectrum of a plan."""
+    from stm_daq.fitting import OnlineFitter
+
+    return OnlineFitter(plan.sweep.bias, modulation, plan.fit_model, memory=memory)
+
+
+def _journal(
+    night: Night,
+    venue: Venue,
+    folder: Path,
+    station: Station,
+    sweep: DacSweep,
+    unfinished: Unfinished | None,
+) -> tuple[Journal, RunStarted]:
+    if unfinished is not None:
+        return Journal.reopen(folder), unfinished.done.started
+    now = venue.clock.wall()
+    started = run_started(night, venue.kind, folder.name, now, station, sweep, venue.origin)
+    return Journal.create(folder, started), started
+
+
+def _take_up(recording: Recording, unfinished: Unfinished, clock: Clock) -> None:
+    """Take back an earlier end, and fit what was stored without a fit."""
+    done = unfinished.done
+    now = clock.wall()
+    sites = len(done.attempts)
+    recording.emit(Event(now, "resumed", f"resumed after {sites} sites", {"sites": sites}))
+    if done.ended is not None:
+        recording.emit(RunEnded(now, RESUMED, f"after: {done.ended.text}"))
+    if done.latest_fit is not None:
+        recording.remember(done.latest_fit)
+    for spectrum in done.unfitted:
+        recording.derive(spectrum)
+
+
+@contextmanager
+def _run_folder(runs: Path, name: str, now: float) -> Iterator[Path]:
+    """Make the folder of a run; leave none behind if the run does not get as far as a journal."""
+    folder = new_run_folder(runs, name, now)
+    try:
+        yield folder
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Keep what the program logs, with tracebacks, beside the run."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()

@@ -1,0 +1,106 @@
+"""Drift: a small reference topograph now and then tells how far the sample has moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from stm_daq.clock import Clock
+from stm_daq.plan import Drift
+from stm_daq.quantities import show
+from stm_daq.records import Array, Event, Frame, Record, Site
+from stm_daq.sequencer.registration import CLEAR, shift_between
+from stm_daq.station.roles import StmController
+
+
+class DriftCorrection:
+    """Follows the sample as it moves under the tip.
+
+    Parameters
+    ----------
+    drift : Drift
+    frame : Frame
+        Of the map; the reference lies at its centre.
+    stm : StmController
+    clock : Clock
+    emit : callable
+        Is told of every measurement.
+    """
+
+    def __init__(
+        self,
+        drift: Drift,
+        frame: Frame,
+        *,
+        stm: StmController,
+        clock: Clock,
+        emit: Callable[[Record], None],
+    ) -> None:
+        self._drift = drift
+        self._frame = Frame(frame.centre_x, frame.centre_y, drift.size, drift.size)
+        self._stm = stm
+        self._clock = clock
+        self._emit = emit
+        self._reference: Array | None = None
+        self._next = -math.inf
+        self.shift = (0.0, 0.0)
+        """How far the sample has moved since the first reference, m."""
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another reference topograph."""
+        return self._clock.now() >= self._next
+
+    def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
+        """Go on with the reference of an earlier part of the run, measured last at a wall `time`."""
+        self._reference, self.shift = reference, shift
+        self._next = self._clock.now() + self._drift.every - (self._clock.wall() - time)
+
+    def measure(self) -> None:
+        """Scan the reference and find the shift against the first one.
+
+        The frame is scanned where the sample was last, so that only what it moved since has to be
+        found; a shift that is larger than believed, or not clear, is told but not used.
+        """
+        image = self._scan()
+        self._next = self._clock.now() + self._drift.every
+        if self._reference is None:
+            self._reference = image
+            self._tell("reference topograph for drift", image)
+            return
+        rows, columns, clearness = shift_between(self._reference, image)
+        pixel = self._drift.size / self._drift.pixels
+        moved = (columns * pixel, rows * pixel)
+        distance = math.hypot(*moved)
+        if clearness < CLEAR or distance > self._drift.largest:
+            why = "not clear" if clearness < CLEAR else "too far to be believed"
+            text = f"drift of {show(distance, 'm')} is {why}: the sites stay where they were"
+            self._emit(Event(self._clock.wall(), "warning", text))
+            return
+        self.shift = (self.shift[0] + moved[0], self.shift[1] + moved[1])
+        x, y = (show(value, "m") for value in self.shift)
+        self._tell(f"drifted by x = {x}, y = {y} since the first reference", None)
+
+    def corrected(self, site: Site) -> Site:
+        """Return the site where it is now."""
+        return replace(site, x=site.x + self.shift[0], y=site.y + self.shift[1])
+
+    def _scan(self) -> Array:
+        x, y = self.shift
+        frame = replace(
+            self._frame, centre_x=self._frame.centre_x + x, centre_y=self._frame.centre_y + y
+        )
+        count = self._drift.pixels
+        self._stm.prepare_scan(frame, count, count, self._drift.line_time)
+        self._stm.scan_rows(count)
+        z = np.array(self._stm.scan_data())
+        self._stm.stop_scan()
+        return z
+
+    def _tell(self, text: str, image: Array | None) -> None:
+        data = {"x": self.shift[0], "y": self.shift[1]}
+        reference = {} if image is None else {"reference": np.round(image, 14).tolist()}
+        self._emit(Event(self._clock.wall(), "drift", text, data | reference))

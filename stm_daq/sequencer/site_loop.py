@@ -1,0 +1,187 @@
+"""A site until it is done: guards before it, attempts, repetitions until its fit is good enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from stm_daq.clock import Clock
+from stm_daq.errors import CleanupError, InstrumentError
+from stm_daq.plan import Care, Group
+from stm_daq.records import Event, Record, Site, Spectrum
+from stm_daq.sequencer.guards import Guards
+from stm_daq.sequencer.site import SiteMeasurement, averaged
+from stm_daq.sequencer.surroundings import Surroundings
+from stm_daq.sequencer.tip_change import TipWatch
+
+ATTEMPTS = 2
+"""Times that a site is tried before it is left out."""
+
+CONSECUTIVE_FAILURES = 5
+"""Sites in a row that may be left out before the run stops: then the trouble is not the site."""
+
+
+class SiteLoop:
+    """Measures sites, as often as the plan wants.
+
+    Parameters
+    ----------
+    care : Care
+    measurement : SiteMeasurement
+    guards : Guards
+    clock : Clock
+    emit : callable
+    surroundings : Surroundings
+    """
+
+    def __init__(
+        self,
+        care: Care,
+        measurement: SiteMeasurement,
+        *,
+        guards: Guards,
+        clock: Clock,
+        emit: Callable[[Record], None],
+        surroundings: Surroundings,
+    ) -> None:
+        self._care = care
+        self._measurement = measurement
+        self._guards = guards
+        self._control = surroundings.control
+        self._clock = clock
+        self._emit = emit
+        self._latest_fit = surroundings.latest_fit
+        self._attempts = dict(surroundings.earlier.attempts)
+        self._tip = TipWatch(care.tip_change) if care.tip_change else None
+        self._failures_in_a_row = 0
+        self._flagged: list[tuple[Site, str]] = []
+        self._earlier = surroundings.earlier
+        self.last_flags: tuple[str, ...] = ()
+        """Of the latest spectrum."""
+
+    def take_flagged(self) -> list[tuple[Site, str]]:
+        """Return the sites whose spectrum or fit was flagged or missing, and why; and forget them."""
+        flagged, self._flagged = self._flagged, []
+        return flagged
+
+    def recall(self, map_groups: Sequence[Group]) -> None:
+        """Remember what an earlier part of the run knew of the sites of this map."""
+        doubtful = self._earlier.doubtful
+        sites = [site for group in map_groups for site in group.sites]
+        self._flagged = [(site, doubtful[site.index]) for site in sites if site.index in doubtful]
+        for spectrum in self._earlier.recent:
+            self.last_flags = spectrum.flags
+            if self._tip is not None:
+                self._tip.suspicion(spectrum)
+
+    def measure(self, site: Site, reason: str = "") -> None:
+        """Measure a site: wait for guards, try, react to its tip and its fit.
+
+        Raises
+        ------
+        CleanupError
+            If the station could not be brought back.
+        InstrumentError
+            If too many sites in a row failed, or a guard wants the tip withdrawn.
+        """
+        self._control.wait(self._clock, self._emit)
+        if self._control.stop.requested:
+            return
+        if not self._guards.allow():
+            if not self._control.stop.requested:
+                self._event("warning", f"site {site.index} skipped: a guard does not allow it")
+                self._flagged.append((site, "skipped"))
+            return
+        spectrum = self._try(site, reason)
+        if spectrum is None:
+            self._flagged.append((site, "not measured"))
+            return
+        if self._tip is not None:
+            spectrum = self._react_to_tip(site, spectrum, self._tip)
+        self._repeat_until_good(site, spectrum)
+        doubt = self._doubt()
+        if doubt:
+            self._flagged.append((site, doubt))
+
+    def _try(self, site: Site, reason: str, earlier: Spectrum | None = None) -> Spectrum | None:
+        """Measure and emit one spectrum, averaged with an earlier one; None if the site is left out."""
+        for trial in range(ATTEMPTS):
+            number = self._attempts.get(site.index, 0)
+            try:
+                spectrum = self._measurement.measure(site, number, reason)
+            except InstrumentError as error:
+                self._event("error", f"site {site.index}, attempt {trial + 1}: {error}")
+                if isinstance(error, CleanupError):
+                    raise
+                continue
+            if earlier is not None:
+                spectrum = averaged(earlier, spectrum)
+            self._failures_in_a_row = 0
+            self._attempts[site.index] = number + 1
+            self.last_flags = spectrum.flags
+            self._emit(spectrum)
+            return spectrum
+        self._leave_out(site)
+        return None
+
+    def _leave_out(self, site: Site) -> None:
+        self._failures_in_a_row += 1
+        self._event("warning", f"site {site.index} left out after {ATTEMPTS} attempts")
+        if self._failures_in_a_row >= CONSECUTIVE_FAILURES:
+            raise InstrumentError(
+                f"stopped: {CONSECUTIVE_FAILURES} sites in a row could not be measured"
+            )
+
+    def _react_to_tip(self, site: Site, spectrum: Spectrum, tip: TipWatch) -> Spectrum:
+        """Look for a change of the tip; return the spectrum that counts."""
+        suspicion = tip.suspicion(spectrum)
+        if not suspicion:
+            return spectrum
+        assert self._care.tip_change is not None
+        reaction = self._care.tip_change.reaction
+        text = f"site {site.index}: the tip may have changed ({suspicion})"
+        self._event("tip_change", f"{text}; {reaction}")
+        match reaction:
+            case "remeasure":
+                return self._try(site, f"tip change: {suspicion}") or spectrum
+            case "pause":
+                self._control.pause(f"the plan: {text}")
+            case "stop":
+                self._control.stop.request(text)
+        return spectrum
+
+    def _repeat_until_good(self, site: Site, spectrum: Spectrum) -> None:
+        """Add sweeps to a spectrum until its fit is as certain as the plan wants."""
+        while spectrum.sweeps < self._care.most and not self._control.stop.requested:
+            lack = self._lack()
+            if not lack:
+                return
+            further = self._try(site, lack, spectrum)
+            if further is None:
+                return
+            spectrum = further
+
+    def _lack(self) -> str:
+        """Return what the latest fit lacks to be as certain as wanted."""
+        if not self._care.want:
+            return ""
+        fit = self._latest_fit()
+        if fit is None:
+            return "not fitted"
+        for name, wanted in self._care.want.items():
+            std = fit.std.get(name, math.nan)
+            if not std <= wanted:
+                return f"{name} known to {std:.3g}, wanted {wanted:.3g}"
+        return ""
+
+    def _doubt(self) -> str:
+        """Return why the site should be measured again at the end of the map."""
+        if self.last_flags:
+            return ", ".join(self.last_flags)
+        fit = self._latest_fit()
+        if fit is not None and not fit.ok:
+            return ", ".join(fit.flags) or "fit not trusted"
+        return ""
+
+    def _event(self, kind: str, text: str) -> None:
+        self._emit(Event(self._clock.wall(), kind, text))

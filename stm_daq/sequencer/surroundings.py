@@ -1,0 +1,60 @@
+"""What a run needs from outside its station: people, the fits, the disk, an earlier part of the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from stm_daq.records import Array, Fit, Spectrum
+from stm_daq.sequencer.control import Control
+from stm_daq.sequencer.stop import StopSwitch
+from stm_daq.station.roles import TemperatureReading
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier part of a resumed run has done."""
+
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    """Number of spectra that are stored, by site; such sites are done."""
+    rows: Mapping[int, int] = field(default_factory=dict)
+    """Rows of the topograph that are stored, by step of the outer axes."""
+    reference: Array | None = None
+    """The first reference topograph for drift, m."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """How far the sample had drifted, m."""
+    drift_time: float = -math.inf
+    """Wall time when that was measured."""
+    temperature: TemperatureReading | None = None
+    """The last reading of the stage."""
+    recent: tuple[Spectrum, ...] = ()
+    """The latest spectra, the last one last."""
+    doubtful: Mapping[int, str] = field(default_factory=dict)
+    """Sites whose latest spectrum or fit is flagged, and why."""
+
+
+def _no_fit() -> Fit | None:
+    return None
+
+
+def _nothing() -> None:
+    pass
+
+
+def _endless() -> float:
+    return math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything outside the station."""
+
+    control: Control = field(default_factory=lambda: Control(StopSwitch()))
+    latest_fit: Callable[[], Fit | None] = _no_fit
+    """Fit of the spectrum that was emitted last."""
+    free_disk: Callable[[], float] = _endless
+    """Free space where the run is stored, bytes."""
+    earlier: Earlier = field(default_factory=Earlier)
+    begin: Callable[[], None] = _nothing
+    """Called when the station is ready, before the first site."""

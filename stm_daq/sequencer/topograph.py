@@ -1,0 +1,59 @@
+"""The topograph between the spectra: a strip before each row of sites, each a scan of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stm_daq.clock import Clock
+from stm_daq.plan import Group, Sites, strip
+from stm_daq.records import Record, TopographRows
+from stm_daq.station.roles import StmController
+
+
+class TopographScan:
+    """Scans the topograph of a map strip by strip.
+
+    A strip is a whole scan to the controller, which never has to be paused while the tip visits
+    sites, and begins in the same way whether or not the run was interrupted before.
+
+    Parameters
+    ----------
+    sites : Sites
+    stm : StmController
+    clock : Clock
+    emit : callable
+    """
+
+    def __init__(
+        self, sites: Sites, stm: StmController, clock: Clock, emit: Callable[[Record], None]
+    ) -> None:
+        self._sites = sites
+        self._stm = stm
+        self._clock = clock
+        self._emit = emit
+
+    def scan(self, group: Group, step: int, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Scan the rows of a group and tell of them.
+
+        Parameters
+        ----------
+        group : Group
+        step : int
+            Of the outer axes.
+        shift : (float, float)
+            How far the sample has drifted, m; the strip is moved by it.
+        """
+        topograph = self._sites.topograph
+        assert topograph is not None
+        rows, columns = topograph.shape
+        last = group.first_row + group.rows
+        frame = strip(self._sites.frame, rows, group.first_row, last, shift)
+        self._stm.prepare_scan(frame, columns, group.rows, topograph.line_time)
+        self._stm.scan_rows(group.rows)
+        z = self._stm.scan_data()
+        self._emit(TopographRows(self._clock.wall(), group.first_row, z, step))
+
+    def stop(self) -> None:
+        """End the scan; the tip stays where it is, with feedback."""
+        if self._sites.topograph is not None:
+            self._stm.stop_scan()

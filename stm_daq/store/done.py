@@ -1,0 +1,128 @@
+"""What a run that was cut off has done: all that is needed to go on with it."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stm_daq.records import Array, Event, Fit, RunEnded, RunStarted, Spectrum, TwinState
+from stm_daq.store import schema
+from stm_daq.store.reading import ended_of, reader, started_of, whole_rows
+
+RECENT = 32
+"""Spectra whose steps tell what is usual between neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoneSoFar:
+    """The state of a run as its journal tells it."""
+
+    started: RunStarted
+    ended: RunEnded | None
+    attempts: dict[int, int]
+    """Number of spectra stored, by site."""
+    rows: dict[int, int]
+    """Rows of the topograph stored, by step of the outer axes."""
+    recent: tuple[Spectrum, ...]
+    """The latest spectra, the last one last."""
+    latest_fit: Fit | None
+    """Of the last spectrum."""
+    unfitted: tuple[Spectrum, ...]
+    """Spectra without a fit, because the program died between the two."""
+    doubtful: dict[int, str]
+    """Sites whose latest spectrum or fit is flagged, and why."""
+    reference: Array | None
+    """The first reference topograph for drift, m."""
+    shift: tuple[float, float]
+    """How far the sample had drifted, m."""
+    drift_time: float
+    """Wall time when that was measured."""
+    temperature: Event | None
+    """The last reading of the stage."""
+    twin: TwinState | None
+
+
+def done_so_far(path: Path | str) -> DoneSoFar:
+    """Read what a run has done.
+
+    Raises
+    ------
+    BadInputError, JournalError
+        If there is no journal, or it cannot be read.
+    """
+    with reader(path) as connection:
+        spectra = [schema.spectrum_of(row) for row in whole_rows(connection, "spectrum")]
+        fits = {(f.site_index, f.attempt): f for f in _fits(connection)}
+        events = [schema.event_of(row) for row in whole_rows(connection, "event")]
+        reference, shift, drift_time = _drift(events)
+        return DoneSoFar(
+            started=started_of(connection),
+            ended=ended_of(connection),
+            attempts=_attempts(spectra),
+            rows=_rows(connection),
+            recent=tuple(spectra[-RECENT:]),
+            latest_fit=fits.get(_key(spectra[-1])) if spectra else None,
+            unfitted=tuple(s for s in spectra if _key(s) not in fits),
+            doubtful=_doubtful(spectra, fits),
+            reference=reference,
+            shift=shift,
+            drift_time=drift_time,
+            temperature=next((e for e in reversed(events) if e.kind == "temperature"), None),
+            twin=_twin(connection),
+        )
+
+
+def _key(spectrum: Spectrum) -> tuple[int, int]:
+    return spectrum.site.index, spectrum.attempt
+
+
+def _fits(connection: sqlite3.Connection) -> list[Fit]:
+    return [schema.fit_of(row) for row in whole_rows(connection, "fit")]
+
+
+def _attempts(spectra: list[Spectrum]) -> dict[int, int]:
+    attempts: dict[int, int] = {}
+    for spectrum in spectra:
+        site = spectrum.site.index
+        attempts[site] = max(attempts.get(site, 0), spectrum.attempt + 1)
+    return attempts
+
+
+def _rows(connection: sqlite3.Connection) -> dict[int, int]:
+    rows: dict[int, int] = {}
+    for stored in whole_rows(connection, "topograph"):
+        strip = schema.topograph_of(stored)
+        rows[strip.step] = max(rows.get(strip.step, 0), strip.first_row + len(strip.z))
+    return rows
+
+
+def _doubtful(spectra: list[Spectrum], fits: dict[tuple[int, int], Fit]) -> dict[int, str]:
+    doubts: dict[int, str] = {}
+    for spectrum in spectra:
+        fit = fits.get(_key(spectrum))
+        why = ", ".join(spectrum.flags)
+        if not why and fit is not None and not fit.ok:
+            why = ", ".join(fit.flags) or "fit not trusted"
+        doubts[spectrum.site.index] = why
+    return {site: why for site, why in doubts.items() if why}
+
+
+def _drift(events: list[Event]) -> tuple[Array | None, tuple[float, float], float]:
+    """Return the reference topograph, the latest shift and its time."""
+    reference, shift, time = None, (0.0, 0.0), -math.inf
+    for event in events:
+        if event.kind != "drift":
+            continue
+        shift, time = (float(event.data["x"]), float(event.data["y"])), event.time
+        if reference is None and "reference" in event.data:
+            reference = np.array(event.data["reference"], dtype=np.float64)
+    return reference, shift, time
+
+
+def _twin(connection: sqlite3.Connection) -> TwinState | None:
+    rows = [schema.twin_state_of(row) for row in whole_rows(connection, "twin_state")]
+    return rows[-1] if rows else None
