@@ -10,7 +10,7 @@ from stm_daq.fitting.settings import FitSettings
 from stm_daq.fitting.spectra import fit
 from stm_daq.fitting.spectrum import OnlineFitter, fit_spectrum
 from stm_daq.fitting.tiles import fit_tiles
-from stm_daq.fitting.verdict import EXPLANATIONS, explain
+from stm_daq.fitting.verdict import EXPLANATIONS, explain, grade
 
 __all__ = [
     "EXPLANATIONS",
@@ -27,4 +27,5 @@ __all__ = [
     "fit_measured",
     "fit_spectrum",
     "fit_tiles",
+    "grade",
 ]

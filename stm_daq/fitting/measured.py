@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from stm_daq.fitting.calibration import TOLERATED, calibration
 from stm_daq.fitting.checks import check_current, check_stack
 from stm_daq.fitting.judge import EVIDENCE
+from stm_daq.fitting.models import MODELS, family
 from stm_daq.fitting.result import FitResult
 from stm_daq.fitting.spectrum import fit_spectrum
 
@@ -22,6 +24,8 @@ def fit_measured(
     current: ArrayLike | None = None,
     model: str | None = None,
     modulation: float = 0.0,
+    noise: ArrayLike | None = None,
+    fixed: Mapping[str, float] | None = None,
 ) -> FitResult:
     """Fit a measured dI/dV spectrum with the settings that suit most of them.
 
@@ -50,10 +54,14 @@ def fit_measured(
         within 5 % the flag "calibration" is raised, because then `scale` is wrong by that much (the other
         parameters are not concerned).
     model : str, optional
-        By default the simpler of "dynes" and "btk+broadening" ("btk" if no `temperature` is given)
-        that does as well; the result tells which.
+        A key of `stm_daq.fitting.MODELS`. By default the simpler of "dynes" and "btk+broadening"
+        ("btk" if no `temperature` is given) that does as well; the result tells which.
     modulation : float
         Peak amplitude of the lock-in modulation, V.
+    noise : float or array_like, shape (n,), optional
+        Standard deviation of the conductance, in its unit; by default estimated.
+    fixed : mapping, optional
+        Parameters not to fit and their values (eV, K, 1, eV, S, V, 1/V).
 
     Returns
     -------
@@ -69,14 +77,21 @@ def fit_measured(
     """
     if temperature is not None and not temperature > 0:
         raise ValueError(f"temperature of {temperature} K: give a positive number, or None")
+    held = dict(fixed or {})
+    if temperature is not None:
+        held.setdefault("temperature", float(temperature))
+
+    def fitted(name: str) -> FitResult:
+        return _fit(bias, conductance, name, held, modulation, noise)
+
     if model is not None:
-        result = _fit(bias, conductance, model, temperature, modulation)
+        result = fitted(model)
     else:
-        contact = "btk" if temperature is None else "btk+broadening"
-        tunnel = _fit(bias, conductance, "dynes", temperature, modulation)
-        result = _fit(bias, conductance, contact, temperature, modulation)
-        if tunnel.chi_square - result.chi_square < EVIDENCE * result.misfit:
-            result = tunnel
+        result = fitted("btk+broadening" if "temperature" in held else "btk")
+        if set(held) <= set(MODELS["dynes"].names):
+            tunnel = fitted("dynes")
+            if tunnel.chi_square - result.chi_square < EVIDENCE * result.misfit:
+                result = tunnel
     if current is not None and _disagree(bias, conductance, current):
         return replace(result, flags=(*result.flags, "calibration"))
     return result
@@ -94,20 +109,24 @@ def _fit(
     bias: ArrayLike,
     conductance: ArrayLike,
     model: str,
-    temperature: float | None,
+    held: Mapping[str, float],
     modulation: float,
+    noise: ArrayLike | None,
 ) -> FitResult:
     """Fit with free offset and slope, and either temperature or broadening."""
-    free = ["gap", "scale", "offset", "slope"]
-    fixed = {}
-    if temperature is None:
-        free.append("temperature")
-    else:
-        fixed["temperature"] = float(temperature)
-    if model != "dynes":
-        free.append("barrier")
-    if model == "btk+broadening" or (model == "dynes" and temperature is not None):
-        free.append("broadening")
+    if model not in MODELS:
+        raise ValueError(f"unknown model '{model}': use one of {', '.join(MODELS)}")
+    names = MODELS[model].shape.names
+    fixed = {name: value for name, value in held.items() if name in names or name != "temperature"}
+    broadened = model == "btk+broadening" or ("temperature" in fixed and model != "btk")
+    wanted = [name for name in names if broadened or family(name) != "broadening"]
+    wanted += ["scale", "offset", "slope"] if names else ["scale", "slope"]
     return fit_spectrum(
-        bias, conductance, model=model, modulation=modulation, fixed=fixed, free=free
+        bias,
+        conductance,
+        model=model,
+        modulation=modulation,
+        fixed=fixed,
+        free=[name for name in wanted if name not in fixed],
+        noise=noise,
     )

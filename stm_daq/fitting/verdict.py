@@ -69,6 +69,17 @@ def is_ok(flags: tuple[str, ...]) -> bool:
     return not flags or FATAL.isdisjoint(_kind(flag) for flag in flags)
 
 
+def grade(flags: Iterable[str]) -> str:
+    """ "good", "doubtful" or "failed".
+
+    A doubtful fit settled, but its model misses something systematic: its values are indicative.
+    """
+    fatal = {_kind(flag) for flag in flags} & FATAL
+    if not fatal:
+        return "good"
+    return "doubtful" if fatal == {"model_inadequate"} else "failed"
+
+
 def meaning(flag: str) -> str | None:
     """What a flag says, or None if no fit raises it."""
     return EXPLANATIONS.get(_kind(flag))

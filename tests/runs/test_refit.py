@@ -274,6 +274,8 @@ def test_the_command_compares_models_in_an_archive(command, run):
     )
     assert done.returncode == 0, done.stderr
     assert "preferred btk: btk describes the spectrum" in done.stdout
+    assert " good, " in done.stdout
+    assert " doubtful, " in done.stdout
     assert "stored in" in done.stdout
     assert stm_daq.open_fit(run).attrs["model"] == "dynes"
     assert (stm_daq.open_fit(run)["offset"].fillna(0) == 0).all()
