@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.background import Background, inverse
+from stm_daq.fitting.background import TERMS, Background, inverse
 from stm_daq.fitting.models import MOST_REFLECTION, Choice, family, to_value
 from stm_daq.fitting.residuals import deviate, even_deviation
 from stm_daq.fitting.solver import KNEES, Found, Solver, Tile
@@ -22,6 +22,9 @@ SIGNIFICANT = 4.5
 EVEN = 3.5
 """The same for residuals summed over both polarities. Noise alone exceeds 2 in one of 100 spectra; it
 exceeds this in one of 10 000, behind a filter of three points in one of 700."""
+
+ROUGH = 3.0
+"""Reduced chi-square above which a smooth background does not describe a spectrum either."""
 
 FEW_RUNS = -4.0
 """Deviate of the number of runs below which residuals are not white."""
@@ -102,7 +105,9 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
         flags[p] = tuple(flag for flag, at in raised if at[p])
     if choice.model.shape.names:
         plain = background.chi_square - found.chi_square < EVIDENCE * misfit
-        flags = [("no_gap",) if n else f for n, f in zip(plain, flags, strict=True)]
+        rough = background.chi_square > ROUGH * (tile.counts - TERMS)
+        nothing = [("no_gap", "model_inadequate") if r else ("no_gap",) for r in rough.tolist()]
+        flags = [n if p else f for p, n, f in zip(plain, nothing, flags, strict=True)]
     std = _physical(choice, theta, sigma)
     return Judgement(std, correlation, reduced, misfit, inflation, limits, flags)
 

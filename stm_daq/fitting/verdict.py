@@ -10,7 +10,8 @@ EXPLANATIONS = {
     "constant": "all conductance values are the same: not a measurement",
     "negative": "the conductance is negative: check the phase of the lock-in and the sign of the "
     "current",
-    "no_gap": "a smooth background describes the spectrum as well: no superconducting gap is seen",
+    "no_gap": "a smooth background describes the spectrum as well as this model: no superconducting gap "
+    "is seen",
     "not_converged": "the search did not settle; the values are not a minimum of chi-square",
     "model_inadequate": "the residuals are systematic: this model cannot describe the spectrum; "
     "standard deviations are scaled up accordingly but do not cover the model's own error",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import stm_daq.fitting
-from stm_daq.fitting import EXPLANATIONS, MODELS, explain, grade
+from stm_daq.fitting import EXPLANATIONS, MODELS, explain, fit_spectrum, grade
 from stm_daq.fitting.models import family
 from stm_daq.fitting.verdict import FATAL, is_ok, meaning
+from stm_daq.physics import dynes
 
 
 def raised_in_the_source():
@@ -64,3 +66,12 @@ def test_ok_and_words_for_people():
 def test_numbers_of_channels_do_not_matter(flag):
     assert meaning(flag) is not None
     assert meaning("nonsense") is None
+
+
+def test_a_spectrum_that_nothing_describes_is_not_called_featureless():
+    bias = np.linspace(-4e-3, 4e-3, 201)
+    soft, hard = (dynes.conductance(bias, gap, 0.4, 1e-6) for gap in (0.4e-3, 1.4e-3))
+    noise = 0.01 * np.random.default_rng(3).standard_normal(len(bias))
+    result = fit_spectrum(bias, 0.5 * (soft + hard) + noise, model="dynes", noise=0.01)
+    assert not result.ok
+    assert "model_inadequate" in result.flags
