@@ -1,0 +1,95 @@
+"""Verdicts on the searches of a whole map: those of `judge`, from what was measured batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.fitting import judge as exact
+from stm_daq.fitting.background import inverse
+from stm_daq.fitting.judge import Judgement
+from stm_daq.fitting.solver import Solver
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.int64]
+type Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Searches:
+    """Finished searches of p spectra."""
+
+    unit: Array
+    """What the conductance was divided by; NaN where the table does not suit."""
+    theta: Array
+    """As in `table_kernel_search`, the offset in V, (p, 5)."""
+    chi_square: Array
+    matrix: Array
+    """J^T W J of the free parameters, the offset in V, (p, f, f)."""
+    settled: Mask
+    rival: Array
+    """Chi-square of a second minimum, infinite if there is none."""
+    smooth: Array
+    """Chi-square of the best smooth curve."""
+    signs: Array
+    """See `kernel_noise.diagnose`, (p, 4)."""
+    inside: Mask
+    """Where the table is exact enough and its edge was not met."""
+
+    @classmethod
+    def of(cls, count: int, free: int) -> Searches:
+        """Of spectra not yet searched."""
+        return cls(
+            unit=np.full(count, np.nan), theta=np.empty((count, 5)), chi_square=np.empty(count),
+            matrix=np.empty((count, free, free)), settled=np.empty(count, dtype=np.bool_),
+            rival=np.empty(count), smooth=np.empty(count), signs=np.empty((count, 4)),
+            inside=np.zeros(count, dtype=np.bool_),
+        )  # fmt: skip
+
+    def take(self, at: Index) -> Searches:
+        """Some of the spectra."""
+        return Searches(*(getattr(self, field.name)[at] for field in fields(self)))
+
+
+def judge(solver: Solver, found: Searches, theta: Array, points: int) -> Judgement:
+    """Errors and flags as `judge.judge` has them; `theta` in the coordinates of the solver, (p, f)."""
+    choice = solver.choice
+    reduced = found.chi_square / (points - len(choice.free))
+    misfit, stretch, systematic, few_runs = _misfit(found.signs, reduced, points)
+    factor = np.where(systematic, misfit, stretch)
+    covariance = inverse(found.matrix) * factor[:, None, None]
+    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    correlation = covariance / (sigma[:, :, None] * sigma[:, None, :])
+    limits: dict[str, Array] = {}
+    raised: list[tuple[str, Mask]] = [
+        ("not_converged", ~found.settled),
+        ("model_inadequate", systematic),
+        ("not_white", few_runs & ~systematic),
+        ("second_minimum", found.rival - found.chi_square < exact.CLOSE * misfit),
+        *exact._at_bounds(solver, theta),
+        *exact._too_noisy(choice, theta, sigma),
+        *exact._limits(choice, theta, sigma, limits),
+        *exact._correlated(choice, correlation),
+    ]
+    flags: list[tuple[str, ...]] = [()] * len(theta)
+    for p in np.flatnonzero(np.any([at for _, at in raised], axis=0)).tolist():
+        flags[p] = tuple(flag for flag, at in raised if at[p])
+    for p in np.flatnonzero(found.smooth - found.chi_square < exact.EVIDENCE * misfit).tolist():
+        flags[p] = ("no_gap",)
+    std = exact._physical(choice, theta, sigma)
+    return Judgement(std, correlation, reduced, misfit, limits, flags)
+
+
+def _misfit(signs: Array, reduced: Array, points: int) -> tuple[Array, Array, Mask, Mask]:
+    """See `judge._misfit`."""
+    alike, power, blocks, runs = signs.T
+    stretch = (1.0 + alike) / (1.0 - alike)
+    power = power / (blocks * stretch)
+    width = 2.0 / (9.0 * blocks)
+    smooth = (np.cbrt(power) - (1.0 - width)) / np.sqrt(width)
+    whole = (reduced - 1.0) / np.sqrt(5.0 / points)
+    misfit = stretch * np.maximum(1.0, np.maximum(power, reduced))
+    systematic = (smooth > exact.SIGNIFICANT) | (whole > exact.SIGNIFICANT)
+    return misfit, stretch, systematic, runs < exact.FEW_RUNS
