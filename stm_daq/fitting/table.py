@@ -21,6 +21,9 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.int64]
 type Mask = NDArray[np.bool_]
 
+SHARE = 0.1
+"""Largest error of the table, in standard deviations of the fitted parameters."""
+
 BATCH = 512
 """Spectra handled together, a multiple of 4: their arrays stay in the processor's cache."""
 
@@ -94,6 +97,7 @@ class TableFitter:
         self.axes = [axis_of(name) for name in names]
         places = [-1 if axis is None else axis for axis in self.axes]
         self.free = np.array([[*places, 3, 4, -1, -1][k] for k in self.choice.index])
+        self.numbers = np.arange(len(conductance))
         self.stack = StackFitter(solver)
         self.bases: dict[tuple[int, int], Basis] = {}
 
@@ -126,22 +130,41 @@ class TableFitter:
             "table_error_99": self.table.typical,
             "table_bytes": self.table.memory,
         }
-        done = np.flatnonzero(searches.inside)
-        found = searches.take(done)
-        theta = self._coordinates(found.theta)
+        inside = self._inside(searches)
+        done = np.flatnonzero(inside)
+        found = searches if len(done) == count else searches.take(done)
+        theta = self._in_volts(found)
         judgement = judge(self.solver, found, theta[:, self.choice.index], points)
         doubt = [p for p, flags in enumerate(judgement.flags) if flags and not _sure(flags)]
         outcome.unit[done], outcome.points[done] = found.unit, points
         self.stack.fill(outcome, done, *self._filling(found, theta, points), judgement)
-        searches.inside[done[doubt]] = False
-        return np.flatnonzero(~searches.inside)
+        inside[done[doubt]] = False
+        return np.flatnonzero(~inside)
 
-    def _coordinates(self, theta: Array) -> Array:
-        """Search coordinates of the solver (p, m + 4) from those of the table (p, 5)."""
+    def _inside(self, found: Searches) -> Mask:
+        """Where the table is exact enough and its edge was not met."""
+        table, theta = self.table, found.theta
+        error = table.error[table.bins(theta[:, :3], theta[:, 4] * table.reach)]
+        good = np.isfinite(found.unit) & (error * theta[:, 3] * np.sqrt(found.highest) < SHARE)
+        for axis in (0, 1):
+            if table.open[axis]:
+                margin = 1e-3 * (table.upper[axis] - table.lower[axis])
+                good &= theta[:, axis] > table.lower[axis] + margin
+                good &= theta[:, axis] < table.upper[axis] - margin
+        return np.asarray(good & (np.abs(theta[:, 4]) <= 1.0))
+
+    def _in_volts(self, found: Searches) -> Array:
+        """Search coordinates of the solver (p, m + 4); the matrices are changed accordingly."""
+        table, theta = self.table, found.theta
         out = np.zeros((len(theta), len(self.axes) + 4))
         for k, axis in enumerate(self.axes):
-            out[:, k] = self.table.request.broadening if axis is None else theta[:, axis]
-        out[:, len(self.axes) : len(self.axes) + 2] = theta[:, 3:]
+            out[:, k] = table.request.broadening if axis is None else theta[:, axis]
+        out[:, len(self.axes)] = theta[:, 3]
+        out[:, len(self.axes) + 1] = (
+            self.offset + found.centre * table.spacing + theta[:, 4] * table.reach
+        )
+        per_volt = np.where(self.free == 4, 1.0 / table.reach, 1.0)
+        found.matrix *= per_volt[:, None] * per_volt
         return out
 
     def _filling(self, found: Searches, theta: Array, points: int) -> tuple[Tile, Found]:
@@ -205,5 +228,5 @@ class TableFitter:
 
 
 def _sure(flags: tuple[str, ...]) -> bool:
-    """Whether a verdict needs no second look by the exact engine."""
-    return is_ok(flags) and "not_white" not in flags
+    """Whether a verdict needs no second look by the exact engine: the error is not a doubt."""
+    return "not_white" not in flags and is_ok(tuple(f for f in flags if f != "too_noisy"))

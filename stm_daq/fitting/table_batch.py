@@ -20,15 +20,12 @@ type Single = NDArray[np.float32]
 type Index = NDArray[np.int64]
 type Mask = NDArray[np.bool_]
 
-SHARE = 0.1
-"""Largest error of the table, in standard deviations of the fitted parameters."""
-
 GROWTHS = np.array(
     [0.0, 0.1, 0.2, 0.35, 0.55, 0.8, 1.2, 1.8, 2.7, 4.0, 6.0, 10.0, 17.0, 30.0, 50.0]
 )
 """Estimated noise is taken as one of these: variance proportional to 1 + growth |V| / largest."""
 
-GIVEN = -1
+GIVEN = len(GROWTHS)
 """In place of a number of GROWTHS: the course of the given noise."""
 
 STRAY = 1.5
@@ -49,7 +46,7 @@ class Batch:
 
     def __init__(self, fitter: TableFitter, rows: slice) -> None:
         self.fitter, self.searcher, self.table = fitter, fitter.searcher, fitter.table
-        self.rows = np.arange(rows.start, rows.stop)
+        self.rows: slice | Index = rows
         self.unit, self.single = self._spectra(fitter.conductance[rows][:, fitter.order])
         self.weight = self._given_weight(rows)
         good = np.isfinite(self.unit) if self.weight is None else self.weight < ACCURACY**-2
@@ -86,12 +83,13 @@ class Batch:
         kept = self.single[: len(good)][good]
         self.single = self.single[: _fours(count)]
         self.single[:count], self.single[count:] = kept, 0.0
-        self.rows, self.unit = self.rows[good], self.unit[good]
+        self.rows = self.fitter.numbers[self.rows][good]
+        self.unit = self.unit[good]
         self.weight = None if self.weight is None else self.weight[good]
 
     def fit(self, searches: Searches, deviation: Array) -> None:
         """Search, and fill the rows of `searches` and, where it is estimated, the noise (p, n)."""
-        count = len(self.rows)
+        count = len(self.unit)
         if not count:
             return
         points = self.single.shape[1]
@@ -109,7 +107,7 @@ class Batch:
         self._descend(np.arange(count), weights.mean(axis=1), self._levels(weights), fresh=False)
         root = np.sqrt(weights).astype(np.float32)
         columns = np.arange(points)[self.fitter.order]
-        deviation[self.rows[:, None], columns] = self.unit[:, None] / root
+        deviation[self.fitter.numbers[self.rows][:, None], columns] = self.unit[:, None] / root
         self._put(searches, root, np.ones(count), weights.max(axis=1))
 
     def _fixed_scale(self) -> Array | None:
@@ -118,14 +116,14 @@ class Batch:
         if value is None:
             return None
         scale = np.ones(len(self.single))
-        scale[: len(self.rows)] = (value[self.rows] if value.ndim else value) / self.unit
+        scale[: len(self.unit)] = (value[self.rows] if value.ndim else value) / self.unit
         return scale
 
     def _centres(self) -> Index:
         """Centre of the offset from which to search each spectrum."""
         from stm_daq.fitting import kernel_start
 
-        count = len(self.rows)
+        count = len(self.unit)
         if not self.table.centres:
             return np.zeros(count, dtype=np.int64)
         offsets = np.empty(count)
@@ -138,7 +136,7 @@ class Batch:
     def _grids(self) -> Array:
         """The bias of every spectrum (p, n), V."""
         bias = self.fitter.bias
-        return np.ascontiguousarray(np.broadcast_to(bias, (len(self.rows), len(bias))))
+        return np.ascontiguousarray(np.broadcast_to(bias, (len(self.unit), len(bias))))
 
     def _search_about(self, weight: Array, level: Index) -> None:
         """Search every spectrum from templates, about the next centre too if it strays from one."""
@@ -155,11 +153,11 @@ class Batch:
 
     def _descend(self, wanted: Index, weight: Array, level: Index, *, fresh: bool) -> None:
         """Search some spectra, those of one basis together: from templates, or from where they are."""
-        both = np.stack([self.centre, level], axis=1)[wanted]
-        for kind in np.unique(both, axis=0):
-            at = wanted[np.all(both == kind, axis=1)]
-            basis = self.fitter.basis(*kind.tolist())
-            if len(at) == len(self.rows):
+        kinds = (self.centre * (GIVEN + 1) + level)[wanted]
+        for kind in np.unique(kinds).tolist():
+            at = wanted[kinds == kind]
+            basis = self.fitter.basis(int(self.centre[at[0]]), int(level[at[0]]))
+            if len(at) == len(self.unit):
                 part, rows, scale = self.state, self.single, self.scale
             else:
                 filled = np.append(at, np.repeat(at[-1:], -len(at) % 4))
@@ -174,14 +172,14 @@ class Batch:
 
     def _offsets(self) -> Array:
         """Offsets from that of the table, V."""
-        distance = self.state.theta[: len(self.rows), 4] * self.table.reach
+        distance = self.state.theta[: len(self.unit), 4] * self.table.reach
         return np.asarray(self.centre * self.table.spacing + distance)
 
     def _estimated_weights(self) -> Array:
         """Inverse variances (p, n) estimated from what the fitted curves leave."""
         from stm_daq.fitting import kernel_noise
 
-        count, points = len(self.rows), self.single.shape[1]
+        count, points = len(self.unit), self.single.shape[1]
         residual = (self.single - self.state.curves)[:count].astype(np.float64)
         weights = np.empty((count, points))
         kernel_noise.weights_after(
@@ -206,35 +204,18 @@ class Batch:
         """
         from stm_daq.fitting import table_kernel_rows
 
-        count, rows, state = len(self.rows), self.rows, self.state
+        count, rows, state = len(self.unit), self.rows, self.state
         chi_square, signs = np.empty(count), np.empty((count, table_kernel_rows.DIAGNOSES))
         table_kernel_rows.diagnose(
             self.single, state.curves, root, factor.astype(np.float32), BLOCKS, chi_square, signs
         )
-        offsets = self._offsets()
-        theta = state.theta[:count]
-        searches.inside[rows] = self._inside(theta, highest)
         searches.unit[rows], searches.signs[rows] = self.unit, signs
         searches.chi_square[rows], searches.settled[rows] = chi_square, state.settled[:count]
-        searches.theta[rows] = theta
-        searches.theta[rows, 4] = self.fitter.offset + offsets
-        per_unit = np.where(self.fitter.free == 4, 1.0 / self.table.reach, 1.0)
-        searches.matrix[rows] = state.matrix[:count] * per_unit[:, None] * per_unit
+        searches.theta[rows], searches.centre[rows] = state.theta[:count], self.centre
+        searches.matrix[rows], searches.highest[rows] = state.matrix[:count], highest
         extra = chi_square - state.chi_square[:count]
         searches.rival[rows] = state.other[:count] + extra
         searches.smooth[rows] = state.smooth[:count] + chi_square
-
-    def _inside(self, theta: Array, highest: Array) -> Mask:
-        """Where the table is exact enough and its edge was not met."""
-        table = self.table
-        error = table.error[table.bins(theta[:, :3], theta[:, 4] * table.reach)]
-        good = error * theta[:, 3] * np.sqrt(highest) < SHARE
-        for axis in (0, 1):
-            if table.open[axis]:
-                margin = 1e-3 * (table.upper[axis] - table.lower[axis])
-                good &= theta[:, axis] > table.lower[axis] + margin
-                good &= theta[:, axis] < table.upper[axis] - margin
-        return np.asarray(good & (np.abs(theta[:, 4]) <= 1.0))
 
 
 def _fours(count: int) -> int:

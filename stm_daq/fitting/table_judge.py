@@ -24,10 +24,12 @@ class Searches:
     unit: Array
     """What the conductance was divided by; NaN where the table does not suit."""
     theta: Array
-    """As in `table_kernel_search`, the offset in V, (p, 5)."""
+    """As in `table_kernel_search`, the offset from its centre in units of `reach`, (p, 5)."""
+    centre: Index
+    """Of the offset."""
     chi_square: Array
     matrix: Array
-    """J^T W J of the free parameters, the offset in V, (p, f, f)."""
+    """J^T W J of the free parameters in the units of theta, (p, f, f)."""
     settled: Mask
     rival: Array
     """Chi-square of a second minimum, infinite if there is none."""
@@ -35,17 +37,18 @@ class Searches:
     """Chi-square of the best smooth curve."""
     signs: Array
     """See `kernel_noise.diagnose`, (p, 4)."""
-    inside: Mask
-    """Where the table is exact enough and its edge was not met."""
+    highest: Array
+    """Largest weight of a point."""
 
     @classmethod
     def of(cls, count: int, free: int) -> Searches:
         """Of spectra not yet searched."""
         return cls(
-            unit=np.full(count, np.nan), theta=np.empty((count, 5)), chi_square=np.empty(count),
+            unit=np.full(count, np.nan), theta=np.zeros((count, 5)),
+            centre=np.zeros(count, dtype=np.int64), chi_square=np.empty(count),
             matrix=np.empty((count, free, free)), settled=np.empty(count, dtype=np.bool_),
             rival=np.empty(count), smooth=np.empty(count), signs=np.empty((count, 4)),
-            inside=np.zeros(count, dtype=np.bool_),
+            highest=np.empty(count),
         )  # fmt: skip
 
     def take(self, at: Index) -> Searches:

@@ -29,7 +29,7 @@ def choose(z, templates, lift, scale, groups, apart, chosen, best):  # type: ign
         for k in range(0, len(templates), 4):
             add_product(z[p : p + FOUR], k, templates[k : k + 4], match)
         for row in range(FOUR):
-            _add(match[row], scale[p + row], lift)
+            _lift(match[row], scale[p + row], lift)
             for g in range(len(groups)):
                 highest[g] = _highest(match[row, g * each : (g + 1) * each])
             first, other = _two(highest, groups, apart)
@@ -40,7 +40,7 @@ def choose(z, templates, lift, scale, groups, apart, chosen, best):  # type: ign
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _add(match, scale, lift):  # type: ignore[no-untyped-def]
+def _lift(match, scale, lift):  # type: ignore[no-untyped-def]
     for t in range(len(lift)):
         match[t] += scale * lift[t]
 
@@ -49,8 +49,8 @@ def _add(match, scale, lift):  # type: ignore[no-untyped-def]
 def _highest(values):  # type: ignore[no-untyped-def]
     """Largest value; there are no NaN."""
     highest = values[0]
-    for value in values:
-        highest = max(highest, value)
+    for t in range(len(values)):
+        highest = max(highest, values[t])
     return highest
 
 
