@@ -19,7 +19,7 @@ type Index = NDArray[np.int64]
 SPARE_POINTS = 10
 """A fit needs this many points more than parameters."""
 
-TILE = 64
+TILE = 128
 """Spectra that are handled together: their arrays stay in the processor's cache."""
 
 _OF_CONDUCTANCE = ("scale", "current_offset")
@@ -83,9 +83,10 @@ class StackFitter:
         """
         outcome = self.nothing(conductance.shape)
         for first in range(0, len(conductance), TILE):
-            rows = np.arange(first, min(first + TILE, len(conductance)))
-            known = None if deviation is None else deviation[rows]
-            self.fit_tile(outcome, rows, bias[rows], conductance[rows], known)
+            part = slice(first, min(first + TILE, len(conductance)))
+            known = None if deviation is None else deviation[part]
+            rows = np.arange(part.start, part.stop)
+            self.fit_tile(outcome, rows, bias[part], conductance[part], known)
         return outcome
 
     def nothing(self, shape: tuple[int, ...]) -> Outcome:
@@ -119,13 +120,10 @@ class StackFitter:
         """Fit the few spectra (k, n) of these rows of the stack."""
         line = _in_line(bias, values, deviation)
         outcome.points[rows] = line.counts
-        hopeless = [
-            self._hopeless(row[:size])
-            for row, size in zip(line.values, line.counts.tolist(), strict=True)
-        ]
-        for row, flag in zip(rows.tolist(), hopeless, strict=True):
-            outcome.flags[row] = (flag,) if flag else ()
-        good = np.flatnonzero([not flag for flag in hopeless])
+        for name, at in self._hopeless(line):
+            for row in rows[at].tolist():
+                outcome.flags[row] = outcome.flags[row] or (name,)
+        good = np.flatnonzero([not outcome.flags[row] for row in rows.tolist()])
         if not len(good):
             return
         if len(good) < len(rows):
@@ -151,16 +149,19 @@ class StackFitter:
         np.put_along_axis(spread, line.order, unit[:, None] / np.sqrt(found.weight), axis=1)
         outcome.deviation[rows] = spread
 
-    def _hopeless(self, values: Array) -> str:
-        """Why a spectrum cannot be fitted; empty if it can."""
-        if len(values) < len(self.choice.free) + SPARE_POINTS:
-            return "too_few_points"
-        lowest, highest = values.min(), values.max()
-        if lowest == highest:
-            return "constant"
-        if highest < -lowest and np.median(values) < 0.0:
-            return "negative"
-        return ""
+    def _hopeless(self, line: _Line) -> list[tuple[str, NDArray[np.bool_]]]:
+        """Why spectra cannot be fitted, the first reason counts, and which."""
+        used = np.arange(line.values.shape[1]) < line.counts[:, None]
+        lowest = np.min(line.values, axis=1, initial=np.inf, where=used)
+        highest = np.max(line.values, axis=1, initial=-np.inf, where=used)
+        negative = highest < -lowest
+        for row in np.flatnonzero(negative).tolist():
+            negative[row] = np.median(line.values[row, : line.counts[row]]) < 0.0
+        return [
+            ("too_few_points", line.counts < len(self.choice.free) + SPARE_POINTS),
+            ("constant", lowest == highest),
+            ("negative", negative),
+        ]
 
     def fill(
         self, outcome: Outcome, rows: Index, tile: Tile, found: Found, judgement: Judgement
@@ -238,9 +239,15 @@ def _in_line(bias: Array, values: Array, deviation: Array | None) -> _Line:
         valid &= np.isfinite(deviation)
     counts = np.count_nonzero(valid, axis=1)
     complete = bool(valid.all())
-    order = np.argsort(bias if complete else np.where(valid, bias, np.inf), axis=1, kind="stable")
+    if complete and len(bias) and not bias.strides[0]:  # one grid for all
+        order = np.broadcast_to(np.argsort(bias[0], kind="stable"), bias.shape)
+    else:
+        keys = bias if complete else np.where(valid, bias, np.inf)
+        order = np.argsort(keys, axis=1, kind="stable")
 
     def arranged(rows: Array) -> Array:
+        if complete and not order.strides[0]:
+            return np.ascontiguousarray(rows[:, order[0]])
         return np.take_along_axis(rows if complete else np.where(valid, rows, 0.0), order, axis=1)
 
     known = None if deviation is None else arranged(deviation)

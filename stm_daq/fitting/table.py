@@ -12,7 +12,7 @@ from stm_daq.fitting.solver import Found, Solver, Tile
 from stm_daq.fitting.stack import TILE, Outcome, StackFitter
 from stm_daq.fitting.table_basis import Basis
 from stm_daq.fitting.table_batch import GIVEN, GROWTHS, STRAY, Batch
-from stm_daq.fitting.table_judge import Searches, judge
+from stm_daq.fitting.table_judge import Searches, judge, some
 from stm_daq.fitting.table_model import Request, Table, axis_of, table_of
 from stm_daq.fitting.table_search import Searcher
 from stm_daq.fitting.verdict import is_ok
@@ -24,7 +24,7 @@ type Mask = NDArray[np.bool_]
 SHARE = 0.1
 """Largest error of the table, in standard deviations of the fitted parameters."""
 
-BATCH = 512
+BATCH = 1024
 """Spectra handled together, a multiple of 4: their arrays stay in the processor's cache."""
 
 
@@ -130,16 +130,19 @@ class TableFitter:
             "table_error_99": self.table.typical,
             "table_bytes": self.table.memory,
         }
-        inside = self._inside(searches)
-        done = np.flatnonzero(inside)
-        found = searches if len(done) == count else searches.take(done)
+        at = np.flatnonzero(self._inside(searches))
+        found = searches if len(at) == count else searches.take(at)
         theta = self._in_volts(found)
         judgement = judge(self.solver, found, theta[:, self.choice.index], points)
-        doubt = [p for p, flags in enumerate(judgement.flags) if flags and not _sure(flags)]
-        outcome.unit[done], outcome.points[done] = found.unit, points
-        self.stack.fill(outcome, done, *self._filling(found, theta, points), judgement)
-        inside[done[doubt]] = False
-        return np.flatnonzero(~inside)
+        sure = np.array([not flags or _sure(flags) for flags in judgement.flags], dtype=np.bool_)
+        if not np.all(sure):
+            at, found, theta = at[sure], found.take(sure), theta[sure]
+            judgement = some(judgement, sure)
+        outcome.unit[at], outcome.points[at] = found.unit, points
+        self.stack.fill(outcome, at, *self._filling(found, theta, points), judgement)
+        left = np.ones(count, dtype=np.bool_)
+        left[at] = False
+        return np.flatnonzero(left)
 
     def _inside(self, found: Searches) -> Mask:
         """Where the table is exact enough and its edge was not met."""

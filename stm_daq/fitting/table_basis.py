@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.background import TERMS
-from stm_daq.fitting.table_model import LANES, Table, in_lines
+from stm_daq.fitting.table_kernel_sizes import LANES
+from stm_daq.fitting.table_model import Table, in_lines
 
 type Array = NDArray[np.float64]
 type Single = NDArray[np.float32]

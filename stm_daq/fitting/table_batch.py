@@ -143,6 +143,8 @@ class Batch:
         wanted = np.arange(len(weight))
         for _ in range(ROUNDS):
             self._descend(wanted, weight, level, fresh=True)
+            if not self.table.centres:
+                break
             nearest = self.table.nearest(self._offsets()[wanted])
             astray = np.abs(self.state.theta[wanted, 4]) > 1.0
             moved = astray & (nearest != self.centre[wanted])

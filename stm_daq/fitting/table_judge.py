@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting import judge as exact
-from stm_daq.fitting.background import inverse
 from stm_daq.fitting.judge import Judgement
 from stm_daq.fitting.solver import Solver
 
@@ -51,20 +50,21 @@ class Searches:
             highest=np.empty(count),
         )  # fmt: skip
 
-    def take(self, at: Index) -> Searches:
+    def take(self, at: Index | Mask) -> Searches:
         """Some of the spectra."""
         return Searches(*(getattr(self, field.name)[at] for field in fields(self)))
 
 
 def judge(solver: Solver, found: Searches, theta: Array, points: int) -> Judgement:
     """Errors and flags as `judge.judge` has them; `theta` in the coordinates of the solver, (p, f)."""
+    from stm_daq.fitting import table_kernel_errors
+
     choice = solver.choice
     reduced = found.chi_square / (points - len(choice.free))
     misfit, stretch, systematic, few_runs = _misfit(found.signs, reduced, points)
     factor = np.where(systematic, misfit, stretch)
-    covariance = inverse(found.matrix) * factor[:, None, None]
-    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    correlation = covariance / (sigma[:, :, None] * sigma[:, None, :])
+    sigma, correlation = np.empty_like(theta), np.empty_like(found.matrix)
+    table_kernel_errors.covariances(found.matrix, factor, sigma, correlation)
     limits: dict[str, Array] = {}
     raised: list[tuple[str, Mask]] = [
         ("not_converged", ~found.settled),
@@ -83,6 +83,18 @@ def judge(solver: Solver, found: Searches, theta: Array, points: int) -> Judgeme
         flags[p] = ("no_gap",)
     std = exact._physical(choice, theta, sigma)
     return Judgement(std, correlation, reduced, misfit, limits, flags)
+
+
+def some(judgement: Judgement, at: Mask) -> Judgement:
+    """What is known of some of the spectra."""
+    return Judgement(
+        std=judgement.std[at],
+        correlation=judgement.correlation[at],
+        reduced=judgement.reduced[at],
+        misfit=judgement.misfit[at],
+        limits={name: limit[at] for name, limit in judgement.limits.items()},
+        flags=[judgement.flags[p] for p in np.flatnonzero(at).tolist()],
+    )
 
 
 def _misfit(signs: Array, reduced: Array, points: int) -> tuple[Array, Array, Mask, Mask]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stm_daq.fitting.kernel_noise import DIAGNOSES, LAG
+from stm_daq.fitting.table_kernel_sizes import FOUR
+from stm_daq.physics.kernel_cache import entry, inner
 
 type Array = NDArray[np.float64]
 type Single = NDArray[np.float32]
@@ -22,11 +23,8 @@ type Index = NDArray[np.int64]
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 """Sums may be taken in any order; NaN and infinity keep their meaning."""
 
-FOUR = 4
-"""Rows handled together."""
 
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@entry(fastmath=FAST)
 def normalise(rows: Array, single: Single, unit: Array) -> None:
     """Rows (p, n) over their mean magnitude `unit` (p,), which is NaN where all points are equal."""
     size = rows.shape[1]
@@ -42,7 +40,7 @@ def normalise(rows: Array, single: Single, unit: Array) -> None:
             out[n] = row[n] * inverse
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@entry(fastmath=FAST)
 def project(rows: Single, curves: Single, out: Single) -> None:
     """Overlaps out (p, r) of rows (p, n) with curves (r, n); p a multiple of 4, r of 2."""
     for p in range(0, len(rows), FOUR):
@@ -64,7 +62,7 @@ def project(rows: Single, curves: Single, out: Single) -> None:
             out[p, r + 1], out[p + 1, r + 1], out[p + 2, r + 1], out[p + 3, r + 1] = ay, by, cy, dy
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
+@inner(fastmath={"contract", "nsz"})
 def add_product(left: Single, at: int, right: Single, out: Single) -> None:
     """out (4, n) += left[:4, at : at + 4] @ right (4, n)."""
     a0, a1, a2, a3 = left[0, at], left[0, at + 1], left[0, at + 2], left[0, at + 3]
@@ -80,7 +78,7 @@ def add_product(left: Single, at: int, right: Single, out: Single) -> None:
         d[n] = (((d[n] + d0 * r0[n]) + d1 * r1[n]) + d2 * r2[n]) + d3 * r3[n]
 
 
-@njit(cache=True, error_model="numpy")
+@entry()
 def combine(left: Single, depth: Index, right: Single, out: Single) -> None:
     """Product out (p, n) of left (p, k) and right (k, n); p and k multiples of 4.
 
@@ -93,7 +91,7 @@ def combine(left: Single, depth: Index, right: Single, out: Single) -> None:
             add_product(four, k, right[k : k + 4], sums)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@entry(fastmath=FAST)
 def diagnose(rows, curves, roots, factor, blocks, chi_square, out):  # type: ignore[no-untyped-def]
     """Chi-square (p,) of rows less curves, and into out (p, 4) what `kernel_noise.diagnose` finds.
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from stm_daq.fitting.kernel_search import _bounded_step as bounded_step
+from stm_daq.fitting.kernel_step import bounded_step
 from stm_daq.fitting.table_kernel_rows import FAST, add_product
-from stm_daq.fitting.table_kernel_spline import AXES, OFFSET, SCALE, SIZE, spline
-from stm_daq.fitting.table_model import LANES
+from stm_daq.fitting.table_kernel_sizes import AXES, LANES, OFFSET, ROWS, SCALE, SIZE
+from stm_daq.fitting.table_kernel_spline import spline
+from stm_daq.physics.kernel_cache import entry, inner
 
 MOST_STEPS = 30
 LEAP = 3.0
@@ -30,7 +30,7 @@ RESIDUAL = 5
 """Row of `sums` of products with the residual; the others are those of the model's rows."""
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def shift(powers, rank, height, offset, curves, mixed, rows):  # type: ignore[no-untyped-def]
     """Rows (5, R) of the model, derivatives by coordinates and by offset, from curves (4, r).
 
@@ -60,37 +60,46 @@ def shift(powers, rank, height, offset, curves, mixed, rows):  # type: ignore[no
                     row[k] += factor * slope[k]
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def _overlaps(rows, height, sums):  # type: ignore[no-untyped-def]
-    """Products of the rows with each other into the lower triangle of sums (6, 6)."""
-    v, a, b, c, o = rows[0], rows[1], rows[2], rows[3], rows[4]
+    """Products of value and derivatives by the coordinates into the lower triangle of sums (6, 6)."""
+    v, a, b, c = rows[0], rows[1], rows[2], rows[3]
     zero = np.float32(0.0)
-    vv, va, vb, vc, vo, aa, ab, ac, ao = zero, zero, zero, zero, zero, zero, zero, zero, zero
-    bb, bc, bo, cc, co, oo = zero, zero, zero, zero, zero, zero
+    vv, va, vb, vc, aa, ab, ac = zero, zero, zero, zero, zero, zero, zero
+    bb, bc, cc = zero, zero, zero
     for k in range(height):
         vv += v[k] * v[k]
         va += v[k] * a[k]
         vb += v[k] * b[k]
         vc += v[k] * c[k]
-        vo += v[k] * o[k]
         aa += a[k] * a[k]
         ab += a[k] * b[k]
         ac += a[k] * c[k]
-        ao += a[k] * o[k]
         bb += b[k] * b[k]
         bc += b[k] * c[k]
-        bo += b[k] * o[k]
         cc += c[k] * c[k]
-        co += c[k] * o[k]
-        oo += o[k] * o[k]
     sums[0, 0] = vv
     sums[1, 0], sums[1, 1] = va, aa
     sums[2, 0], sums[2, 1], sums[2, 2] = vb, ab, bb
     sums[3, 0], sums[3, 1], sums[3, 2], sums[3, 3] = vc, ac, bc, cc
-    sums[4, 0], sums[4, 1], sums[4, 2], sums[4, 3], sums[4, 4] = vo, ao, bo, co, oo
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
+def _offset_overlaps(rows, height, sums):  # type: ignore[no-untyped-def]
+    """Products of the derivative by the offset with all rows into sums (6, 6)."""
+    v, a, b, c, o = rows[0], rows[1], rows[2], rows[3], rows[4]
+    zero = np.float32(0.0)
+    ov, oa, ob, oc, oo = zero, zero, zero, zero, zero
+    for k in range(height):
+        ov += o[k] * v[k]
+        oa += o[k] * a[k]
+        ob += o[k] * b[k]
+        oc += o[k] * c[k]
+        oo += o[k] * o[k]
+    sums[4, 0], sums[4, 1], sums[4, 2], sums[4, 3], sums[4, 4] = ov, oa, ob, oc, oo
+
+
+@inner(fastmath=FAST)
 def _misses(z, scale, rows, height, sums):  # type: ignore[no-untyped-def]
     """Products of the residual with the rows and itself into the last row of sums (6, 6)."""
     v, a, b, c, o = rows[0], rows[1], rows[2], rows[3], rows[4]
@@ -110,10 +119,12 @@ def _misses(z, scale, rows, height, sums):  # type: ignore[no-untyped-def]
     sums[5, 3], sums[5, 4], sums[5, 5] = rc, ro, rr
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def _equations(z, scale, rows, height, free, sums, matrix, vector):  # type: ignore[no-untyped-def]
     """Chi-square in the unit of z; fills J^T J and J^T residual."""
     _overlaps(rows, height, sums)
+    if free[-1] == OFFSET:
+        _offset_overlaps(rows, height, sums)
     _misses(z, np.float32(scale), rows, height, sums)
     for a in range(len(free)):
         i = _row(free[a])
@@ -127,7 +138,7 @@ def _equations(z, scale, rows, height, free, sums, matrix, vector):  # type: ign
     return float(sums[5, 5])
 
 
-@njit(cache=True)
+@inner()
 def _row(parameter: int) -> int:
     """Row of the model that holds the derivative by a parameter, apart from the scale."""
     if parameter == SCALE:
@@ -135,7 +146,7 @@ def _row(parameter: int) -> int:
     return parameter + 1 if parameter < AXES else 4
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def _rows(  # type: ignore[no-untyped-def]
     coefficients, knots, ranks, powers, heights, theta, weights, lines, curves, mixed, rows
 ):
@@ -148,12 +159,13 @@ def _rows(  # type: ignore[no-untyped-def]
     return height
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def _fitted(theta, free, step, height, rows, fitted):  # type: ignore[no-untyped-def]
     """Components of the curve after a last small step, by the derivatives before it."""
     scale = np.float32(theta[SCALE])
     value = rows[0]
-    fitted[:] = 0.0
+    for k in range(height, len(fitted)):
+        fitted[k] = 0.0
     for k in range(height):
         fitted[k] = scale * value[k]
     for a in range(len(free)):
@@ -164,7 +176,7 @@ def _fitted(theta, free, step, height, rows, fitted):  # type: ignore[no-untyped
             fitted[k] += factor * row[k]
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def _descend(  # type: ignore[no-untyped-def]
     coefficients, knots, ranks, powers, heights, z, theta, known, free, lower, upper,
     tolerance, ceiling, weights, lines, curves, mixed, rows, sums, scratch, other_matrix,
@@ -187,10 +199,10 @@ def _descend(  # type: ignore[no-untyped-def]
     for _ in range(MOST_STEPS):
         for a in range(count):
             position[a] = theta[free[a]]
-        predicted = bounded_step(matrix, vector, damping, position, lower, upper, step, scratch)
+        predicted = _step(matrix, vector, damping, position, lower, upper, step, scratch)
         if chi_square - predicted > ceiling or damping > 1e8:
             break
-        trial[:] = theta
+        _copy(theta, trial)
         for a in range(count):
             trial[free[a]] = min(max(position[a] + step[a], lower[a]), upper[a])
         if predicted < tolerance:
@@ -200,7 +212,7 @@ def _descend(  # type: ignore[no-untyped-def]
                     mixed, rows,
                 )  # fmt: skip
             _fitted(theta, free, step, height, rows, fitted)
-            theta[:] = trial
+            _copy(trial, theta)
             return chi_square - predicted, damping < 1.0, height
         height = _rows(
             coefficients, knots, ranks, powers, heights, trial, weights, lines, curves, mixed, rows
@@ -209,7 +221,11 @@ def _descend(  # type: ignore[no-untyped-def]
         gained = (chi_square - chi) / predicted
         if gained > 0.0:
             chi_square = chi
-            theta[:], matrix[:], vector[:] = trial, other_matrix, other_vector
+            _copy(trial, theta)
+            _copy(other_vector, vector)
+            for a in range(count):
+                for c in range(count):
+                    matrix[a, c] = other_matrix[a, c]
         fresh = gained > 0.0
         if gained > 0.75:
             damping *= 0.1
@@ -218,16 +234,61 @@ def _descend(  # type: ignore[no-untyped-def]
     return chi_square, False, 0
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
+def _step(matrix, vector, damping, position, lower, upper, step, scratch):  # type: ignore[no-untyped-def]
+    """As `bounded_step`, and quicker where the step meets no bound, as it mostly does."""
+    count = len(vector)
+    for i in range(count):
+        for k in range(i + 1):
+            total = matrix[i, k] * (1.0 + damping) if i == k else matrix[i, k]
+            for m in range(k):
+                total -= scratch[i, m] * scratch[k, m] * scratch[count, m]
+            if k < i:
+                scratch[i, k] = total / scratch[count, k]
+            elif total < 1e-12 * matrix[i, i]:
+                return bounded_step(matrix, vector, damping, position, lower, upper, step, scratch)
+            else:
+                scratch[count, i] = total
+        total = vector[i]
+        for m in range(i):
+            total -= scratch[i, m] * step[m]
+        step[i] = total
+    for i in range(count - 1, -1, -1):
+        step[i] /= scratch[count, i]
+        for m in range(i + 1, count):
+            step[i] -= scratch[m, i] * step[m]
+        if not lower[i] <= position[i] + step[i] <= upper[i]:
+            return bounded_step(matrix, vector, damping, position, lower, upper, step, scratch)
+    predicted = 0.0
+    for i in range(count):
+        product = 2.0 * vector[i]
+        for k in range(count):
+            product -= matrix[i, k] * step[k]
+        predicted += product * step[i]
+    return predicted
+
+
+@inner()
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    """Faster than a slice for the few numbers there are."""
+    for k in range(len(target)):
+        target[k] = source[k]
+
+
+@inner()
 def _begin(chosen, scale, places, stored, heights, theta, rows):  # type: ignore[no-untyped-def]
     """Put theta and the rows of the model at a template; returns how many components are not 0."""
-    theta[:AXES] = places[chosen]
+    for a in range(AXES):
+        theta[a] = places[chosen, a]
     theta[SCALE], theta[OFFSET] = scale, 0.0
-    rows[:] = stored[chosen]
+    for i in range(ROWS):
+        row, known = rows[i], stored[chosen, i]
+        for k in range(heights[chosen]):
+            row[k] = known[k]
     return heights[chosen]
 
 
-@njit(cache=True, error_model="numpy")
+@entry()
 def search(  # type: ignore[no-untyped-def]
     coefficients, knots, ranks, powers, heights, stored, stored_heights, places,
     z, weight, free, lower, upper, tolerance, rival, fresh, starts, scales, promise,
@@ -297,11 +358,13 @@ def search(  # type: ignore[no-untyped-def]
             square -= z[p, k] * z[p, k]
         smooth[p] = (square - chi) * weight[p]
         chi_square[p], settled[p] = chi * weight[p], good
-        matrix[p] *= weight[p]
-        vector[p] *= weight[p]
+        for a in range(count):
+            vector[p, a] *= weight[p]
+            for c in range(count):
+                matrix[p, a, c] *= weight[p]
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def _square(values):  # type: ignore[no-untyped-def]
     total = np.float32(0.0)
     for value in values:
@@ -309,7 +372,7 @@ def _square(values):  # type: ignore[no-untyped-def]
     return float(total)
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def _distance(one, two, free, matrix):  # type: ignore[no-untyped-def]
     """Squared distance of two points in the metric of the normal matrix."""
     distance = 0.0

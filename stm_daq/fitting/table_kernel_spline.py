@@ -7,18 +7,13 @@ of the last axis, are neighbours in memory: what one evaluation needs, in 16 pie
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stm_daq.fitting.table_kernel_rows import FAST
-from stm_daq.fitting.table_model import LANES
-
-AXES = 3
-SCALE, OFFSET = 3, 4
-SIZE = 5
-"""Length of `theta`: three coordinates, scale, offset."""
+from stm_daq.fitting.table_kernel_sizes import AXES, LANES
+from stm_daq.physics.kernel_cache import entry, inner
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@entry(fastmath=FAST)
 def cubic(  # type: ignore[no-untyped-def]
     place, cells, value, slope
 ):
@@ -37,7 +32,7 @@ def cubic(  # type: ignore[no-untyped-def]
     return cell
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def spline(coefficients, knots, ranks, theta, weights, lines, out):  # type: ignore[no-untyped-def]
     """Coefficients and derivatives by the coordinates into out (4, r); returns the rank.
 
@@ -62,7 +57,7 @@ def spline(coefficients, knots, ranks, theta, weights, lines, out):  # type: ign
     return rank
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def _weights(place, knots, cells, weights):  # type: ignore[no-untyped-def]
     """Weights (2, 4) of values and derivatives along one axis; returns the first knot."""
     cell = cubic((place - knots[0]) / knots[1], cells, weights[0], weights[1])
@@ -72,7 +67,7 @@ def _weights(place, knots, cells, weights):  # type: ignore[no-untyped-def]
     return cell
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def _contract(knots, i, j, n, block, weights, lines):  # type: ignore[no-untyped-def]
     """Sums over the knots of axes 0 and 1: value and derivatives by both, at four knots of axis 2.
 
@@ -106,7 +101,7 @@ def _contract(knots, i, j, n, block, weights, lines):  # type: ignore[no-untyped
         by1[m] = wa * a + wb * b + wc * c + wd * d
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@inner(fastmath=FAST)
 def _close(lines, weights, at, out):  # type: ignore[no-untyped-def]
     """Sums over the four knots of axis 2, into LANES columns of `out`."""
     lanes = lines.shape[1] // 4  # a number known beforehand would keep the compiler from vectors
@@ -124,7 +119,7 @@ def _close(lines, weights, at, out):  # type: ignore[no-untyped-def]
                 sums[k] = wa * a[k] + wb * b[k] + wc * c[k] + wd * d[k]
 
 
-@njit(cache=True, error_model="numpy")
+@entry()
 def expand(coefficients, knots, ranks, theta, out):  # type: ignore[no-untyped-def]
     """Coefficients and derivatives out (p, 4, r) at theta (p, 3), 0 behind the rank."""
     weights, lines = np.empty((AXES, 2, 4), np.float32), np.empty((3, 4 * LANES), np.float32)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from stm_daq.fitting.table_kernel_rows import FOUR, add_product
+from stm_daq.fitting.table_kernel_rows import add_product
+from stm_daq.fitting.table_kernel_sizes import FOUR
+from stm_daq.physics.kernel_cache import entry, inner
 
 
-@njit(cache=True, error_model="numpy")
+@entry()
 def choose(z, templates, lift, scale, groups, apart, chosen, best):  # type: ignore[no-untyped-def]
     """The best template of each spectrum, and the best one of those with a clearly different gap.
 
@@ -25,27 +26,22 @@ def choose(z, templates, lift, scale, groups, apart, chosen, best):  # type: ign
     match = np.empty((FOUR, templates.shape[1]), dtype=np.float32)
     highest = np.empty(len(groups), dtype=np.float32)
     for p in range(0, len(z), FOUR):
-        match[:] = 0.0
+        for row in range(FOUR):
+            line = match[row]
+            for t in range(len(lift)):
+                line[t] = scale[p + row] * lift[t]
         for k in range(0, len(templates), 4):
             add_product(z[p : p + FOUR], k, templates[k : k + 4], match)
         for row in range(FOUR):
-            _lift(match[row], scale[p + row], lift)
             for g in range(len(groups)):
                 highest[g] = _highest(match[row, g * each : (g + 1) * each])
             first, other = _two(highest, groups, apart)
             best[p + row, 0], best[p + row, 1] = highest[first], highest[other]
             for k, g in enumerate((first, other)):
-                here = match[row, g * each : (g + 1) * each]
-                chosen[p + row, k] = g * each + np.argmax(here)
+                chosen[p + row, k] = _where(match[row], g * each, highest[g])
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _lift(match, scale, lift):  # type: ignore[no-untyped-def]
-    for t in range(len(lift)):
-        match[t] += scale * lift[t]
-
-
-@njit(cache=True, error_model="numpy", fastmath=True)
+@inner(fastmath=True)
 def _highest(values):  # type: ignore[no-untyped-def]
     """Largest value; there are no NaN."""
     highest = values[0]
@@ -54,7 +50,15 @@ def _highest(values):  # type: ignore[no-untyped-def]
     return highest
 
 
-@njit(cache=True)
+@inner()
+def _where(values, first, value):  # type: ignore[no-untyped-def]
+    """The first place, from `first` on, of a value that is there."""
+    while values[first] < value:
+        first += 1
+    return first
+
+
+@inner()
 def _two(highest, groups, apart):  # type: ignore[no-untyped-def]
     """The best group, and the best one far from it (or the same again)."""
     first = int(np.argmax(highest))

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.models import MOST_REFLECTION, family
+from stm_daq.fitting.table_kernel_sizes import LANES
 from stm_daq.physics.btk import K_B
 
 type Array = NDArray[np.float64]
 type Single = NDArray[np.float32]
 type Index = NDArray[np.int64]
-
-LANES = 16
-"""Components that are handled together; see `table_kernel_spline`."""
 
 KINDS = ("gap", "temperature", "barrier")
 """Axes of the table; others of a model's parameters must be fixed."""
