@@ -103,7 +103,7 @@ def _middle(values: Array, count: int) -> float:
             first = i
         if middle < i:
             last = k
-    return values[middle]
+    return float(values[middle])
 
 
 @inner(fastmath={"contract", "reassoc"})

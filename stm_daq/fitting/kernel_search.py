@@ -36,9 +36,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 _F = types.float64
 _LINE, _ROWS, _PLACES = _F[::1], _F[:, ::1], types.int64[:, ::1]
-EVALUATE = types.FunctionType(
-    types.void(_LINE, _LINE, _PLACES, _F, _F, types.boolean, _ROWS)
-)
+EVALUATE = types.FunctionType(types.void(_LINE, _LINE, _PLACES, _F, _F, types.boolean, _ROWS))
 """Signature of `stm_daq.physics.kernel.evaluate_channels`."""
 
 
@@ -92,23 +90,18 @@ def _jacobian(
     scale, slope = theta[shape], theta[shape + 2]
     for i in range(len(free)):
         k, row = free[i], rows[i]
+        source, factor, constant, linear = 0, 0.0, 0.0, 0.0
         if k < shape:
-            column = columns[1 + k]
-            for n in range(size):
-                row[n] = scale * (1.0 + slope * shifted[n]) * column[n]
+            source, factor = 1 + k, scale
         elif k == shape:
-            column = columns[0]
-            for n in range(size):
-                row[n] = (1.0 + slope * shifted[n]) * column[n]
+            factor = 1.0
         elif k == shape + 1:
-            value, column = columns[0], columns[shape + 1]
-            for n in range(size):
-                tilt = 1.0 + slope * shifted[n]
-                row[n] = -scale * (column[n] * tilt + value[n] * slope)
-        else:
-            factor, column = scale if k == shape + 2 else 0.0, columns[0]
-            for n in range(size):
-                row[n] = factor * column[n] * shifted[n]
+            source, factor, constant = shape + 1, -scale, -scale * slope
+        elif k == shape + 2:
+            linear = scale
+        for n in range(size):
+            own = factor * (1.0 + slope * shifted[n]) * columns[source, n]
+            row[n] = own + (constant + linear * shifted[n]) * columns[0, n]
 
 
 @inner(fastmath=FAST)
@@ -167,9 +160,7 @@ def _look(  # type: ignore[no-untyped-def]
 
 
 @inner()
-def _go(
-    theta: Array, free: Counts, lower: Array, upper: Array, step: Array, out: Array
-) -> None:
+def _go(theta: Array, free: Counts, lower: Array, upper: Array, step: Array, out: Array) -> None:
     """Go a step from theta, within the bounds."""
     for k in range(len(theta)):
         out[k] = theta[k]

@@ -134,10 +134,11 @@ def rank(
     for p in range(len(values)):
         _fold(bias[p], values[p], weight[p], counts[p], centre[p], largest, sums, single)
         _gains(templates, single, gain)
-        _pass_over(boxes, held[p], gain)
         best = 0
         for s in range(STARTS):
-            chosen = _highest(boxes, gain, best, 0.0 if s == 0 else apart)
+            chosen = _highest(boxes, gain, held[p], best, 0.0 if s == 0 else apart)
+            if s == 0 and chosen < 0:  # none can have the values held
+                chosen = _highest(boxes, gain, boxes[0, 1, :0], best, 0.0)
             misfit[p, s] = math.inf
             if chosen >= 0:
                 misfit[p, s] = _refine(
@@ -151,42 +152,21 @@ def rank(
 
 
 @inner()
-def _highest(boxes: Array, gain: Array, best: int, apart: float) -> int:
-    """The template of highest gain whose first coordinate is not within `apart` of the best one's.
+def _highest(boxes: Array, gain: Array, held: Array, best: int, apart: float) -> int:
+    """The template of highest gain whose box has the values held (NaN: any); -1 if there is none.
 
-    -1 if there is none.
+    With `apart` its first coordinate must differ from that of `best` by that factor.
     """
     found, highest = -1, -math.inf
     for t in range(len(gain)):
         if gain[t] > highest:
             ratio = boxes[t, 1, 0] / boxes[best, 1, 0] if boxes.shape[2] > 0 else 1.0
-            if apart == 0.0 or ratio * apart <= 1.0 or ratio >= apart:
+            good = apart == 0.0 or ratio * apart <= 1.0 or ratio >= apart
+            for k in range(len(held)):
+                good = good and not (held[k] < boxes[t, 0, k] or held[k] > boxes[t, 2, k])
+            if good:
                 found, highest = t, gain[t]
     return found
-
-
-@inner()
-def _pass_over(boxes: Array, held: Array, gain: Array) -> None:
-    """Pass over templates that cannot have the values held, unless that leaves none."""
-    left, any_held = 0, False
-    for k in range(len(held)):
-        any_held = any_held or not math.isnan(held[k])
-    if not any_held:
-        return
-    for t in range(len(gain)):
-        left += _can_hold(boxes[t], held)
-    if 0 < left < len(gain):
-        for t in range(len(gain)):
-            if not _can_hold(boxes[t], held):
-                gain[t] = -math.inf
-
-
-@inner()
-def _can_hold(box: Array, held: Array) -> bool:
-    for k in range(len(held)):
-        if held[k] < box[0, k] or held[k] > box[2, k]:  # NaN is neither
-            return False
-    return True
 
 
 @inner()

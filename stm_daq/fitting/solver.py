@@ -128,9 +128,7 @@ class Solver:
         """Made when first needed: a map fitted by a table may never need them."""
         choice = self.choice
         scalars = tuple(choice.scalar(name) for name in choice.model.shape.names)
-        return templates_of(
-            choice.model.name, scalars, self.largest, self._spacing, *self.smearing
-        )
+        return templates_of(choice.model.name, scalars, self.largest, self._spacing, *self.smearing)
 
     def held(self, rows: NDArray[np.int64], unit: Array) -> Array:
         """Search coordinates of the fixed parameters of some spectra of the stack, else NaN.
@@ -276,7 +274,7 @@ class Solver:
     def _distance(self, found: Found, other: Found) -> Array:
         """Squared distance of two places in standard deviations, (p,)."""
         change = (found.theta - other.theta)[:, self.choice.index]
-        return np.einsum("pi,pij,pj->p", change, found.matrix, change)
+        return np.asarray(np.einsum("pi,pij,pj->p", change, found.matrix, change))
 
 
 def _keep_better(found: Found, other: Found, tried: Mask) -> None:

@@ -135,16 +135,18 @@ def as_dataset(
     settings: Mapping[str, Any],
 ) -> xarray.Dataset:
     """Fits of a stack with `leading` axes as a dataset, with the names these have in `conductance`."""
+    # variables and indices made here keep xarray from importing every array library that is installed
+    import pandas
     import xarray
 
     choice = outcome.choice
     dims, coords = _leading(conductance, leading)
-    data = xarray.Dataset(coords=coords | {"parameter": list(choice.free)})
+    data: dict[str, xarray.Variable] = {}
 
     def put(name: str, values: Any, what: str, units: str = "") -> None:
         shaped = np.asarray(values).reshape(leading)
         attributes = {"long_name": what} | ({"units": units} if units else {})
-        data[name] = xarray.DataArray(shaped, dims=dims, attrs=attributes)
+        data[name] = xarray.Variable(dims, shaped, attributes, fastpath=True)
 
     for name in choice.reported:
         units = unit(choice.model, name)
@@ -164,9 +166,11 @@ def as_dataset(
     put("ok", outcome.ok, "whether every value may be used within its standard deviation")
     put("flags", np.array([",".join(f) for f in outcome.flags], dtype=object), "verdicts")
     square = (*leading, len(choice.free), len(choice.free))
-    data["correlation"] = ((*dims, "parameter", "parameter_"), outcome.correlation.reshape(square))
-    data = data.assign_coords(parameter_=list(choice.free))
-    return data.assign_attrs(_attributes(choice, settings))
+    pairs = (*dims, "parameter", "parameter_")
+    data["correlation"] = xarray.Variable(pairs, outcome.correlation.reshape(square), fastpath=True)
+    names = pandas.Index(choice.free)
+    coords |= {"parameter": names, "parameter_": names}
+    return xarray.Dataset(data, coords, _attributes(choice, settings))
 
 
 def _leading(conductance: Any, leading: tuple[int, ...]) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -120,10 +120,10 @@ class StackFitter:
         """Fit the few spectra (k, n) of these rows of the stack."""
         line = _in_line(bias, values, deviation)
         outcome.points[rows] = line.counts
-        for name, at in self._hopeless(line):
-            for row in rows[at].tolist():
-                outcome.flags[row] = outcome.flags[row] or (name,)
-        good = np.flatnonzero([not outcome.flags[row] for row in rows.tolist()])
+        hopeless = self._hopeless(line)
+        for row, flag in zip(rows.tolist(), hopeless, strict=True):
+            outcome.flags[row] = (flag,) if flag else ()
+        good = np.flatnonzero([not flag for flag in hopeless])
         if not len(good):
             return
         if len(good) < len(rows):
@@ -149,19 +149,23 @@ class StackFitter:
         np.put_along_axis(spread, line.order, unit[:, None] / np.sqrt(found.weight), axis=1)
         outcome.deviation[rows] = spread
 
-    def _hopeless(self, line: _Line) -> list[tuple[str, NDArray[np.bool_]]]:
-        """Why spectra cannot be fitted, the first reason counts, and which."""
+    def _hopeless(self, line: _Line) -> list[str]:
+        """Why each spectrum cannot be fitted; empty if it can."""
         used = np.arange(line.values.shape[1]) < line.counts[:, None]
         lowest = np.min(line.values, axis=1, initial=np.inf, where=used)
         highest = np.max(line.values, axis=1, initial=-np.inf, where=used)
-        negative = highest < -lowest
-        for row in np.flatnonzero(negative).tolist():
-            negative[row] = np.median(line.values[row, : line.counts[row]]) < 0.0
-        return [
-            ("too_few_points", line.counts < len(self.choice.free) + SPARE_POINTS),
-            ("constant", lowest == highest),
-            ("negative", negative),
-        ]
+        few = line.counts < len(self.choice.free) + SPARE_POINTS
+        reasons = [""] * len(few)
+        for row in np.flatnonzero(few | (lowest == highest) | (highest < -lowest)).tolist():
+            reasons[row] = self._reason(line.values[row, : line.counts[row]])
+        return reasons
+
+    def _reason(self, values: Array) -> str:
+        if len(values) < len(self.choice.free) + SPARE_POINTS:
+            return "too_few_points"
+        if values.min() == values.max():
+            return "constant"
+        return "negative" if np.median(values) < 0.0 else ""
 
     def fill(
         self, outcome: Outcome, rows: Index, tile: Tile, found: Found, judgement: Judgement

@@ -11,12 +11,14 @@ called from Python; what it calls is `inner` and becomes part of it.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+import numba
+from numba.core import event
 
 SOURCES = ("physics/*kernel*.py", "physics/btk.py", "fitting/*kernel*.py")
 """All that kernels are made of, in the package; kernels import nothing else of it."""
@@ -35,9 +37,10 @@ def digest() -> str:
 
 def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorator of a compiled function that Python calls; `options` are those of `numba.njit`."""
+    decorate: Any = numba.njit(cache=True, error_model="numpy", **options)
 
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher = njit(cache=True, error_model="numpy", **options)(function)
+        dispatcher = decorate(function)
         dispatcher._cache._cache_file._source_stamp = digest()
         return dispatcher
 
@@ -46,4 +49,28 @@ def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 def inner(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorator of a function that only compiled functions call."""
-    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)  # type: ignore[no-any-return]
+    njit: Any = numba.njit
+    found: Callable[[Callable[..., Any]], Any] = njit(
+        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options
+    )
+    return found
+
+
+class _Teller(event.Listener):
+    """Tells once in a process that something is compiled: it takes many seconds."""
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def on_start(self, event: event.Event) -> None:
+        """Called when numba starts to compile what was not on the disk."""
+        function = event.data["dispatcher"].py_func
+        if not self.told and function.__module__.startswith("stm_daq."):
+            self.told = True
+            logging.getLogger(__name__).warning("compiling the physics of fits, once: some seconds")
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing to tell."""
+
+
+event.register("numba:compile", _Teller())  # type: ignore[no-untyped-call]

@@ -195,14 +195,8 @@ def _spread(
             continue
         for m in range(rows):
             near, value = moments[m, first : first + 8], values[m, n]
-            near[0] += shares[0, n] * value
-            near[1] += shares[1, n] * value
-            near[2] += shares[2, n] * value
-            near[3] += shares[3, n] * value
-            near[4] += shares[4, n] * value
-            near[5] += shares[5, n] * value
-            near[6] += shares[6, n] * value
-            near[7] += shares[7, n] * value
+            for i in range(8):
+                near[i] += shares[i, n] * value
     for m in range(rows):
         line = moments[m]
         line[centre] *= 2.0
