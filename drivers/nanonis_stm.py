@@ -63,7 +63,7 @@ class NanonisStm:
         options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
     ) -> Iterator[Finding]:
         """Yield what the controller cannot do; see :mod:`stm_daq.station.roles`."""
-        if needs is not None:
+        if needs is not None and needs.columns > 0:
             yield from refusal("sites.grid.topograph.columns", require_columns, needs.columns)
 
     # -- position -----------------------------------------------------------------------------

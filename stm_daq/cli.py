@@ -114,6 +114,9 @@ def fit(
         list[str] | None,
         typer.Option(help="Parameter not to fit, such as temperature=1.2K.", metavar="NAME=VALUE"),
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="exact, or table for large maps.", metavar="exact|table")
+    ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one a core.")
     ] = None,
@@ -141,15 +144,17 @@ def fit(
     The refit of a run is stored beside it, in its folder fits, and never replaces another. An
     archive is a folder of runs. What was interrupted goes on where it stopped.
     """
-    of_runs = {"--compare": compare, "--fixed": fixed, "--processes": processes,
-               "--scheduler": scheduler}  # fmt: skip
+    of_runs = {"--compare": compare, "--fixed": fixed, "--engine": engine,
+               "--processes": processes, "--scheduler": scheduler}  # fmt: skip
     of_files = {"--bias-column": bias_column, "--conductance-column": conductance_column,
                 "--modulation": modulation, "--figure": figure}  # fmt: skip
     if _all_runs(paths):
         _refuse(of_files, "measured files, not runs")
         from stm_daq.commands.refit import RefitOptions, refit_paths
 
-        options = RefitOptions(model or "btk", compare, tuple(fixed or ()), processes, scheduler)
+        options = RefitOptions(
+            model or "btk", compare, tuple(fixed or ()), processes, scheduler, engine or "exact"
+        )
         refit_paths(paths, options, as_json)
     else:
         _refuse(of_runs, "runs, not measured files")

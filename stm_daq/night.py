@@ -115,7 +115,7 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
 def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
     sweep = plan.sweep
     return PlanNeeds(
-        columns=plan.grid.topograph_shape[1],
+        columns=plan.sites.topograph_shape[1],
         dwell=sweep.dwell,
         samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)),
         modulation_peak=sweep.modulation_peak,
@@ -208,7 +208,7 @@ def _log_file(path: Path) -> Iterator[None]:
 def _run_started(
     night: Night, kind: str, run_id: str, now: float, station: Station, sweep: DacSweep
 ) -> RunStarted:
-    plan, grid = night.plan, night.plan.grid
+    plan, sites = night.plan, night.plan.sites
     return RunStarted(
         run_id=run_id,
         kind=kind,
@@ -217,11 +217,11 @@ def _run_started(
         sample=plan.sample,
         plan_text=plan.text,
         station_text=night.config.text,
-        frame=grid.frame,
-        grid_shape=grid.shape,
-        grid_x=grid.x,
-        grid_y=grid.y,
-        topograph_shape=grid.topograph_shape,
+        frame=sites.frame,
+        grid_shape=sites.shape,
+        grid_x=sites.x,
+        grid_y=sites.y,
+        topograph_shape=sites.topograph_shape,
         bias=plan.sweep.bias,
         modulation=sweep.modulation,
         metadata={
@@ -232,6 +232,12 @@ def _run_started(
             "fit_model": plan.fit_model,
             "snapshot": station.snapshot(),
         },
+        axes=tuple(axis.record for axis in plan.axes),
+        sites=sites.kind,
+        swept_name=plan.sweep.swept_name,
+        swept_unit=plan.sweep.swept_unit,
+        swept=plan.sweep.swept,
+        directions=plan.sweep.directions,
     )
 
 

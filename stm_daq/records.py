@@ -6,6 +6,7 @@ have the same number. Arrays must not be modified by a receiver.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,11 +33,21 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """An outer axis of a run: something that is set before all sites are measured once more."""
+
+    name: str
+    """"temperature", "setpoint_current", "repeat", ..., or the name of a parameter."""
+    unit: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A place where spectra are taken."""
+    """A place where spectra are taken, at one step of the outer axes."""
 
     index: int
-    """Number of the site in the order of the plan, from 0."""
+    """Number within the run, unique: `step` times the sites of the map, plus row by row the place."""
     row: int
     """Row in the map, from 0 at the bottom of the frame (y grows with the row)."""
     col: int
@@ -44,6 +55,8 @@ class Site:
     x: float
     """Position in the controller's coordinates, m."""
     y: float
+    step: int = 0
+    """Number of the step of the outer axes, the last axis the fastest; 0 if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +84,45 @@ class RunStarted:
     topograph_shape: tuple[int, int]
     """Topograph pixels (rows, columns); (0, 0) without a topograph."""
     bias: Array
-    """Nominal bias of every point of a spectrum, V, shape (n,)."""
+    """Nominal bias of every point of a spectrum, V, shape (n,), in the order of measurement."""
     modulation: float
     """Peak amplitude of the lock-in modulation at the junction, V."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Settings, station snapshot, software versions; plain JSON types only."""
+    axes: tuple[Axis, ...] = ()
+    """The outer axes, slowest first."""
+    sites: str = "grid"
+    """"grid"; "line" and "points" are maps of one row."""
+    swept_name: str = "bias"
+    """What is swept: "bias", "z" (relative to where the feedback was held) or "microwave_power"."""
+    swept_unit: str = "V"
+    swept: Array = field(default_factory=lambda: np.empty(0))
+    """Nominal value of the swept quantity at every point, shape (n,); empty if that is the bias."""
+    directions: int = 1
+    """2 if the second half of the points goes back over those of the first, else 1."""
+
+    @property
+    def outer_shape(self) -> tuple[int, ...]:
+        """Number of values of every outer axis."""
+        return tuple(len(axis.values) for axis in self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Outer axes, rows and columns: the shape of every map of the run."""
+        return (*self.outer_shape, *self.grid_shape)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the outer axes, 1 if there are none."""
+        return math.prod(self.outer_shape)
+
+    def place(self, step: int, row: int, col: int) -> tuple[int, ...] | None:
+        """Return the place of a site in a map of the run; None if it lies outside."""
+        rows, columns = self.grid_shape
+        if not (0 <= step < self.steps and 0 <= row < rows and 0 <= col < columns):
+            return None
+        outer = np.unravel_index(step, self.outer_shape) if self.axes else ()
+        return (*(int(number) for number in outer), row, col)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +133,8 @@ class TopographRows:
     first_row: int
     z: Array
     """Tip height, m, shape (rows, columns); row `first_row` first, bottom of the frame = row 0."""
+    step: int = 0
+    """Of the outer axes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +162,10 @@ class Spectrum:
     """Temperature of the stage, K; NaN where no fresh reading exists."""
     flags: tuple[str, ...] = ()
     """What makes this spectrum suspect: "overload", "unlock", "stale_temperature", ..."""
+    sweeps: int = 1
+    """How many sweeps this is the average of."""
+    reason: str = ""
+    """Why the site was measured again; "" for the first time."""
 
 
 @dataclass(frozen=True, slots=True)

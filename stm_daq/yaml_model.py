@@ -90,7 +90,7 @@ class ModelReader:
             self.at_key((*path, name), "this key is missing")
 
     def _field(self, field: FieldInfo, data: Any, path: KeyPath) -> None:
-        kind = _without_none(field.annotation)
+        kind, metadata = _plain(_without_none(field.annotation))
         inner: Any = get_args(kind)[1] if get_origin(kind) is dict else None
         if data is None:
             self.at_key(path, "has no value")
@@ -98,8 +98,19 @@ class ModelReader:
             self.block(kind, data, path)
         elif _is_block(inner):
             self._blocks(inner, data, path)
+        elif get_origin(kind) is tuple and _is_block(get_args(kind)[0]):
+            self._list(kind, [*metadata, *field.metadata], data, path)
         else:
-            self._leaf(kind, field.metadata, data, path)
+            self._leaf(kind, [*metadata, *field.metadata], data, path)
+
+    def _list(self, kind: Any, metadata: list[Any], data: Any, path: KeyPath) -> None:
+        """Check a list of blocks, each of them and its length."""
+        before = len(self.problems)
+        if isinstance(data, list):
+            for number, value in enumerate(data):
+                self.block(get_args(kind)[0], value, (*path, number))
+        if len(self.problems) == before:
+            self._leaf(kind, metadata, data, path)
 
     def _blocks(self, model: type[Block], data: Any, path: KeyPath) -> None:
         if not isinstance(data, dict):
@@ -150,6 +161,14 @@ def _reason(detail: Any, written: Any) -> str:
 def _without_none(annotation: Any) -> Any:
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
     return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotation) else annotation
+
+
+def _plain(annotation: Any) -> tuple[Any, list[Any]]:
+    """Take apart ``Annotated[kind, ...]``."""
+    if get_origin(annotation) is Annotated:
+        kind, *metadata = get_args(annotation)
+        return kind, metadata
+    return annotation, []
 
 
 def _is_block(kind: Any) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stm_daq.clock import RealClock
 from stm_daq.night import Night, prepare_night
+from stm_daq.plan import Plan
 from stm_daq.quantities import show, show_duration, show_moment
 
 
@@ -39,10 +40,9 @@ def _facts(night: Night) -> dict[str, object]:
 def _print_facts(night: Night) -> None:
     plan, estimate, limits = night.plan, night.estimate, night.config.limits
     ending = show_moment(RealClock().wall() + estimate.total)
-    rows, columns = plan.grid.shape
     print(f"{plan.name}: {plan.sample}")
     print(
-        f"  sites            {estimate.sites}  ({columns} x {rows}), {len(plan.sweep.bias)} points each"
+        f"  sites            {estimate.sites}  ({_shape(plan)}), {len(plan.sweep.bias)} points each"
     )
     print(f"  duration         {show_duration(estimate.total)}; started now it ends {ending}")
     for part, seconds in estimate.parts.items():
@@ -57,3 +57,11 @@ def _print_facts(night: Night) -> None:
     for warning in (*plan.warnings, *estimate.warnings):
         print(f"warning: {warning}")
     print("ok: plan and station can be used")
+
+
+def _shape(plan: Plan) -> str:
+    """Return the sizes of the axes, slowest first, as in "3 set_current x 32 x 32"."""
+    rows, columns = plan.sites.shape
+    outer = [f"{len(axis.values)} {axis.name}" for axis in plan.axes]
+    sites = [str(columns), str(rows)] if plan.sites.kind == "grid" else [str(columns)]
+    return " x ".join([*outer, *sites])

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from stm_daq.errors import BadInputError, JournalError
-from stm_daq.fitting import MODELS, explain
+from stm_daq.fitting import MODELS, VERDICTS, explain
+from stm_daq.fitting.data import ENGINES
 from stm_daq.fitting.models import unit
 from stm_daq.quantities import parse
 from stm_daq.refit import Refit, cluster, find_runs, refit_run, settings_for
@@ -30,6 +31,7 @@ class RefitOptions:
     """Such as "temperature=1.2K"."""
     processes: int | None
     scheduler: str | None
+    engine: str = "exact"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -52,6 +54,8 @@ def refit_paths(paths: list[Path], options: RefitOptions, as_json: bool) -> None
     for model in options.models:
         if model not in MODELS:
             raise BadInputError(f"model {model}: unknown; choose one of {', '.join(MODELS)}")
+    if options.engine not in ENGINES:
+        raise BadInputError(f"--engine {options.engine}: choose one of {', '.join(ENGINES)}")
     fixed = _fixed(options)
     runs = [run for path in paths for run in find_runs(path)]
     done: list[tuple[Path, Refit]] = []
@@ -78,7 +82,9 @@ def _refit(
     place: Mapping[str, Any],
     quiet: bool,
 ) -> Refit:
-    settings = tuple(settings_for(run, model, fixed[model]) for model in options.models)
+    settings = tuple(
+        settings_for(run, model, fixed[model], options.engine) for model in options.models
+    )
     with _bar(run.name, quiet) as progress:
         return refit_run(run, settings, processes=options.processes, progress=progress, **place)
 
@@ -142,10 +148,10 @@ def _print(run: Path, refit: Refit) -> None:
     print(f"  stored in {refit.info.path}")
 
 
-def _verdict(verdict: str) -> str:
-    if not verdict:
-        return "without a verdict (no spectrum to compare)"
-    return verdict if verdict in ("tied", "none adequate") else f"prefer {verdict}"
+def _verdict(words: str) -> str:
+    """A verdict and its preferred model as a sentence."""
+    verdict, _, model = words.partition(" ")
+    return f"{words}: {VERDICTS[verdict].format(model=model)}"
 
 
 def _flags(texts: Any) -> list[tuple[str, int]]:

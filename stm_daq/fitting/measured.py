@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from stm_daq.fitting.calibration import TOLERATED, calibration
+from stm_daq.fitting.checks import check_current, check_stack
 from stm_daq.fitting.judge import EVIDENCE
 from stm_daq.fitting.result import FitResult
 from stm_daq.fitting.spectrum import fit_spectrum
-
-CALIBRATION = 0.05
-"""Relative difference of integrated conductance and current that is worth a remark."""
 
 
 def fit_measured(
@@ -47,8 +46,8 @@ def fit_measured(
     temperature : float, optional
         Of the junction, K, from a thermometer.
     current : array_like, shape (n,), optional
-        dc current, A. Only compared with the conductance: where their integrals differ by more than
-        5 % the flag "calibration" is raised, because then `scale` is wrong by that much (the other
+        dc current, A. Only compared with the conductance: where it does not rise by their integral
+        within 5 % the flag "calibration" is raised, because then `scale` is wrong by that much (the other
         parameters are not concerned).
     model : str, optional
         By default the simpler of "dynes" and "btk+broadening" ("btk" if no `temperature` is given)
@@ -78,9 +77,17 @@ def fit_measured(
         result = _fit(bias, conductance, contact, temperature, modulation)
         if tunnel.chi_square - result.chi_square < EVIDENCE * result.misfit:
             result = tunnel
-    if current is not None and not _agree(np.asarray(bias), np.asarray(conductance), current):
+    if current is not None and _disagree(bias, conductance, current):
         return replace(result, flags=(*result.flags, "calibration"))
     return result
+
+
+def _disagree(bias: ArrayLike, conductance: ArrayLike, current: ArrayLike) -> bool:
+    values = check_stack(conductance)
+    amperes = check_current(current, values.shape)
+    volts = np.asarray(bias, dtype=np.float64)
+    ratio = float(calibration(volts[None], values[None], amperes)[0])
+    return abs(ratio - 1.0) > TOLERATED
 
 
 def _fit(
@@ -104,17 +111,3 @@ def _fit(
     return fit_spectrum(
         bias, conductance, model=model, modulation=modulation, fixed=fixed, free=free
     )
-
-
-def _agree(bias: NDArray[np.float64], conductance: NDArray[np.float64], current: ArrayLike) -> bool:
-    """Whether the current changes over the sweep by the integral of the conductance."""
-    amperes = np.asarray(current, dtype=np.float64)
-    if amperes.shape != bias.shape:
-        raise ValueError(f"current has shape {amperes.shape} but bias {bias.shape}")
-    order = np.argsort(bias, kind="stable")
-    order = order[np.isfinite(bias + conductance + amperes)[order]]
-    if len(order) < 2:
-        return True
-    rise = float(amperes[order[-1]] - amperes[order[0]])
-    integral = float(np.trapezoid(conductance[order], bias[order]))
-    return abs(rise - integral) <= CALIBRATION * abs(integral)

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.fitting.descent import Descent, Part
 from stm_daq.fitting.models import Choice, bounds, family, to_coordinate
 from stm_daq.fitting.start import Templates, templates_of
 
@@ -122,6 +123,12 @@ class Solver:
         self._leap = np.array(leaps)
         self._spacing = spacing
         self._shape = len(choice.model.shape.names)
+
+    @cached_property
+    def descent(self) -> Descent:
+        """The same search in Python, for what the compiled one does not know."""
+        robust = (LOSSES.index(self.loss), KNEES[self.loss])
+        return Descent(self.choice, self.lower, self.upper, self.smearing, robust)
 
     @cached_property
     def _templates(self) -> Templates:
@@ -241,6 +248,9 @@ class Solver:
     def _descend(
         self, tile: Tile, found: Found, wanted: Mask, tolerance: float, *, last: bool
     ) -> None:
+        if not self.choice.model.shape.compiled:
+            self._descend_slowly(tile, found, wanted, tolerance)
+            return
         from stm_daq.fitting import kernel_search
 
         kernel_search.descend(
@@ -253,15 +263,42 @@ class Solver:
             found.residual, found.converged,
         )  # fmt: skip
 
+    def _descend_slowly(self, tile: Tile, found: Found, wanted: Mask, tolerance: float) -> None:
+        """The same for a model that the compiled search cannot evaluate."""
+        for p in np.flatnonzero(wanted).tolist():
+            used = slice(tile.counts[p])
+            part = Part(tile.bias[p, used], tile.values[p, used], found.weight[p, used])
+            best = self.descent.search((part,), found.theta[p], tolerance)
+            found.theta[p], found.chi_square[p] = best.theta, best.chi_square
+            found.matrix[p], found.vector[p] = best.matrix, best.vector
+            found.residual[p, used] = best.residuals[0]
+            found.converged[p] = best.converged
+
     def _estimate_noise(self, tile: Tile, found: Found) -> None:
+        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
+        self._weigh(tile.bias, found.residual, tile.counts, offset, ACCURACY**2, found.weight)
+
+    def weights(self, bias: Array, residual: Array, centre: float, floor: float) -> Array:
+        """Inverse variances of the points (n,) of one spectrum from residuals, ascending in bias."""
+        weight = np.ones((1, len(bias)))
+        counts, centres = np.array([len(bias)]), np.array([centre])
+        self._weigh(bias[None], residual[None], counts, centres, floor, weight)
+        return np.asarray(weight[0])
+
+    def _weigh(
+        self,
+        bias: Array,
+        residual: Array,
+        counts: NDArray[np.int64],
+        centre: Array,
+        floor: float,
+        weight: Array,
+    ) -> None:
         from stm_daq.fitting import kernel_noise
 
         plain = self.loss == "linear"
-        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
-        kernel_noise.weights_after(
-            tile.bias, found.residual, tile.counts, offset, _CLIP[plain], ACCURACY**2, found.weight
-        )
-        np.multiply(found.weight, _CLIPPED[plain], out=found.weight)
+        kernel_noise.weights_after(bias, residual, counts, centre, _CLIP[plain], floor, weight)
+        np.multiply(weight, _CLIPPED[plain], out=weight)
 
     def _compare(self, tile: Tile, found: Found, other: Found, tried: Mask) -> None:
         """Finish the second search where it is a match for the first, and keep the better one."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.background import TERMS, Background, smooth_background
 from stm_daq.fitting.judge import Judgement, judge
-from stm_daq.fitting.models import Choice, to_value
+from stm_daq.fitting.models import to_value
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import ACCURACY, Found, Solver, Tile
-from stm_daq.fitting.verdict import is_ok
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.int64]
@@ -23,40 +23,6 @@ TILE = 128
 """Spectra that are handled together: their arrays stay in the processor's cache."""
 
 _OF_CONDUCTANCE = ("scale", "current_offset")
-
-
-@dataclass
-class Outcome:
-    """Fits of p spectra in physical units. NaN where a spectrum does not tell."""
-
-    choice: Choice
-    values: dict[str, Array]
-    """All parameters of the model, free and fixed, each (p,)."""
-    std: dict[str, Array]
-    """Standard deviations, 0 for fixed parameters."""
-    limits: dict[str, Array]
-    correlation: Array
-    """(p, f, f)"""
-    chi_square: Array
-    reduced: Array
-    misfit: Array
-    dof: Index
-    points: Index
-    flags: list[tuple[str, ...]]
-    deviation: Array
-    """Standard deviation of every point of the conductance, given or estimated, (p, n)."""
-    theta: Array
-    """Search coordinates, (p, m + 4), of spectra in units of `unit`."""
-    unit: Array
-    backgrounds: dict[int, Array] = field(default_factory=dict)
-    """Smooth curves of those without gap, as polynomials of bias / largest, by spectrum."""
-    notes: dict[str, float] = field(default_factory=dict)
-    """What an engine says of itself."""
-
-    @property
-    def ok(self) -> NDArray[np.bool_]:
-        """Whether every value of a spectrum may be used within its standard deviation."""
-        return np.array([is_ok(flags) for flags in self.flags], dtype=np.bool_)
 
 
 class StackFitter:
@@ -106,6 +72,7 @@ class StackFitter:
             chi_square=unknown(),
             reduced=unknown(),
             misfit=unknown(),
+            inflation=unknown(),
             dof=np.zeros(count, dtype=np.int64),
             points=np.zeros(count, dtype=np.int64),
             flags=[()] * count,
@@ -186,6 +153,7 @@ class StackFitter:
         outcome.chi_square[rows] = found.chi_square
         outcome.reduced[rows] = judgement.reduced
         outcome.misfit[rows] = judgement.misfit
+        outcome.inflation[rows] = judgement.inflation
         outcome.dof[rows] = tile.counts - len(free)
         for row, flags in zip(rows.tolist(), judgement.flags, strict=True):
             outcome.flags[row] = flags

@@ -29,6 +29,8 @@ _RATIOS = np.geomspace(1.3, 4.0, 5)
 _MOST = 6000
 """Templates of all combinations; where there are more, _SAMPLE of them are spread over the ranges."""
 _SAMPLE = 4096
+_SLOW_SAMPLE = 512
+"""The same for a model that is not compiled."""
 
 _WIDTHS = {"temperature": 0.6, "barrier": 0.25, "weight": 0.3, "exponent": 0.3}
 """How far a start value may lie from its template, in the coordinates of the search."""
@@ -104,7 +106,7 @@ def _grid(model: Model, scalars: Scalars, largest: float, spacing: float) -> Arr
         _table(name) if value is None else np.array([value])
         for name, value in zip(names, scalars, strict=True)
     ]
-    rows = _combinations(tables)
+    rows = _combinations(tables, _SAMPLE if model.shape.compiled else _SLOW_SAMPLE)
     gap = rows[:, 0] * (largest if scalars[0] is None else 1.0)
     units = {"gap": gap, "temperature": gap / K_B, "broadening": gap}
     lower, upper = bounds(model, largest, spacing)
@@ -121,16 +123,16 @@ def _table(name: str) -> Array:
     return _RATIOS if name == "gap2" else _TABLES[family(name)]
 
 
-def _combinations(tables: list[Array]) -> Array:
-    """All combinations of the tables' values, or an even sample of them if those are too many."""
-    if math.prod(len(table) for table in tables) <= _MOST:
+def _combinations(tables: list[Array], sample: int) -> Array:
+    """All combinations of the tables' values, or an even sample of so many if those are too many."""
+    if math.prod(len(table) for table in tables) <= max(_MOST * sample // _SAMPLE, 1):
         return np.array(list(product(*tables)))
     open_ = [k for k, table in enumerate(tables) if len(table) > 1]
     ratio = 2.0
     for _ in range(40):  # root of x^(d+1) = x + 1: the golden ratio of d dimensions
         ratio = (1.0 + ratio) ** (1.0 / (len(open_) + 1))
-    number = np.arange(1, _SAMPLE + 1)
-    rows = np.empty((_SAMPLE, len(tables)))
+    number = np.arange(1, sample + 1)
+    rows = np.empty((sample, len(tables)))
     rows[:] = [table[0] for table in tables]
     for dimension, k in enumerate(open_):
         place = (0.5 + number * ratio ** -(dimension + 1.0)) % 1.0 * (len(tables[k]) - 1)

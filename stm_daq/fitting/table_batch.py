@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.judge import BLOCKS
+from stm_daq.fitting import judge, residuals
 from stm_daq.fitting.solver import ACCURACY
+from stm_daq.fitting.table_kernel_sizes import SIGNS
 from stm_daq.fitting.table_search import State
 
 if TYPE_CHECKING:
@@ -204,13 +205,15 @@ class Batch:
 
         `highest` (p,) is the largest weight of each spectrum.
         """
-        from stm_daq.fitting import table_kernel_rows
+        from stm_daq.fitting import table_kernel_residuals
 
-        count, rows, state = len(self.unit), self.rows, self.state
-        chi_square, signs = np.empty(count), np.empty((count, table_kernel_rows.DIAGNOSES))
-        table_kernel_rows.diagnose(
-            self.single, state.curves, root, factor.astype(np.float32), BLOCKS, chi_square, signs
-        )
+        count, rows, state, fitter = len(self.unit), self.rows, self.state, self.fitter
+        chi_square, signs = np.empty(count), np.empty((count, SIGNS))
+        table_kernel_residuals.diagnose(
+            self.single, state.curves, root, factor.astype(np.float32), judge.BLOCKS, fitter.bias,
+            fitter.offset + self._offsets(), fitter.solver.largest, residuals.BLOCKS,
+            residuals.LEAST, chi_square, signs,
+        )  # fmt: skip
         searches.unit[rows], searches.signs[rows] = self.unit, signs
         searches.chi_square[rows], searches.settled[rows] = chi_square, state.settled[:count]
         searches.theta[rows], searches.centre[rows] = state.theta[:count], self.centre

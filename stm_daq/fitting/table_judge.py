@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from stm_daq.fitting import judge as exact
 from stm_daq.fitting.judge import Judgement
+from stm_daq.fitting.residuals import deviate
 from stm_daq.fitting.solver import Solver
+from stm_daq.fitting.table_kernel_sizes import SIGNS
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.int64]
@@ -35,7 +37,7 @@ class Searches:
     smooth: Array
     """Chi-square of the best smooth curve."""
     signs: Array
-    """See `kernel_noise.diagnose`, (p, 4)."""
+    """See `table_kernel_residuals`, (p, SIGNS)."""
     highest: Array
     """Largest weight of a point."""
 
@@ -46,7 +48,7 @@ class Searches:
             unit=np.full(count, np.nan), theta=np.zeros((count, 5)),
             centre=np.zeros(count, dtype=np.int64), chi_square=np.empty(count),
             matrix=np.empty((count, free, free)), settled=np.empty(count, dtype=np.bool_),
-            rival=np.empty(count), smooth=np.empty(count), signs=np.empty((count, 4)),
+            rival=np.empty(count), smooth=np.empty(count), signs=np.empty((count, SIGNS)),
             highest=np.empty(count),
         )  # fmt: skip
 
@@ -62,9 +64,9 @@ def judge(solver: Solver, found: Searches, theta: Array, points: int) -> Judgeme
     choice = solver.choice
     reduced = found.chi_square / (points - len(choice.free))
     misfit, stretch, systematic, few_runs = _misfit(found.signs, reduced, points)
-    factor = np.where(systematic, misfit, stretch)
+    inflation = np.where(systematic, misfit, stretch)
     sigma, correlation = np.empty_like(theta), np.empty_like(found.matrix)
-    table_kernel_errors.covariances(found.matrix, factor, sigma, correlation)
+    table_kernel_errors.covariances(found.matrix, inflation, sigma, correlation)
     limits: dict[str, Array] = {}
     raised: list[tuple[str, Mask]] = [
         ("not_converged", ~found.settled),
@@ -82,7 +84,7 @@ def judge(solver: Solver, found: Searches, theta: Array, points: int) -> Judgeme
     for p in np.flatnonzero(found.smooth - found.chi_square < exact.EVIDENCE * misfit).tolist():
         flags[p] = ("no_gap",)
     std = exact._physical(choice, theta, sigma)
-    return Judgement(std, correlation, reduced, misfit, limits, flags)
+    return Judgement(std, correlation, reduced, misfit, inflation, limits, flags)
 
 
 def some(judgement: Judgement, at: Mask) -> Judgement:
@@ -92,19 +94,22 @@ def some(judgement: Judgement, at: Mask) -> Judgement:
         correlation=judgement.correlation[at],
         reduced=judgement.reduced[at],
         misfit=judgement.misfit[at],
+        inflation=judgement.inflation[at],
         limits={name: limit[at] for name, limit in judgement.limits.items()},
         flags=[judgement.flags[p] for p in np.flatnonzero(at).tolist()],
     )
 
 
 def _misfit(signs: Array, reduced: Array, points: int) -> tuple[Array, Array, Mask, Mask]:
-    """See `judge._misfit`."""
-    alike, power, blocks, runs = signs.T
+    """See `judge._misfit` and `residuals.even_deviation`."""
+    alike, power, blocks, runs, even, folded, near, far = signs.T
     stretch = (1.0 + alike) / (1.0 - alike)
     power = power / (blocks * stretch)
-    width = 2.0 / (9.0 * blocks)
-    smooth = (np.cbrt(power) - (1.0 - width)) / np.sqrt(width)
     whole = (reduced - 1.0) / np.sqrt(5.0 / points)
     misfit = stretch * np.maximum(1.0, np.maximum(power, reduced))
-    systematic = (smooth > exact.SIGNIFICANT) | (whole > exact.SIGNIFICANT)
-    return misfit, stretch, systematic, runs < exact.FEW_RUNS
+    systematic = (deviate(power, blocks) > exact.SIGNIFICANT) | (whole > exact.SIGNIFICANT)
+    alike = np.clip(1.0 - near / np.where(far > 0.0, far, np.inf), 0.0, 0.9)
+    even = even / folded * (1.0 - alike) / (1.0 + alike)
+    wrong = deviate(even, folded) > exact.EVEN
+    misfit = np.where(wrong, np.maximum(misfit, even), misfit)
+    return misfit, stretch, systematic | wrong, runs < exact.FEW_RUNS

@@ -12,7 +12,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.kernel_noise import DIAGNOSES, LAG
 from stm_daq.fitting.table_kernel_sizes import FOUR
 from stm_daq.physics.kernel_cache import entry, inner
 
@@ -89,40 +88,3 @@ def combine(left: Single, depth: Index, right: Single, out: Single) -> None:
         sums[:] = 0.0
         for k in range(0, depth[p : p + FOUR].max(), 4):
             add_product(four, k, right[k : k + 4], sums)
-
-
-@entry(fastmath=FAST)
-def diagnose(rows, curves, roots, factor, blocks, chi_square, out):  # type: ignore[no-untyped-def]
-    """Chi-square (p,) of rows less curves, and into out (p, 4) what `kernel_noise.diagnose` finds.
-
-    The root of the weights is factor (p,) times roots, (1, n) or (p, n).
-    """
-    size = rows.shape[1]
-    normal = np.empty(size, dtype=np.float32)
-    used = min(blocks, size // 6)
-    for p in range(len(chi_square)):
-        row, curve, root = rows[p], curves[p], roots[min(p, len(roots) - 1)]
-        total = np.float32(0.0)
-        for n in range(size):
-            normal[n] = (row[n] - curve[n]) * (root[n] * factor[p])
-            total += normal[n] * normal[n]
-        changes, near, far = np.int32(0), np.float32(0.0), np.float32(0.0)
-        for n in range(size - 1):
-            changes += np.int32(normal[n] * normal[n + 1] < np.float32(0.0))
-        for n in range(size - LAG):
-            one, three = normal[n + 1] - normal[n], normal[n + LAG] - normal[n]
-            near += one * one
-            far += three * three
-        power = 0.0
-        for b in range(used):
-            first, last = b * size // used, (b + 1) * size // used
-            part = np.float32(0.0)
-            for n in range(first, last):
-                part += normal[n]
-            power += part * part / (last - first)
-        alike = min(max(1.0 - near / far, 0.0), 0.9) if far > 0.0 else 0.0
-        chance = math.acos(alike) / math.pi
-        spread = math.sqrt(chance * (1.0 - chance) * (size - 1))
-        chi_square[p] = total
-        out[p, 0], out[p, 1], out[p, 2] = alike, power, used
-        out[p, 3] = (changes - chance * (size - 1)) / spread

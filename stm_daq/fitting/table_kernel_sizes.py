@@ -12,3 +12,5 @@ LANES = 16
 """Components handled together; ranks are multiples of it."""
 FOUR = 4
 """Spectra handled together."""
+SIGNS = 8
+"""What is measured of residuals: the columns of `kernel_noise.diagnose`, then of `kernel_even.fold`."""

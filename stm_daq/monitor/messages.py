@@ -246,9 +246,12 @@ def _check(body: Body) -> None:
                 and body.grid_y.shape == body.grid_shape[:1]
                 and body.grid_x.shape == body.grid_shape[1:]
                 and body.bias.ndim == 1
+                and body.swept.shape in ((0,), body.bias.shape)
+                and body.directions in (1, 2)
+                and math.prod(body.shape) <= LARGEST_MAP
             )
         case TopographRows():
-            good = body.z.ndim == 2 and body.first_row >= 0
+            good = body.z.ndim == 2 and body.first_row >= 0 and body.step >= 0
         case Spectrum():
             shapes = {body.bias.shape, body.current.shape, body.conductance.shape}
             good = len(shapes) == 1 and body.bias.ndim == 1

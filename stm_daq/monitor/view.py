@@ -41,6 +41,8 @@ class RunView:
         The latest events, oldest first.
     stage_temperature : float
         Latest temperature of the stage, K; NaN where unknown.
+    step : int or None
+        Step of the outer axes that `topograph` and `maps` show; None until something was measured.
     """
 
     def __init__(self) -> None:
@@ -56,6 +58,7 @@ class RunView:
         self.maps: Array = np.empty((0, 0, len(MAPS)))
         self.events: deque[Event] = deque(maxlen=_EVENTS)
         self.stage_temperature = math.nan
+        self.step: int | None = None
         self._places: dict[int, tuple[int, int]] = {}
 
     @property
@@ -103,7 +106,7 @@ class RunView:
         if self.started is not None:
             bodies.append(self.started)
         if np.any(np.isfinite(self.topograph)):
-            bodies.append(TopographRows(0.0, 0, self.topograph.copy()))
+            bodies.append(TopographRows(0.0, 0, self.topograph.copy(), self.step or 0))
         rows, columns = np.nonzero(np.any(np.isfinite(self.maps), axis=2))
         if len(rows):
             at = (rows.astype(np.float64), columns.astype(np.float64))
@@ -120,12 +123,21 @@ class RunView:
         self.topograph = np.full(started.topograph_shape, np.nan)
         self.maps = np.full((*started.grid_shape, len(MAPS)), np.nan)
 
+    def _step_to(self, step: int) -> None:
+        """Show the maps of this step of the outer axes."""
+        if self.step is not None and step != self.step:
+            self.topograph[:] = math.nan
+            self.maps[:] = math.nan
+        self.step = step
+
     def _scan(self, rows: TopographRows) -> None:
+        self._step_to(rows.step)
         if rows.z.shape[1] == self.topograph.shape[1]:
             part = self.topograph[rows.first_row : rows.first_row + len(rows.z)]
             part[:] = rows.z[: len(part)]
 
     def _measure(self, spectrum: Spectrum) -> None:
+        self._step_to(spectrum.site.step)
         self.spectrum = spectrum
         self._places[spectrum.site.index] = (spectrum.site.row, spectrum.site.col)
         if math.isfinite(spectrum.temperature):

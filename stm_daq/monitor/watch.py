@@ -140,8 +140,8 @@ class _Reporter:
     def _tell(self, body: Body) -> None:
         match body:
             case RunStarted():
-                rows, columns = body.grid_shape
-                self._print(f"{body.name} ({body.kind} {body.run_id}): {rows * columns} spectra")
+                spectra = math.prod(body.shape)
+                self._print(f"{body.name} ({body.kind} {body.run_id}): {spectra} spectra")
             case Event() if body.kind != "temperature":
                 self._print(_event_text(body))
             case Progress() if self._clock.now() - self._reported >= _PLAIN_PROGRESS:

@@ -1,22 +1,33 @@
-"""What is to be measured: the plan, its sites in order, its list of voltages, its estimate."""
+"""What is to be measured: the plan, its outer axes, its sites in order, its sweep, its estimate."""
 
-from stm_daq.plan.estimate import Estimate, estimate, forbidden
+from stm_daq.plan.axes import OuterAxis, Step, step_count, steps
+from stm_daq.plan.estimate import Estimate, estimate
+from stm_daq.plan.forbidden import forbidden
 from stm_daq.plan.load import load_plan
-from stm_daq.plan.model import Grid, Plan, Sweep, Timing
-from stm_daq.plan.sites import position, site_rows
+from stm_daq.plan.model import Plan, Sweep, Timing
+from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, position
 from stm_daq.plan.voltages import list_voltages, return_steps
 
 __all__ = [
     "Estimate",
-    "Grid",
+    "Group",
+    "OuterAxis",
     "Plan",
+    "Sites",
+    "Step",
     "Sweep",
     "Timing",
+    "Topograph",
     "estimate",
     "forbidden",
+    "grid",
+    "groups",
+    "line",
     "list_voltages",
     "load_plan",
+    "points",
     "position",
     "return_steps",
-    "site_rows",
+    "step_count",
+    "steps",
 ]

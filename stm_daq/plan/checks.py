@@ -6,7 +6,6 @@ the rest of the file, and points at the first of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,15 +33,6 @@ def _sweep_goes_somewhere(end: float, start: float) -> Finding | None:
     if end == start:
         return Finding("the sweep ends where it starts; start and end must differ")
     return None
-
-
-def _setpoint_starts_the_sweep(start: float, setpoint: float) -> Finding | None:
-    if math.isclose(start, setpoint, rel_tol=1e-9):
-        return None
-    return Finding(
-        f"the sweep starts at {show(start, 'V')} but the set-point bias is {show(setpoint, 'V')}; "
-        "the feedback is held at the set-point bias, so the sweep must begin there"
-    )
 
 
 def _feedback_needs_bias(setpoint: float) -> Finding | None:
@@ -107,7 +97,6 @@ def _tolerance_below_temperature(tolerance: float, expected: float) -> Finding |
 _GRID, _SWEEP = "sites.grid", "sweep"
 CHECKS: tuple[tuple[Judge, tuple[str, ...]], ...] = (
     (_sweep_goes_somewhere, (f"{_SWEEP}.bias.end", f"{_SWEEP}.bias.start")),
-    (_setpoint_starts_the_sweep, (f"{_SWEEP}.bias.start", "setpoint.bias")),
     (_feedback_needs_bias, ("setpoint.bias",)),
     (_filter_settles, (f"{_SWEEP}.bias.dwell", f"{_SWEEP}.lockin.time_constant")),
     (

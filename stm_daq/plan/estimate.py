@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from stm_daq.errors import OutOfRangeError, Problem
-from stm_daq.plan.model import Grid, Plan
+from stm_daq.plan.axes import step_count, steps
+from stm_daq.plan.forbidden import forbidden, problem
+from stm_daq.plan.model import Plan
+from stm_daq.plan.sites import Sites, groups
 from stm_daq.plan.voltages import list_voltages
-from stm_daq.quantities import show, show_duration
-from stm_daq.station.limits import Limits, Range, extent
+from stm_daq.quantities import show_duration
+from stm_daq.station.limits import Limits
 
 MOVE_SPEED = 100e-9
 """Assumed speed of the tip between sites, m/s."""
 BUS_TIME_PER_SITE = 0.06
 """Commands, replies and the read-out of the buffer on GPIB and LAN, s per spectrum."""
+BUS_TIME_PER_POINT = 0.02
+"""The same for one point of a sweep that the program makes point by point, s."""
 SET_UP_TIME = 8.0
 """Opening the station, reading its settings, going to the set-point, s."""
 LONG_HOLD = 30.0
@@ -70,14 +76,15 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
     if problems:
         raise OutOfRangeError("\n".join(str(problem) for problem in problems))
     voltages = list_voltages(plan.sweep, limits.bias_step, limits.bias_slew)
-    rows, columns = plan.grid.shape
     step = float(np.max(np.abs(np.diff(voltages))))
-    pixels = plan.grid.topograph_shape[0] * plan.grid.topograph_shape[1]
+    maps = step_count(plan.axes)
+    sites = maps * plan.sites.count
+    pixels = maps * math.prod(plan.sites.topograph_shape)
     per_site = BYTES_PER_POINT * len(plan.sweep.bias) + BYTES_PER_SITE
     return Estimate(
-        sites=rows * columns,
+        sites=sites,
         parts=_parts(plan, len(voltages)),
-        disk_bytes=rows * columns * per_site + 8 * pixels + BYTES_PER_RUN,
+        disk_bytes=sites * per_site + 8 * pixels + BYTES_PER_RUN,
         largest_bias_step=step,
         largest_bias_slew=step / plan.sweep.dwell,
         dwell_over_time_constant=plan.sweep.dwell / plan.sweep.time_constant,
@@ -86,86 +93,56 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
 
 
 def _parts(plan: Plan, list_length: int) -> dict[str, float]:
-    grid, sweep, timing = plan.grid, plan.sweep, plan.timing
-    rows, columns = grid.shape
-    sites, points = rows * columns, len(sweep.bias)
-    return {
+    sweep, timing, maps = plan.sweep, plan.timing, step_count(plan.axes)
+    sites, points = maps * plan.sites.count, len(sweep.bias)
+    bus = BUS_TIME_PER_SITE
+    if sweep.kind == "points":
+        bus += sweep.averages * points * BUS_TIME_PER_POINT
+    parts = {
         "set-up": SET_UP_TIME,
-        "topograph": grid.topograph_shape[0] * 2 * grid.line_time,  # forward and backward
-        "moves": rows * _moves(grid),
-        "settling": sites * (timing.settle + timing.initial_settle),
-        "sweeps": sites * points * sweep.dwell,
-        "ways back": sites * (list_length - points) * sweep.dwell,
-        "recovery": sites * timing.recover,
-        "instruments": sites * BUS_TIME_PER_SITE,
+        "outer axes": _axes_time(plan),
+        "topograph": maps * _topograph_time(plan.sites),
+        "moves": maps * _moves(plan.sites),
+        "settling": sites * (timing.settle + timing.z_average + timing.initial_settle),
+        "sweeps": sites * sweep.averages * points * sweep.dwell,
+        "ways back": sites * sweep.averages * (list_length - points) * sweep.dwell,
+        "recovery": sites * (timing.end_settle + timing.recover),
+        "instruments": sites * bus,
     }
+    return {name: seconds for name, seconds in parts.items() if seconds or name != "outer axes"}
 
 
-def _moves(grid: Grid) -> float:
-    """Return the time for the way along one row of sites and back to the scan, s.
+def _axes_time(plan: Plan) -> float:
+    """Return the time until every step of the outer axes is reached, the ways not included, s."""
+    changes = (plan.axes[k] for step in steps(plan.axes) for k in step.changed)
+    return sum(axis.stable + axis.settle for axis in changes)
+
+
+def _topograph_time(sites: Sites) -> float:
+    topograph = sites.topograph
+    return 0.0 if topograph is None else topograph.shape[0] * 2 * topograph.line_time  # both ways
+
+
+def _moves(sites: Sites) -> float:
+    """Return the time for all ways from site to site, and back to the scan, s.
 
     A row begins at the left edge, where the topograph was paused. The controller takes the tip back
     there at the speed of the scan.
     """
-    way = float(grid.x[-1])
-    return way / MOVE_SPEED + way / (grid.frame.width / grid.line_time)
+    total = 0.0
+    for group in groups(sites):
+        places = np.array([(site.x, site.y) for site in group.sites]).reshape(-1, 2)
+        total += float(np.sum(np.hypot(*np.diff(places, axis=0).T))) / MOVE_SPEED
+        if sites.topograph is not None and len(places) and sites.order == "rows":
+            columns = [site.col for site in group.sites]
+            total += float(sites.x[min(columns)]) / MOVE_SPEED
+            total += float(sites.x[max(columns)]) / (sites.frame.width / sites.topograph.line_time)
+    return total
 
 
 def _doubts(plan: Plan, list_length: int) -> Iterator[Problem]:
-    held = plan.timing.initial_settle + list_length * plan.sweep.dwell
+    sweeps = plan.sweep.averages * list_length * plan.sweep.dwell
+    held = plan.timing.initial_settle + sweeps + plan.timing.end_settle
     if held > LONG_HOLD:
         text = f"the feedback is off for {show_duration(held)} per spectrum; the tip drifts freely"
-        yield _problem(plan, ("sweep", "bias", "dwell"), text)
-
-
-def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
-    """Yield everything in a plan that the limits of a station forbid, with its position."""
-    sweep, peak = plan.sweep, plan.sweep.modulation_peak
-    bias, current = limits.bias, limits.setpoint_current
-    for name, volts in (("start", sweep.bias[0]), ("end", sweep.bias[-1])):
-        if not _inside(bias, volts + peak, volts - peak):
-            text = f"{show(float(volts), 'V')} with its modulation of {show(peak, 'V')} peak"
-            yield _forbidden(plan, ("sweep", "bias", name), text, bias)
-    if not _inside(bias, plan.setpoint_bias):
-        text = show(plan.setpoint_bias, "V")
-        yield _forbidden(plan, ("setpoint", "bias"), text, bias)
-    if not _inside(current, plan.setpoint_current):
-        text = show(plan.setpoint_current, "A")
-        yield _forbidden(plan, ("setpoint", "current"), text, current)
-    yield from _frame_outside(plan, limits)
-    step = abs(float(sweep.bias[-1] - sweep.bias[0])) / (len(sweep.bias) - 1)
-    if step > limits.bias_step:
-        text = (
-            f"one step would be {show(step, 'V')}; the station allows {show(limits.bias_step, 'V')}"
-        )
-        yield _problem(plan, ("sweep", "bias", "points"), f"{text}; take more points")
-    if step / sweep.dwell > limits.bias_slew:
-        text = f"{show(step, 'V')} per dwell is {show(step / sweep.dwell, 'V/s')}"
-        text += f"; the station allows {show(limits.bias_slew, 'V/s')}; take more points or time"
-        yield _problem(plan, ("sweep", "bias", "dwell"), text)
-
-
-def _frame_outside(plan: Plan, limits: Limits) -> Iterator[Problem]:
-    """Yield what is wrong if any corner of the frame is where the tip must not go."""
-    frame = plan.grid.frame
-    centre = (frame.centre_x, frame.centre_y)
-    for axis, allowed, middle, ends in zip(
-        "xy", (limits.x, limits.y), centre, extent(frame), strict=True
-    ):
-        if not _inside(allowed, *ends):
-            text = f"the frame reaches in {axis} from {show(ends[0], 'm')} to {show(ends[1], 'm')}; this"
-            key = "size" if _inside(allowed, middle) else "centre"
-            yield _forbidden(plan, ("sites", "grid", "frame", key), text, allowed)
-
-
-def _inside(allowed: Range, *values: float) -> bool:
-    return all(allowed.low <= value <= allowed.high for value in values)
-
-
-def _forbidden(plan: Plan, path: tuple[str, ...], what: str, allowed: Range) -> Problem:
-    low, high = show(allowed.low, allowed.unit), show(allowed.high, allowed.unit)
-    return _problem(plan, path, f"{what} is outside the station's limits {low} to {high}")
-
-
-def _problem(plan: Plan, path: tuple[str, ...], text: str) -> Problem:
-    return plan.source.at_value(path, f"{'.'.join(path)}: {text}")
+        yield problem(plan, ("sweep", plan.sweep.swept_name, "dwell"), text)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from stm_daq.errors import BadInputError, Problem
+from stm_daq.plan.build import build_axis, build_sites, build_sweep
 from stm_daq.plan.checks import findings
-from stm_daq.plan.model import Grid, Plan, Sweep, Timing
-from stm_daq.plan.schema import GridBlock, PlanFile, SweepBlock
-from stm_daq.records import Frame
+from stm_daq.plan.model import Plan, Timing
+from stm_daq.plan.schema import PlanFile
+from stm_daq.plan.structure import misfits
 from stm_daq.yaml_model import ModelReader, dotted
 from stm_daq.yaml_source import YamlSource, read_yaml
 
@@ -27,6 +26,8 @@ def load_plan(path: str | Path) -> Plan:
     reader = ModelReader(source)
     file = reader.read(PlanFile)
     problems, warnings = list(reader.problems), list[Problem]()
+    for place, text in misfits(file) if file is not None else ():
+        problems.append(source.at_value(place, f"{dotted(place)}: {text}"))
     for where, finding in findings(reader.values):
         problem = source.at_value(where, f"{dotted(where)}: {finding.text}")
         (problems if finding.is_error else warnings).append(problem)
@@ -44,26 +45,17 @@ def _plan(file: PlanFile, source: YamlSource, warnings: tuple[Problem, ...]) -> 
         setpoint_current=file.setpoint.current,
         expected_temperature=stage.expect if stage else None,
         temperature_tolerance=stage.tolerance if stage else None,
-        grid=_grid(file.sites.grid),
-        sweep=_sweep(file.sweep),
-        timing=Timing(timing.settle, timing.initial_settle, timing.recover),
+        axes=tuple(build_axis(axis) for axis in file.axes or ()),
+        sites=build_sites(file.sites),
+        sweep=build_sweep(file.sweep, file.setpoint.bias),
+        timing=Timing(
+            settle=timing.settle,
+            initial_settle=timing.initial_settle,
+            recover=timing.recover,
+            z_average=timing.z_average,
+            end_settle=timing.end_settle,
+        ),
         fit_model=file.fit.model,
         warnings=warnings,
         source=source,
-    )
-
-
-def _grid(grid: GridBlock) -> Grid:
-    frame = Frame(*grid.frame.centre, *grid.frame.size, grid.frame.angle)
-    shape = (grid.topograph.rows, grid.topograph.columns)
-    return Grid(frame, shape, grid.every, grid.topograph.line_time)
-
-
-def _sweep(sweep: SweepBlock) -> Sweep:
-    return Sweep(
-        bias=np.linspace(sweep.bias.start, sweep.bias.end, sweep.bias.points),
-        dwell=sweep.bias.dwell,
-        modulation_peak=sweep.modulation.peak,
-        modulation_frequency=sweep.modulation.frequency,
-        time_constant=sweep.lockin.time_constant,
     )

@@ -4,56 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from stm_daq.errors import Problem
-from stm_daq.records import Array, Frame
+from stm_daq.plan.axes import OuterAxis
+from stm_daq.plan.sites import Sites
+from stm_daq.records import Array
 from stm_daq.yaml_source import YamlSource
 
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Sites on every n-th pixel of a topograph."""
-
-    frame: Frame
-    topograph_shape: tuple[int, int]
-    """Pixels of the topograph (rows, columns)."""
-    every: int
-    """A spectrum at every n-th pixel in x and y."""
-    line_time: float
-    """Seconds per line of the topograph, each way."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of sites (rows, columns)."""
-        rows, columns = self.topograph_shape
-        return rows // self.every, columns // self.every
-
-    @property
-    def x(self) -> Array:
-        """Columns of sites along the fast axis from the left edge of the frame, m, shape (columns,).
-
-        A site lies in the middle of a pixel of the topograph: site `j` in that of column
-        ``j * every``.
-        """
-        return self._axis(self.shape[1], self.frame.width / self.topograph_shape[1])
-
-    @property
-    def y(self) -> Array:
-        """Rows of sites along the slow axis from the bottom edge of the frame, m, shape (rows,)."""
-        return self._axis(self.shape[0], self.frame.height / self.topograph_shape[0])
-
-    def _axis(self, count: int, pixel: float) -> Array:
-        return (np.arange(count, dtype=np.float64) * self.every + 0.5) * pixel
+type SweepKind = Literal["dac", "controller", "points"]
+type SweptName = Literal["bias", "z", "microwave_power"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One spectrum."""
+    """One spectrum: something is swept while current and conductance are recorded."""
 
     bias: Array
-    """From the set-point bias to the other end, V, shape (n,)."""
+    """Bias of every point in the order of measurement, the way back included, V, shape (n,)."""
     dwell: float
     """Seconds at each point."""
     modulation_peak: float
@@ -62,6 +32,26 @@ class Sweep:
     """Hz."""
     time_constant: float
     """Of the lock-in, s."""
+    kind: SweepKind = "dac"
+    """Who sweeps: a list of the bias source, the STM controller, or the program point by point."""
+    directions: int = 1
+    """2 if the second half of the points goes back over those of the first."""
+    averages: int = 1
+    """Sweeps that are averaged while the feedback is held."""
+    z_offset: float = 0.0
+    """How far the tip is moved after the hold (positive: away from the sample), m."""
+    modulation_only_in_sweep: bool = False
+    swept_name: SweptName = "bias"
+    swept: Array = field(default_factory=lambda: np.empty(0))
+    """Value of what is swept at every point, shape (n,), if that is not the bias: z relative to
+    where the feedback was held (m), or microwave power (dBm)."""
+    microwave_frequency: float | None = None
+    """Hz; None if the plan does not set it here."""
+
+    @property
+    def swept_unit(self) -> str:
+        """Unit of what is swept."""
+        return {"bias": "V", "z": "m", "microwave_power": "dBm"}[self.swept_name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +64,10 @@ class Timing:
     """Feedback held, before the first point."""
     recover: float
     """With feedback, after the sweep."""
+    z_average: float = 0.0
+    """Time over which height and current are averaged before the hold; 0: one reading."""
+    end_settle: float = 0.0
+    """Feedback held, after the last point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,9 @@ class Plan:
     expected_temperature: float | None
     """Of the stage, K; None if the plan does not say."""
     temperature_tolerance: float | None
-    grid: Grid
+    axes: tuple[OuterAxis, ...]
+    """What is changed between maps, slowest first."""
+    sites: Sites
     sweep: Sweep
     timing: Timing
     fit_model: str

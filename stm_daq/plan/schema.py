@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool
 
-from stm_daq.yaml_model import Block, Text, Whole, quantity
-
-Volts = Annotated[float, quantity("V")]
-Amperes = Annotated[float, quantity("A")]
-Metres = Annotated[float, quantity("m")]
-Degrees = Annotated[float, quantity("deg")]
-Seconds = Annotated[float, quantity("s")]
-Hertz = Annotated[float, quantity("Hz")]
-Kelvin = Annotated[float, quantity("K")]
+from stm_daq.plan.schema_axes import AxisBlock
+from stm_daq.plan.units import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    Amperes,
+    Count,
+    Decibels,
+    Degrees,
+    Hertz,
+    Kelvin,
+    Metres,
+    Place,
+    Seconds,
+    Volts,
+)
+from stm_daq.yaml_model import Block, Text, Whole
 
 
 def _version(written: object) -> int:
     if written != 1 or isinstance(written, bool):
         raise ValueError(f"this program reads version 1 of the format, not {written!r}")
     return 1
-
-
-POSITIVE = Field(gt=0)
-NOT_NEGATIVE = Field(ge=0)
 
 
 class SetpointBlock(Block):
@@ -44,7 +47,7 @@ class TemperatureBlock(Block):
 class FrameBlock(Block):
     """The scan frame."""
 
-    centre: tuple[Metres, Metres]
+    centre: Place
     size: tuple[Annotated[Metres, POSITIVE], Annotated[Metres, POSITIVE]]
     angle: Degrees = 0.0
 
@@ -58,26 +61,72 @@ class TopographBlock(Block):
 
 
 class GridBlock(Block):
-    """Sites on the pixels of the topograph."""
+    """Sites in a frame: on the pixels of a topograph, or so many columns and rows without one."""
 
     frame: FrameBlock
-    topograph: TopographBlock
-    every: Annotated[Whole, Field(ge=1)]
+    topograph: TopographBlock | None = None
+    every: Count | None = None
+    columns: Annotated[Whole, Field(ge=1, le=4096)] | None = None
+    rows: Annotated[Whole, Field(ge=1, le=4096)] | None = None
+    polygon: tuple[Place, ...] | None = None
+
+
+class LineBlock(Block):
+    """Sites along a line, both ends included."""
+
+    start: Place
+    end: Place
+    count: Annotated[Whole, Field(ge=2, le=1_000_000)]
 
 
 class SitesBlock(Block):
-    """Where spectra are taken."""
+    """Where spectra are taken: one of grid, line, points."""
 
-    grid: GridBlock
+    grid: GridBlock | None = None
+    line: LineBlock | None = None
+    points: Annotated[tuple[Place, ...], Field(min_length=1)] | None = None
+    order: Literal["rows", "coarse_to_fine"] = "rows"
+
+
+class SegmentBlock(Block):
+    """A part of a sweep with its own density of points; it begins where the one before ended."""
+
+    end: Volts
+    points: Annotated[Whole, Field(ge=1, le=16_000)]
 
 
 class BiasBlock(Block):
-    """The points of the sweep."""
+    """The points of a bias sweep: evenly from start to end, or in segments."""
 
     start: Volts
-    end: Volts
+    end: Volts | None = None
+    points: Annotated[Whole, Field(ge=2, le=16_000)] | None = None
+    segments: Annotated[tuple[SegmentBlock, ...], Field(min_length=1)] | None = None
+    dwell: Annotated[Seconds, POSITIVE]
+    back: StrictBool = False
+
+
+class HeightBlock(Block):
+    """The points of a z sweep, relative to where the feedback was held; positive is away."""
+
+    start: Metres
+    end: Metres
     points: Annotated[Whole, Field(ge=2, le=16_000)]
     dwell: Annotated[Seconds, POSITIVE]
+    back: StrictBool = False
+    bias: Volts | None = None
+
+
+class PowerBlock(Block):
+    """The points of a sweep of the microwave power."""
+
+    start: Decibels
+    end: Decibels
+    points: Annotated[Whole, Field(ge=2, le=16_000)]
+    dwell: Annotated[Seconds, POSITIVE]
+    back: StrictBool = True
+    bias: Volts | None = None
+    frequency: Annotated[Hertz, POSITIVE] | None = None
 
 
 class ModulationBlock(Block):
@@ -85,6 +134,7 @@ class ModulationBlock(Block):
 
     peak: Annotated[Volts, POSITIVE]
     frequency: Annotated[Hertz, POSITIVE]
+    only_in_sweep: StrictBool = False
 
 
 class LockInBlock(Block):
@@ -94,9 +144,14 @@ class LockInBlock(Block):
 
 
 class SweepBlock(Block):
-    """One spectrum."""
+    """One spectrum: a sweep of one of bias, z, microwave_power."""
 
-    bias: BiasBlock
+    kind: Literal["dac", "controller", "points"] = "dac"
+    bias: BiasBlock | None = None
+    z: HeightBlock | None = None
+    microwave_power: PowerBlock | None = None
+    average: Count = 1
+    z_offset: Metres = 0.0
     modulation: ModulationBlock
     lockin: LockInBlock
 
@@ -105,7 +160,9 @@ class TimingBlock(Block):
     """Waiting times around a sweep."""
 
     settle: Annotated[Seconds, NOT_NEGATIVE] = 0.15
+    z_average: Annotated[Seconds, NOT_NEGATIVE] = 0.0
     initial_settle: Annotated[Seconds, NOT_NEGATIVE] = 0.03
+    end_settle: Annotated[Seconds, NOT_NEGATIVE] = 0.0
     recover: Annotated[Seconds, NOT_NEGATIVE] = 0.1
 
 
@@ -123,6 +180,7 @@ class PlanFile(Block):
     sample: Text
     setpoint: SetpointBlock
     temperature: TemperatureBlock | None = None
+    axes: Annotated[tuple[AxisBlock, ...], Field(max_length=6)] | None = None
     sites: SitesBlock
     sweep: SweepBlock
     timing: TimingBlock = TimingBlock()

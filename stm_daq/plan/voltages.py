@@ -38,8 +38,11 @@ def list_voltages(sweep: Sweep, bias_step: float, bias_slew: float) -> Array:
     Returns
     -------
     array of shape (n + m,)
-        The n points of the sweep and m steps back, V, all of the same dwell.
+        The n points of the sweep and m steps back, V, all of the same dwell; m is 0 if the sweep
+        itself comes back.
     """
+    if sweep.directions == 2:
+        return sweep.bias
     steps = return_steps(sweep, bias_step, bias_slew)
     back = np.linspace(sweep.bias[-1], sweep.bias[0], steps + 1)[1:]
     return np.concatenate([sweep.bias, back])

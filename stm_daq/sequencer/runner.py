@@ -4,46 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
-from stm_daq.plan import Plan, site_rows
+from stm_daq.plan import Group, Plan, Step, Topograph, groups, step_count, steps
 from stm_daq.records import Event, Record, RunEnded, Site, TopographRows
-from stm_daq.sequencer.hold import close_loop, held_feedback
+from stm_daq.sequencer.axes import OuterAxes
 from stm_daq.sequencer.pace import Pace
+from stm_daq.sequencer.parking import park
+from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
-from stm_daq.station.limits import Limits
-from stm_daq.station.roles import (
-    BiasSource,
-    LockIn,
-    MicrowaveSource,
-    Preamplifier,
-    StmController,
-    Thermometer,
-)
-from stm_daq.station.safe_state import Failure, Step, restore
+from stm_daq.station.roles import StationRoles
+from stm_daq.station.safe_state import Failure
 
 ATTEMPTS = 2
 """Times that a site is tried before it is left out."""
 
 CONSECUTIVE_FAILURES = 5
 """Sites in a row that may be left out before the run stops: then the trouble is not the site."""
-
-
-class StationRoles(Protocol):
-    """The roles of a station; see :mod:`stm_daq.station.roles`."""
-
-    stm: StmController
-    bias: BiasSource
-    lockin: LockIn
-    preamplifier: Preamplifier
-    thermometer: Thermometer | None
-    microwave: MicrowaveSource | None
-    limits: Limits
 
 
 class Runner:
@@ -76,9 +57,10 @@ class Runner:
         self._clock = clock
         self._emit = emit
         self._stop = stop
-        self._rows = site_rows(plan.grid)
-        total = sum(len(row) for row in self._rows)
+        self._groups_left = step_count(plan.axes) * len(groups(plan.sites))
+        total = step_count(plan.axes) * plan.sites.count
         self._pace = Pace(clock, total, expected_seconds)
+        self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
         self._sweep = DacSweep(
             plan.sweep,
@@ -92,9 +74,13 @@ class Runner:
             plan,
             stm=station.stm,
             bias=station.bias,
+            setpoint=self._setpoint,
             sweep=self._sweep,
             temperature=self._temperature,
             clock=clock,
+        )
+        self._axes = OuterAxes(
+            plan, setpoint=self._setpoint, sweep=self._sweep, clock=clock, emit=emit, setters={}
         )
         self._failures_in_a_row = 0
         self._parked = False
@@ -132,14 +118,16 @@ class Runner:
         plan, station = self._plan, self._station
         if station.microwave is not None:
             station.microwave.off()
-        # held, because on its way the bias may pass zero, where the feedback would crash the tip
-        with held_feedback(station.stm, station.bias, plan.setpoint_bias):
-            station.bias.ramp_to(plan.setpoint_bias)
-            station.stm.set_setpoint(plan.setpoint_current)
-        self._sweep.prepare(plan.setpoint_current / abs(plan.setpoint_bias))
-        rows, columns = plan.grid.topograph_shape
-        station.stm.prepare_scan(plan.grid.frame, columns, rows, plan.grid.line_time)
+        self._setpoint.apply()
+        self._sweep.prepare(self._setpoint.conductance)
+        if plan.sites.topograph is not None:
+            self._prepare_scan(plan.sites.topograph)
         self._check_temperature()
+
+    def _prepare_scan(self, topograph: Topograph) -> None:
+        rows, columns = topograph.shape
+        frame = self._plan.sites.frame
+        self._station.stm.prepare_scan(frame, columns, rows, topograph.line_time)
 
     def run(self) -> RunEnded:
         """Measure everything and park; to be called once, inside :meth:`prepared`.
@@ -151,7 +139,7 @@ class Runner:
         """
         state, text = "failed", "unexpected error; see the log"
         try:
-            self._measure_rows()
+            self._measure_all()
             state, text = (
                 ("stopped", self._stop.reason) if self._stop.requested else ("finished", "")
             )
@@ -171,30 +159,43 @@ class Runner:
             self._emit(ended)
         return ended
 
-    def _measure_rows(self) -> None:
-        grid = self._plan.grid
-        for number, sites in enumerate(self._rows):
+    def _measure_all(self) -> None:
+        for step in steps(self._plan.axes):
             if self._stopping():
                 return
-            self._scan_topograph(number * grid.every, grid.every)
-            self._pace.row_scanned(len(self._rows) - number - 1)
-            for site in sites:
+            self._axes.go_to(step)
+            self._measure_map(step)
+
+    def _measure_map(self, step: Step) -> None:
+        """Measure all sites once; with a topograph, which begins anew for every map."""
+        topograph = self._plan.sites.topograph
+        if topograph is not None and step.number > 0:
+            self._prepare_scan(topograph)
+        for group in groups(self._plan.sites, step.number):
+            if self._stopping():
+                return
+            self._groups_left -= 1
+            if group.rows:
+                self._scan_topograph(group, step)
+                self._pace.row_scanned(self._groups_left)
+            for site in group.sites:
                 if self._stopping():
                     return
                 self._measure_site(site)
                 self._pace.site_done()
                 self._emit(self._pace.progress("stopping" if self._stopping() else "running"))
             self._check_bias()
-        self._station.stm.stop_scan()
+        if topograph is not None:
+            self._station.stm.stop_scan()
 
     def _stopping(self) -> bool:
         return self._stop.requested
 
-    def _scan_topograph(self, first_row: int, count: int) -> None:
+    def _scan_topograph(self, group: Group, step: Step) -> None:
         stm = self._station.stm
-        stm.scan_rows(count)
-        z = stm.scan_data()[first_row : first_row + count]
-        self._emit(TopographRows(self._clock.wall(), first_row, z))
+        stm.scan_rows(group.rows)
+        z = stm.scan_data()[group.first_row : group.first_row + group.rows]
+        self._emit(TopographRows(self._clock.wall(), group.first_row, z, step.number))
 
     def _measure_site(self, site: Site) -> None:
         for attempt in range(ATTEMPTS):
@@ -216,7 +217,7 @@ class Runner:
             )
 
     def _check_bias(self) -> None:
-        applied, wanted = self._station.bias.voltage(), self._plan.setpoint_bias
+        applied, wanted = self._station.bias.voltage(), self._setpoint.bias
         if abs(applied - wanted) > BACK * abs(wanted):
             raise InstrumentError(
                 f"the bias reads back {applied * 1e3:.4g} mV instead of {wanted * 1e3:.4g} mV"
@@ -237,26 +238,11 @@ class Runner:
             )
 
     def _park(self) -> list[Failure]:
-        """Bring everything to its safe state: all steps are tried, the failures returned.
-
-        A tip that had to be withdrawn stays withdrawn.
-        """
+        """Bring everything to its safe state: all steps are tried, the failures returned."""
         self._stop.shield()
         self._parked = True
-        station, failures = self._station, list[Failure]()
-        try:
-            if not self._withdrawn:
-                close_loop(station.stm, station.bias, self._plan.setpoint_bias)
-        except CleanupError as error:
-            self._withdrawn = error.withdrawn
-            failures.extend(error.failures)
-        steps: list[Step] = [
-            ("stop the topograph", station.stm.stop_scan),
-            ("reduce the modulation", station.lockin.modulation_off),
-        ]
-        if station.microwave is not None:
-            steps.append(("switch the microwaves off", station.microwave.off))
-        return failures + restore(steps)
+        failures, self._withdrawn = park(self._station, self._setpoint.bias, self._withdrawn)
+        return failures
 
     def _event(self, kind: str, text: str) -> None:
         self._emit(Event(self._clock.wall(), kind, text))

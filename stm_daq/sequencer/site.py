@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from stm_daq.clock import Clock
 from stm_daq.plan import Plan
 from stm_daq.records import Site, Spectrum
 from stm_daq.sequencer.hold import held_feedback
+from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.roles import BiasSource, StmController
@@ -25,11 +28,13 @@ class SiteMeasurement:
         *,
         stm: StmController,
         bias: BiasSource,
+        setpoint: Setpoint,
         sweep: DacSweep,
         temperature: StageTemperature,
         clock: Clock,
     ) -> None:
         self._plan = plan
+        self._setpoint = setpoint
         self._stm = stm
         self._bias = bias
         self._sweep = sweep
@@ -50,11 +55,16 @@ class SiteMeasurement:
         began = self._clock.now()
         self._stm.move_to(site.x, site.y)
         self._clock.sleep(timing.settle)
-        z, current = self._stm.height_and_current()
-        with held_feedback(self._stm, self._bias, self._plan.setpoint_bias):
+        z, current = self._height_and_current()
+        with held_feedback(self._stm, self._bias, self._setpoint.bias):
+            if self._sweep.start != self._setpoint.bias:
+                self._bias.ramp_to(self._sweep.start)
             self._clock.sleep(timing.initial_settle)
             started = self._clock.wall()
             data = self._sweep.measure()
+            self._clock.sleep(timing.end_settle)
+            if self._sweep.start != self._setpoint.bias:
+                self._bias.ramp_to(self._setpoint.bias)
         self._clock.sleep(timing.recover)
         stage = self._temperature.latest()
         flags = data.flags + self._setpoint_flags(current)
@@ -72,9 +82,19 @@ class SiteMeasurement:
             setpoint_current=current,
             temperature=stage.kelvin if stage.fresh else math.nan,
             flags=flags,
+            sweeps=self._plan.sweep.averages,
         )
 
+    def _height_and_current(self) -> tuple[float, float]:
+        """Return z and current under feedback, averaged as long as the plan wants."""
+        until = self._clock.now() + self._plan.timing.z_average
+        found = [self._stm.height_and_current()]
+        while self._clock.now() < until:
+            found.append(self._stm.height_and_current())
+        z, current = np.mean(found, axis=0).tolist()
+        return z, current
+
     def _setpoint_flags(self, current: float) -> tuple[str, ...]:
-        wanted = self._plan.setpoint_current
+        wanted = self._setpoint.current
         off = abs(abs(current) - wanted) > SETPOINT_TOLERANCE * wanted
         return ("setpoint_not_reached",) if off else ()

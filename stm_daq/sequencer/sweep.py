@@ -96,14 +96,29 @@ class DacSweep:
         self._bias.prepare_list(self._list, self._sweep.dwell)
         self._per_siemens = self.modulation * abs(response) / math.sqrt(2)
 
+    @property
+    def start(self) -> float:
+        """Bias at which the sweep begins and ends, V."""
+        return float(self._list[0])
+
     def measure(self) -> SweepData:
-        """Sweep once; returns when the bias is back at its start.
+        """Sweep as often as the plan wants and average; returns when the bias is back at its start.
 
         Raises
         ------
         InstrumentError
             If the buffer does not hold exactly one sample per step.
         """
+        found = [self._once() for _ in range(self._sweep.averages)]
+        if len(found) == 1:
+            return found[0]
+        return SweepData(
+            current=np.mean([data.current for data in found], axis=0),
+            conductance=np.mean([data.conductance for data in found], axis=0),
+            flags=tuple(dict.fromkeys(flag for data in found for flag in data.flags)),
+        )
+
+    def _once(self) -> SweepData:
         self._lockin.start_buffer()
         self._bias.start_list()
         self._clock.sleep(len(self._list) * self._sweep.dwell)

@@ -25,6 +25,7 @@ from typing import Protocol
 
 from stm_daq.errors import OutOfRangeError
 from stm_daq.records import Array, Frame
+from stm_daq.station.limits import Limits
 
 type Finding = tuple[str, str]
 """Name of an option, or path of a value in the plan such as "sweep.bias.dwell"; what is wrong."""
@@ -35,7 +36,7 @@ class PlanNeeds:
     """What a plan asks of the instruments, for the checks of adapters."""
 
     columns: int
-    """``sites.grid.topograph.columns``."""
+    """``sites.grid.topograph.columns``; 0 without a topograph."""
     dwell: float
     """``sweep.bias.dwell``, s."""
     samples: int
@@ -288,3 +289,15 @@ class MicrowaveSource(Protocol):
     def is_on(self) -> bool:
         """Read whether the output is on."""
         ...
+
+
+class StationRoles(Protocol):
+    """All roles of a station."""
+
+    stm: StmController
+    bias: BiasSource
+    lockin: LockIn
+    preamplifier: Preamplifier
+    thermometer: Thermometer | None
+    microwave: MicrowaveSource | None
+    limits: Limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,6 @@ def _info(folder: Path) -> RunInfo:
 def _read(folder: Path, connection: sqlite3.Connection) -> RunInfo:
     started = started_of(connection)
     ended = ended_of(connection)
-    rows, columns = started.grid_shape
     return RunInfo(
         path=folder,
         run_id=started.run_id,
@@ -74,7 +74,7 @@ def _read(folder: Path, connection: sqlite3.Connection) -> RunInfo:
         started=started.time,
         state=ended.state if ended else _unfinished(folder),
         done=_count(connection, "SELECT count(DISTINCT site) FROM spectrum"),
-        total=rows * columns,
+        total=math.prod(started.shape),
         fits_ok=_count(
             connection,
             "SELECT total(ok) FROM (SELECT ok, max(rowid) FROM fit GROUP BY site)",

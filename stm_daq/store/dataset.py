@@ -66,8 +66,10 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Dimensions ``y``, ``x``, ``bias``, ``topograph_y``, ``topograph_x``; the variables are
-        listed in ``docs/architecture.md``. Row 0 is the bottom of the frame, column 0 its left
+        Dimensions ``y``, ``x``, ``bias``, ``topograph_y``, ``topograph_x``, before them the outer
+        axes of the plan; another swept quantity takes the place of ``bias``, and a sweep there and
+        back adds ``direction``. The variables are listed in
+        ``docs/architecture.md``. Row 0 is the bottom of the frame, column 0 its left
         edge. What was not measured or not fitted is NaN. Of a site measured repeatedly the latest
         attempt counts. A spectrum damaged on the disk is NaN and flagged "damaged".
 
@@ -85,12 +87,13 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
         fits = None if fit != "online" else fit_maps(connection, started, spectra.places)
         truths = truth_maps(connection, started, spectra.places)
         z = topograph(connection, started)
-    variables = {"topography": _named("topography", z, ("topograph_y", "topograph_x"))}
+    frame = Dimensions(started)
+    variables = {"topography": frame.named("topography", z, ("topograph_y", "topograph_x"))}
     refit = None
     if fits is None:
         refit = find_refit(path, fit)
         fits = refit_maps(refit, spectra)
-    variables |= _measured(spectra) | _fitted(fits, started.grid_shape) | _true(truths)
+    variables |= _measured(spectra, frame) | _fitted(fits, frame) | _true(truths, frame)
     attributes = _attributes(started) | {
         "state": ended.state if ended else "not ended",
         "ended": _date(ended.time) if ended else "",
@@ -98,77 +101,112 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
         "journal": str(journal_path(path)),
         "fit": refit.name if refit else "online",
     }
-    return xr.Dataset(variables, coords=_coordinates(started), attrs=attributes)
+    return xr.Dataset(variables, coords=frame.coordinates(), attrs=attributes)
 
 
-def _named(name: str, values: NDArray[Any], dimensions: tuple[str, ...] = ("y", "x")) -> Variable:
-    unit, meaning = _MEANING[name]
-    return (dimensions, values, {"units": unit, "long_name": meaning})
+class Dimensions:
+    """The axes of a run's dataset: outer axes, rows and columns of sites, direction and points."""
+
+    def __init__(self, started: RunStarted) -> None:
+        self._started = started
+        self._outer = tuple(axis.name for axis in started.axes)
+        self.shape = started.shape
+        # the map of tip heights is called z
+        self.swept = "z_swept" if started.swept_name == "z" else started.swept_name
+
+    def named(
+        self, name: str, values: NDArray[Any], inner: tuple[str, ...] = ("y", "x")
+    ) -> Variable:
+        """One of the known variables, over the outer axes and `inner` ones."""
+        unit, meaning = _MEANING[name]
+        return self.variable(values, meaning, unit, inner)
+
+    def variable(
+        self,
+        values: NDArray[Any],
+        meaning: str,
+        unit: str | None = None,
+        inner: tuple[str, ...] = ("y", "x"),
+    ) -> Variable:
+        """Any variable over the outer axes and `inner` ones."""
+        attributes = {} if unit is None else {"units": unit}
+        return ((*self._outer, *inner), values, attributes | {"long_name": meaning})
+
+    def trace(self, name: str, values: Array) -> Variable:
+        """Something measured at every point; the way back is given in the order of the way there."""
+        swept = self.swept
+        if self._started.directions == 1:
+            return self.named(name, values, ("y", "x", swept))
+        there, back = np.split(values, 2, axis=-1)
+        both = np.stack([there, back[..., ::-1]], axis=-2)
+        return self.named(name, both, ("y", "x", "direction", swept))
+
+    def coordinates(self) -> dict[str, Variable]:
+        """Values along every axis."""
+        started, frame = self._started, self._started.frame
+        rows, columns = started.topograph_shape
+        left, bottom = "distance from the left edge", "distance from the bottom edge"
+        along = left if started.sites == "grid" else "distance along the sites"
+        swept = started.swept if len(started.swept) else started.bias
+        swept = swept[: len(swept) // started.directions]
+        found = {a.name: _axis(a.name, np.array(a.values), a.name, a.unit) for a in started.axes}
+        found |= {
+            "x": _axis("x", started.grid_x, along),
+            "y": _axis("y", started.grid_y, bottom),
+            "topograph_x": _axis("topograph_x", _pixels(columns, frame.width), left),
+            "topograph_y": _axis("topograph_y", _pixels(rows, frame.height), bottom),
+            self.swept: _axis(self.swept, swept, started.swept_name, started.swept_unit),
+        }
+        if started.directions == 2:
+            found["direction"] = (("direction",), np.array(["there", "back"]), {})
+        return found
 
 
-def _text(values: NDArray[np.str_], meaning: str) -> Variable:
-    return (("y", "x"), values, {"long_name": meaning})
+def _axis(name: str, values: Array, meaning: str, unit: str = "m") -> Variable:
+    return ((name,), values, {"units": unit, "long_name": meaning.replace("_", " ")})
 
 
-def _measured(maps: SpectrumMaps) -> dict[str, Variable]:
-    trace = ("y", "x", "bias")
+def _pixels(count: int, extent: float) -> Array:
+    return (np.arange(count, dtype=np.float64) + 0.5) * (extent / max(count, 1))
+
+
+def _measured(maps: SpectrumMaps, frame: Dimensions) -> dict[str, Variable]:
     return {
-        "current": _named("current", maps.current, trace),
-        "conductance": _named("conductance", maps.conductance, trace),
-        "flags": _text(maps.flags, "what makes a spectrum suspect"),
-        **{name: _named(name, values) for name, values in maps.scalars.items()},
+        "current": frame.trace("current", maps.current),
+        "conductance": frame.trace("conductance", maps.conductance),
+        "flags": frame.variable(maps.flags, "what makes a spectrum suspect"),
+        **{name: frame.named(name, values) for name, values in maps.scalars.items()},
     }
 
 
-def _fitted(maps: FitMaps, shape: tuple[int, int]) -> dict[str, Variable]:
-    ok = {"units": "", "long_name": "whether the fit can be trusted"}
+def _fitted(maps: FitMaps, frame: Dimensions) -> dict[str, Variable]:
     variables: dict[str, Variable] = {
-        "reduced_chi_square": _named("reduced_chi_square", maps.reduced_chi_square),
-        "fit_ok": (("y", "x"), maps.ok, ok),
-        "fit_flags": _text(maps.flags, "why a fit cannot be trusted"),
+        "reduced_chi_square": frame.named("reduced_chi_square", maps.reduced_chi_square),
+        "fit_ok": frame.variable(maps.ok, "whether the fit can be trusted", ""),
+        "fit_flags": frame.variable(maps.flags, "why a fit cannot be trusted"),
     }
-    nothing = np.full(shape, np.nan)
+    nothing = np.full(frame.shape, np.nan)
+    taken = {*frame.coordinates(), *_MEANING}
     for name in dict.fromkeys((*_ALWAYS, *maps.values)):
         unit, meaning = _FITTED.get(name, ("", name.replace("_", " ")))
-        # a nuisance value never hides something measured
-        key = f"fit_{name}" if name in _MEANING or name in variables else name
+        # a nuisance value never hides something measured or an axis
+        key = f"fit_{name}" if name in taken or name in variables else name
         for suffix, source, what in (
             ("", maps.values, meaning),
             ("_std", maps.std, f"standard deviation: {meaning}"),
         ):
             values = source.get(name, nothing).copy()
-            variables[key + suffix] = (("y", "x"), values, {"units": unit, "long_name": what})
+            variables[key + suffix] = frame.variable(values, what, unit)
     return variables
 
 
-def _true(maps: dict[str, Array]) -> dict[str, Variable]:
+def _true(maps: dict[str, Array], frame: Dimensions) -> dict[str, Variable]:
     names = _FITTED | {"x": ("m", "x of the tip"), "y": ("m", "y of the tip")}
     variables: dict[str, Variable] = {}
     for name, values in maps.items():
         unit, meaning = names.get(name, ("", name.replace("_", " ")))
-        attributes = {"units": unit, "long_name": f"true {meaning} in the twin"}
-        variables[f"true_{name}"] = (("y", "x"), values, attributes)
+        variables[f"true_{name}"] = frame.variable(values, f"true {meaning} in the twin", unit)
     return variables
-
-
-def _coordinates(started: RunStarted) -> dict[str, Variable]:
-    frame = started.frame
-    rows, columns = started.topograph_shape
-
-    def axis(name: str, values: Array, meaning: str, unit: str = "m") -> Variable:
-        return ((name,), values, {"units": unit, "long_name": meaning})
-
-    def pixels(count: int, extent: float) -> Array:
-        return (np.arange(count, dtype=np.float64) + 0.5) * (extent / max(count, 1))
-
-    left, bottom = "distance from the left edge", "distance from the bottom edge"
-    return {
-        "x": axis("x", started.grid_x, left),
-        "y": axis("y", started.grid_y, bottom),
-        "bias": axis("bias", started.bias, "bias", "V"),
-        "topograph_x": axis("topograph_x", pixels(columns, frame.width), left),
-        "topograph_y": axis("topograph_y", pixels(rows, frame.height), bottom),
-    }
 
 
 def _date(time: float) -> str:

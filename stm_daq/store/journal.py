@@ -47,8 +47,8 @@ def _insert(table: str, columns: int) -> str:
 
 
 _WRITERS: dict[type, tuple[str, Callable[[Any], schema.Row]]] = {
-    TopographRows: (_insert("topograph", 5), schema.topograph_row),
-    Spectrum: (_insert("spectrum", 14), schema.spectrum_row),
+    TopographRows: (_insert("topograph", 6), schema.topograph_row),
+    Spectrum: (_insert("spectrum", 17), schema.spectrum_row),
     Fit: (_insert("fit", 9), schema.fit_row),
     Truth: (_insert("truth", 4), schema.truth_row),
     Event: (_insert("event", 5), schema.event_row),

@@ -1,4 +1,4 @@
-"""Collect the rows of a journal into maps: arrays over the sites of the grid.
+"""Collect the rows of a journal into maps: arrays over outer axes and sites.
 
 Row 0 is the bottom of the frame. Sites without data are NaN. Of a site measured repeatedly the
 latest attempt counts, and of its fits the latest.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stm_daq.records import Array, Fit, RunStarted
 from stm_daq.store import schema
-from stm_daq.store.reading import whole_rows
+from stm_daq.store.reading import version_of, whole_rows
 
 SCALARS = {"time": 6, "z": 8, "setpoint_current": 9, "stage_temperature": 10}
 """Map: column of table ``spectrum``."""
@@ -29,20 +29,20 @@ class SpectrumMaps:
     """What was measured."""
 
     current: Array
-    """A, shape (rows, columns, n)."""
+    """A, shape (..., rows, columns, n); ... are the outer axes."""
     conductance: Array
-    """S, shape (rows, columns, n)."""
+    """S, shape (..., rows, columns, n); ... are the outer axes."""
     scalars: dict[str, Array]
-    """The maps of :data:`SCALARS`, each of shape (rows, columns)."""
+    """The maps of :data:`SCALARS`, each of shape (..., rows, columns)."""
     flags: NDArray[np.str_]
-    """Comma-separated flags, shape (rows, columns)."""
-    places: dict[tuple[int, int], tuple[int, int]]
-    """(site, latest attempt): (row, column)."""
+    """Comma-separated flags, shape (..., rows, columns)."""
+    places: dict[tuple[int, int], tuple[int, ...]]
+    """(site, latest attempt): place in a map."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitMaps:
-    """What was fitted; every array has the shape (rows, columns)."""
+    """What was fitted; every array has the shape (..., rows, columns)."""
 
     ok: NDArray[np.bool_]
     flags: NDArray[np.str_]
@@ -53,18 +53,19 @@ class FitMaps:
 
 def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> SpectrumMaps:
     """Read all spectra; damaged ones stay NaN, are flagged "damaged" and warned about."""
-    shape = started.grid_shape
+    shape, version = started.shape, version_of(connection)
     current, conductance = np.full((2, *shape, len(started.bias)), np.nan)
     scalars = {name: np.full(shape, np.nan) for name in SCALARS}
     flags = np.full(shape, "", dtype=object)
-    latest: dict[int, tuple[int, tuple[int, int]]] = {}
+    latest: dict[int, tuple[int, tuple[int, ...]]] = {}
     check = Checker(started)
-    for row in connection.execute("SELECT * FROM spectrum ORDER BY site, attempt"):
-        at = (row[2], row[3])
-        if not (0 <= at[0] < shape[0] and 0 <= at[1] < shape[1]):
+    for stored in connection.execute("SELECT * FROM spectrum ORDER BY site, attempt"):
+        row = schema.upgraded("spectrum", version, stored)
+        at = started.place(row[13], row[2], row[3])
+        if at is None:
             warnings.warn(f"the spectrum of site {row[0]} lies outside the grid", stacklevel=4)
             continue
-        problem = check(row)
+        problem = check(stored)
         latest[row[0]] = (row[1], at)
         flags[at] = ",".join(filter(None, (row[11], problem)))
         if problem == "damaged":
@@ -105,11 +106,11 @@ class Checker:
 
 
 def fit_maps(
-    connection: sqlite3.Connection, started: RunStarted, places: dict[Any, tuple[int, int]]
+    connection: sqlite3.Connection, started: RunStarted, places: dict[Any, tuple[int, ...]]
 ) -> FitMaps:
     """Read the fits of the spectra at `places` (see :attr:`SpectrumMaps.places`)."""
-    shape = started.grid_shape
-    latest: dict[tuple[int, int], Fit] = {}
+    shape = started.shape
+    latest: dict[tuple[int, ...], Fit] = {}
     for row in whole_rows(connection, "fit"):
         at = places.get((row[0], row[1]))
         if at is not None:
@@ -129,7 +130,7 @@ def fit_maps(
 
 
 def truth_maps(
-    connection: sqlite3.Connection, started: RunStarted, places: dict[Any, tuple[int, int]]
+    connection: sqlite3.Connection, started: RunStarted, places: dict[Any, tuple[int, ...]]
 ) -> dict[str, Array]:
     """Read what the twin's world was where the spectra at `places` were taken."""
     maps: dict[str, Array] = {}
@@ -139,16 +140,16 @@ def truth_maps(
             continue
         for name, value in schema.truth_of(row).values.items():
             if name not in maps:
-                maps[name] = np.full(started.grid_shape, np.nan)
+                maps[name] = np.full(started.shape, np.nan)
             maps[name][at] = value
     return maps
 
 
 def topograph(connection: sqlite3.Connection, started: RunStarted) -> Array:
-    """Read the topograph, m, shape (rows, columns); rows not scanned are NaN."""
-    z = np.full(started.topograph_shape, np.nan)
+    """Read the topograph, m, shape (..., rows, columns); rows not scanned are NaN."""
+    z = np.full((started.steps, *started.topograph_shape), np.nan)
     for row in whole_rows(connection, "topograph"):
         rows = schema.topograph_of(row)
-        part = z[rows.first_row : rows.first_row + len(rows.z)]
+        part = z[rows.step, rows.first_row : rows.first_row + len(rows.z)]
         part[:] = rows.z[: len(part)]
-    return z
+    return z.reshape(*started.outer_shape, *started.topograph_shape)

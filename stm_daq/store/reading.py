@@ -81,21 +81,29 @@ def started_of(connection: sqlite3.Connection) -> RunStarted:
         raise JournalError("the journal is empty: its run died before it began")
     if not schema.is_whole(row):
         raise JournalError("the journal's first record is damaged: use a copy of the run folder")
-    return schema.run_of(row)
+    return schema.run_of(schema.upgraded("run", version_of(connection), row))
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of the journal's tables."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def ended_of(connection: sqlite3.Connection) -> RunEnded | None:
     """Return the last record of the run, or None if it still goes on or was cut off."""
     rows = list(whole_rows(connection, "ended"))
-    return RunEnded(*rows[-1][:-1]) if rows else None
+    return RunEnded(*rows[-1]) if rows else None
 
 
 def whole_rows(connection: sqlite3.Connection, table: str) -> Iterator[schema.Row]:
-    """Yield the rows of `table` in the order of writing; warn about damaged ones, left out."""
-    damaged = 0
+    """Yield the rows of `table` in the order of writing, in the present form and without seal.
+
+    Damaged ones are left out, with a warning.
+    """
+    damaged, version = 0, version_of(connection)
     for row in connection.execute(f"SELECT * FROM {table} ORDER BY rowid"):
         if schema.is_whole(row):
-            yield row
+            yield schema.upgraded(table, version, row)
         else:
             damaged += 1
     if damaged:
@@ -143,7 +151,7 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
     identity = connection.execute("PRAGMA application_id").fetchone()[0]
     if identity != schema.APPLICATION_ID:
         raise BadInputError(f"{file} is an SQLite file, but not a run journal of stm_daq")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if version > schema.VERSION:
         raise JournalError(
             f"{file} was written by a newer stm_daq (format {version}, known {schema.VERSION}): "

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import JournalError
+from stm_daq.store.columns import Columns
 from stm_daq.store.maps import FitMaps, SpectrumMaps
 from stm_daq.store.reading import reader, started_of
-from stm_daq.store.refits import Columns, RefitInfo, find_refit, tiles_of
+from stm_daq.store.refits import RefitInfo, find_refit, tiles_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-PLACE = ("site", "attempt", "row", "col")
+PLACE = ("site", "attempt", "row", "col", "step")
 """Columns that say which spectrum a fit belongs to; the others are called model:variable."""
+
+VERDICT = ("preferred", "verdict", "evidence")
+"""Columns that are about all models."""
 
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": -1, "b": False, "O": ""}
 
@@ -37,7 +41,7 @@ def refit_columns(info: RefitInfo, model: str) -> Columns:
 
 
 def _of(name: str, model: str) -> bool:
-    return name in PLACE or name == "verdict" or name.startswith(f"{model}:")
+    return name in PLACE + VERDICT or name.startswith(f"{model}:")
 
 
 def _joined(tiles: list[Columns], name: str) -> NDArray[Any]:
@@ -51,14 +55,21 @@ def _joined(tiles: list[Columns], name: str) -> NDArray[Any]:
     return np.concatenate(parts)
 
 
-def on_grid(columns: Columns, name: str, shape: tuple[int, int]) -> NDArray[Any]:
-    """One variable as a map (rows, columns, ...); empty where nothing was fitted."""
+def on_grid(columns: Columns, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """One variable as a map (..., rows, columns, ...); empty where nothing was fitted."""
     values = columns[name]
     if values.dtype.kind not in _EMPTY:
         values = values.astype(object)
     out = np.full((*shape, *values.shape[1:]), _EMPTY[values.dtype.kind], dtype=values.dtype)
-    out[columns["row"], columns["col"]] = values
+    out[_at(columns, shape)] = values
     return out
+
+
+def _at(columns: Columns, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
+    """Places of the spectra in a map; refits of runs without outer axes may not state the step."""
+    step = columns.get("step", np.zeros_like(columns["row"]))
+    outer = np.unravel_index(step, shape[:-2]) if shape[:-2] else ()
+    return (*outer, columns["row"], columns["col"])
 
 
 def refit_maps(info: RefitInfo, spectra: SpectrumMaps) -> FitMaps:
@@ -73,7 +84,7 @@ def refit_maps(info: RefitInfo, spectra: SpectrumMaps) -> FitMaps:
         [(s, a) in spectra.places for s, a in zip(columns["site"], columns["attempt"], strict=True)]
     )
     columns = {name: values[latest] for name, values in columns.items()} if len(latest) else columns
-    at = columns["row"], columns["col"]
+    at = _at(columns, shape)
     flags = np.full(shape, "", dtype=object)
     flags[at] = [
         ",".join(filter(None, pair))
@@ -106,8 +117,9 @@ def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -
     Returns
     -------
     xarray.Dataset
-        Variables of :func:`stm_daq.fitting.fit` over (y, x), and `verdict` where models were
-        compared. Attributes: what the refit was made of, by which code, from which input.
+        Variables of :func:`stm_daq.fitting.fit` over (outer axes, y, x), and `preferred`, `verdict`
+        and `evidence` of :func:`stm_daq.fitting.compare` where models were compared.
+        Attributes: what the refit was made of, by which code, from which input.
 
     Raises
     ------
@@ -122,13 +134,14 @@ def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -
     chosen = info.models[0] if model is None else model
     columns = refit_columns(info, chosen)
     settings = info.about["settings"][info.models.index(chosen)]
-    data = xr.Dataset(coords={"y": ("y", started.grid_y), "x": ("x", started.grid_x)})
+    outer = {axis.name: (axis.name, list(axis.values)) for axis in started.axes}
+    data = xr.Dataset(coords=outer | {"y": ("y", started.grid_y), "x": ("x", started.grid_x)})
     for variable in columns:
-        if variable in ("row", "col"):
+        if variable in ("row", "col", "step"):
             continue
-        values = on_grid(columns, variable, started.grid_shape)
-        more = ("parameter", "parameter_")[: values.ndim - 2]
-        data[variable] = (("y", "x", *more), values)
+        values = on_grid(columns, variable, started.shape)
+        more = ("parameter", "parameter_")[: values.ndim - len(started.shape)]
+        data[variable] = ((*outer, "y", "x", *more), values)
     free = info.about["free"][info.models.index(chosen)]
     data = data.assign_coords(parameter=free, parameter_=free)
     described = {key: value for key, value in settings.items() if value is not None}

@@ -19,6 +19,7 @@ import numpy as np
 from stm_daq.errors import JournalError
 from stm_daq.records import (
     Array,
+    Axis,
     Event,
     Fit,
     Frame,
@@ -33,8 +34,8 @@ from stm_daq.records import (
 FILE_NAME = "journal.db"
 APPLICATION_ID = 0x53544D31
 """Marks the file as ours ("STM1") in the SQLite header."""
-VERSION = 1
-"""Version of the tables below (SQLite's user_version)."""
+VERSION = 2
+"""Version of the tables below (SQLite's user_version). Older ones are read by way of `upgraded`."""
 
 type Row = tuple[Any, ...]
 
@@ -43,13 +44,17 @@ CREATE TABLE run (
     run_id TEXT, kind TEXT, time REAL, name TEXT, sample TEXT, plan_text TEXT, station_text TEXT,
     frame TEXT, grid_rows INTEGER, grid_columns INTEGER, grid_x BLOB, grid_y BLOB,
     topograph_rows INTEGER, topograph_columns INTEGER, bias BLOB, modulation REAL, metadata TEXT,
+    axes TEXT, sites TEXT, swept_name TEXT, swept_unit TEXT, swept BLOB, directions INTEGER,
     software TEXT, crc32 INTEGER
 );
-CREATE TABLE topograph (time REAL, first_row INTEGER, columns INTEGER, z BLOB, crc32 INTEGER);
+CREATE TABLE topograph (
+    time REAL, first_row INTEGER, columns INTEGER, z BLOB, step INTEGER, crc32 INTEGER
+);
 CREATE TABLE spectrum (
     site INTEGER, attempt INTEGER, row INTEGER, col INTEGER, x REAL, y REAL, time REAL,
     duration REAL, z REAL, setpoint_current REAL, temperature REAL, flags TEXT,
     data BLOB,      -- bias (V), current (A), conductance (S), one after the other
+    step INTEGER, sweeps INTEGER, reason TEXT,
     crc32 INTEGER,
     UNIQUE (site, attempt)
 );
@@ -62,6 +67,22 @@ CREATE TABLE truth (site INTEGER, attempt INTEGER, value TEXT, crc32 INTEGER);
 CREATE TABLE event (time REAL, kind TEXT, text TEXT, data TEXT, crc32 INTEGER);
 CREATE TABLE ended (time REAL, state TEXT, text TEXT, crc32 INTEGER);
 """
+
+
+NEW_IN_2: dict[str, tuple[int, Row]] = {
+    "run": (17, ("[]", "grid", "bias", "V", b"", 1)),
+    "topograph": (4, (0,)),
+    "spectrum": (13, (0, 1, "")),
+}
+"""Table: where columns were added in version 2, and what they hold in older journals."""
+
+
+def upgraded(table: str, version: int, row: Row) -> Row:
+    """Return a row of a journal of some `version`, without its CRC-32, in the present form."""
+    if version < 2 and table in NEW_IN_2:
+        at, added = NEW_IN_2[table]
+        return (*row[:at], *added, *row[at:-1])
+    return row[:-1]
 
 
 def blob(array: Array) -> bytes:
@@ -159,6 +180,12 @@ def run_row(record: RunStarted, software: str) -> Row:
         blob(record.bias),
         float(record.modulation),
         text_of(dict(record.metadata), "the metadata of the run"),
+        text_of([[axis.name, axis.unit, list(axis.values)] for axis in record.axes], "axes"),
+        record.sites,
+        record.swept_name,
+        record.swept_unit,
+        blob(record.swept),
+        int(record.directions),
         software,
     )
 
@@ -181,18 +208,25 @@ def run_of(row: Row) -> RunStarted:
         bias=array_of(row[14]),
         modulation=number(row[15]),
         metadata=json.loads(row[16]),
+        axes=tuple(Axis(name, unit, tuple(values)) for name, unit, values in json.loads(row[17])),
+        sites=row[18],
+        swept_name=row[19],
+        swept_unit=row[20],
+        swept=array_of(row[21]),
+        directions=row[22],
     )
 
 
 def topograph_row(record: TopographRows) -> Row:
     """Return the row of table ``topograph``."""
     data = blob(record.z)
-    return (float(record.time), int(record.first_row), int(record.z.shape[1]), data)
+    columns = int(record.z.shape[1])
+    return (float(record.time), int(record.first_row), columns, data, int(record.step))
 
 
 def topograph_of(row: Row) -> TopographRows:
     """Undo :func:`topograph_row`."""
-    return TopographRows(row[0], row[1], array_of(row[3]).reshape(-1, row[2]))
+    return TopographRows(row[0], row[1], array_of(row[3]).reshape(-1, row[2]), row[4])
 
 
 def spectrum_row(record: Spectrum) -> Row:
@@ -213,6 +247,9 @@ def spectrum_row(record: Spectrum) -> Row:
         float(record.temperature),
         join_flags(record.flags),
         blob(record.bias) + blob(record.current) + blob(record.conductance),
+        int(site.step),
+        int(record.sweeps),
+        record.reason,
     )
 
 
@@ -220,7 +257,7 @@ def spectrum_of(row: Row) -> Spectrum:
     """Undo :func:`spectrum_row`."""
     bias, current, conductance = array_of(row[12]).reshape(3, -1)
     return Spectrum(
-        site=Site(row[0], row[2], row[3], number(row[4]), number(row[5])),
+        site=Site(row[0], row[2], row[3], number(row[4]), number(row[5]), row[13]),
         attempt=row[1],
         time=row[6],
         duration=number(row[7]),
@@ -231,6 +268,8 @@ def spectrum_of(row: Row) -> Spectrum:
         setpoint_current=number(row[9]),
         temperature=number(row[10]),
         flags=split_flags(row[11]),
+        sweeps=row[14],
+        reason=row[15],
     )
 
 

@@ -83,6 +83,7 @@ def test_the_frames_are_as_documented(run):
         "arr": [{"name": "z", "dtype": "<f8", "shape": [3, 8]}],
         "time": run.topograph(2, 3).time,
         "first_row": 2,
+        "step": 0,
     }
     assert arrays == [run.topograph(2, 3).z.tobytes()]
 

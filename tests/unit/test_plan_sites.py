@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stm_daq.errors import OutOfRangeError
-from stm_daq.plan import Grid, Sweep, estimate, list_voltages, load_plan, position, site_rows
+from stm_daq.plan import (
+    Sweep,
+    Topograph,
+    estimate,
+    grid,
+    groups,
+    list_voltages,
+    load_plan,
+    position,
+)
 from stm_daq.records import Frame
 from stm_daq.station.limits import Limits, Range, extent
 
@@ -31,17 +40,19 @@ def make_sweep(start=4e-3, end=-4e-3, points=256, dwell=0.01) -> Sweep:
 
 
 def test_sites_are_pixels_of_the_topograph_row_by_row_from_the_bottom():
-    grid = Grid(Frame(10e-9, -5e-9, 8e-9, 4e-9), (4, 8), 2, 1.0)
-    rows = site_rows(grid)
-    assert [len(row) for row in rows] == [4, 4]
-    assert [site.index for row in rows for site in row] == list(range(8))
-    first, last = rows[0][0], rows[1][3]
+    sites = grid(Frame(10e-9, -5e-9, 8e-9, 4e-9), (2, 4), Topograph((4, 8), 1.0))
+    rows = groups(sites)
+    assert [len(row.sites) for row in rows] == [4, 4]
+    assert [(row.first_row, row.rows) for row in rows] == [(0, 2), (2, 2)]
+    assert [site.index for row in rows for site in row.sites] == list(range(8))
+    assert [site.index for row in groups(sites, 3) for site in row.sites] == list(range(24, 32))
+    first, last = rows[0].sites[0], rows[1].sites[3]
     # pixels are 1 nm wide; site (0, 0) is in the middle of pixel (0, 0), (1, 3) in that of (2, 6)
     assert (first.x, first.y) == pytest.approx((10e-9 - 3.5e-9, -5e-9 - 1.5e-9))
     assert (last.row, last.col) == (1, 3)
     assert (last.x, last.y) == pytest.approx((10e-9 + 2.5e-9, -5e-9 + 0.5e-9))
-    assert grid.x == pytest.approx(np.array([0.5, 2.5, 4.5, 6.5]) * 1e-9)
-    assert grid.y == pytest.approx(np.array([0.5, 2.5]) * 1e-9)
+    assert sites.x == pytest.approx(np.array([0.5, 2.5, 4.5, 6.5]) * 1e-9)
+    assert sites.y == pytest.approx(np.array([0.5, 2.5]) * 1e-9)
 
 
 def test_a_frame_turned_by_90_degrees_puts_its_left_edge_down():
@@ -146,14 +157,14 @@ def test_a_long_hold_is_a_doubt():
 )
 def test_a_frame_that_leaves_the_range_of_the_tip_is_refused(frame, key):
     plan = load_plan(ROOT / "plans/tin_demo.yaml")
-    changed = replace(plan, grid=replace(plan.grid, frame=frame))
+    changed = replace(plan, sites=replace(plan.sites, frame=frame))
     with pytest.raises(OutOfRangeError, match=f"sites.grid.frame.{key}: .*outside the station's"):
         estimate(changed, LIMITS)
 
 
 def test_a_large_frame_inside_the_limits_is_allowed():
     plan = load_plan(ROOT / "plans/tin_demo.yaml")
-    wide = replace(plan, grid=replace(plan.grid, frame=Frame(0.0, 0.0, 1.9e-6, 1.9e-6)))
+    wide = replace(plan, sites=replace(plan.sites, frame=Frame(0.0, 0.0, 1.9e-6, 1.9e-6)))
     assert estimate(wide, LIMITS).sites == 1024
 
 
@@ -165,3 +176,20 @@ def test_the_extent_of_a_frame_is_that_of_its_corners(angle, width, height, cent
     assert found == pytest.approx(
         np.stack([corners.min(axis=0), corners.max(axis=0)], 1), abs=1e-18
     )
+
+
+@given(st.integers(1, 20), st.integers(1, 20))
+def test_from_coarse_to_fine_every_site_comes_once(rows, columns):
+    sites = grid(Frame(0.0, 0.0, 1e-8, 1e-8), (rows, columns), order="coarse_to_fine")
+    (group,) = groups(sites)
+    assert sorted(site.index for site in group.sites) == list(range(rows * columns))
+    assert group.sites[0].index == 0
+
+
+def test_half_of_a_night_from_coarse_to_fine_covers_the_frame():
+    sites = grid(Frame(0.0, 0.0, 1e-8, 1e-8), (32, 32), order="coarse_to_fine")
+    (group,) = groups(sites)
+    seen = np.zeros((32, 32), bool)
+    for site in group.sites[:256]:
+        seen[site.row, site.col] = True
+    assert np.all(seen.reshape(16, 2, 16, 2).any(axis=(1, 3)))

@@ -1,0 +1,44 @@
+"""Bringing a station to its safe state: the feedback closed, or the tip withdrawn; all sources off."""
+
+from __future__ import annotations
+
+from stm_daq.errors import CleanupError
+from stm_daq.sequencer.hold import close_loop
+from stm_daq.station.roles import StationRoles
+from stm_daq.station.safe_state import Failure, Step, restore
+
+
+def park(
+    station: StationRoles, setpoint_bias: float, withdrawn: bool
+) -> tuple[list[Failure], bool]:
+    """Bring everything to its safe state; every step is tried, whatever the others did.
+
+    Parameters
+    ----------
+    station : StationRoles
+    setpoint_bias : float
+        Under which the feedback may be closed, V.
+    withdrawn : bool
+        Whether the tip had to be withdrawn; it stays so.
+
+    Returns
+    -------
+    failures : list
+        What did not work.
+    withdrawn : bool
+        Whether the tip is withdrawn now.
+    """
+    failures = list[Failure]()
+    try:
+        if not withdrawn:
+            close_loop(station.stm, station.bias, setpoint_bias)
+    except CleanupError as error:
+        withdrawn = error.withdrawn
+        failures.extend(error.failures)
+    steps: list[Step] = [
+        ("stop the topograph", station.stm.stop_scan),
+        ("reduce the modulation", station.lockin.modulation_off),
+    ]
+    if station.microwave is not None:
+        steps.append(("switch the microwaves off", station.microwave.off))
+    return failures + restore(steps), withdrawn
