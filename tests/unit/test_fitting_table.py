@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stm_daq.fitting import fit, solver, table_kernel
-from stm_daq.fitting.table_model import REACH, Request, _collocation, _places, table_of
+from stm_daq.fitting import fit, solver, table_kernel_spline
+from stm_daq.fitting.table_model import CENTRES, SPACING, Request, _collocation, _places, table_of
 from stm_daq.physics import btk
 
 BIAS = np.linspace(-4e-3, 4e-3, 256)
@@ -144,12 +144,12 @@ def test_the_stated_error_holds_at_other_points():
     assert table is table_of(Request(BIAS.tobytes(), (None,) * 3, 0.0, 0.0, 0.0, 0.0, True))
     rng = np.random.default_rng(11)
     places = table.lower + rng.uniform(size=(1500, 3)) * (table.upper - table.lower)
-    offsets = REACH * BIAS.max() * rng.uniform(-1.0, 1.0, 1500)
+    offsets = (CENTRES * SPACING) * BIAS.max() * rng.uniform(-1.0, 1.0, 1500)
     gap, temperature, reflection = places[:, 0], np.exp(places[:, 1]), places[:, 2]
     barrier = np.sqrt(reflection / (1.0 - reflection))
     exact = btk.conductance(BIAS - offsets[:, None], gap, temperature, barrier)
     error = np.linalg.norm(table.evaluate(places, offsets) - exact, axis=1)
-    stated = table.error[table.bins(places, offsets)]
+    stated = table.error[table.bins(places, offsets - table.nearest(offsets) * table.spacing)]
     assert np.mean(error <= stated) > 0.97
     assert np.max(error / stated) < 2.0
     hot = temperature > 1.0
@@ -164,7 +164,7 @@ def test_splines_reproduce_cubic_polynomials():
     value, slope = np.empty(4), np.empty(4)
     coefficients = matrix @ (_places(cells) ** 3 - 2.0 * _places(cells))
     for place in (0.0, 0.3, 3.0, 4.9, 7.0):
-        cell = table_kernel.cubic(place, cells, value, slope)
+        cell = table_kernel_spline.cubic(place, cells, value, slope)
         near = coefficients[cell : cell + 4]
         assert near @ value == pytest.approx(place**3 - 2.0 * place, abs=1e-9)
         assert near @ slope == pytest.approx(3.0 * place**2 - 2.0, abs=1e-9)
