@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,21 +96,27 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
         ("model_inadequate", systematic),
         ("not_white", few_runs & ~systematic),
         ("second_minimum", found.rival - found.chi_square < CLOSE * misfit),
-        *_at_bounds(solver, theta),
-        *_too_noisy(choice, theta, sigma),
-        *_limits(choice, theta, sigma, limits),
-        *_correlated(choice, correlation),
+        *at_bounds(solver, theta),
+        *too_noisy(choice, theta, sigma),
+        *one_sided_limits(choice, theta, sigma, limits),
+        *correlated(choice, correlation),
     ]
     flags: list[tuple[str, ...]] = [()] * len(theta)
     for p in np.flatnonzero(np.any([at for _, at in raised], axis=0)).tolist():
         flags[p] = tuple(flag for flag, at in raised if at[p])
     if choice.model.shape.names:
-        plain = background.chi_square - found.chi_square < EVIDENCE * misfit
-        rough = background.chi_square > ROUGH * (tile.counts - TERMS)
-        nothing = [("no_gap", "model_inadequate") if r else ("no_gap",) for r in rough.tolist()]
-        flags = [n if p else f for p, n, f in zip(plain, nothing, flags, strict=True)]
-    std = _physical(choice, theta, sigma)
+        set_no_gap(flags, background.chi_square, found.chi_square, misfit, tile.counts)
+    std = physical(choice, theta, sigma)
     return Judgement(std, correlation, reduced, misfit, inflation, limits, flags)
+
+
+def set_no_gap(
+    flags: list[tuple[str, ...]], smooth: Array, fitted: Array, misfit: Array, points: Any
+) -> None:
+    """Replace the flags of spectra that a smooth curve, of chi-square `smooth`, describes as well."""
+    rough = np.broadcast_to(smooth > ROUGH * (points - TERMS), smooth.shape)
+    for p in np.flatnonzero(smooth - fitted < EVIDENCE * misfit).tolist():
+        flags[p] = ("no_gap", "model_inadequate") if rough[p] else ("no_gap",)
 
 
 def _misfit(
@@ -163,7 +170,7 @@ def _expected(loss: str, what: str) -> float:
     return float((pull**2 @ density) / (slope @ density) ** 2 * (share @ density))
 
 
-def _at_bounds(solver: Solver, theta: Array) -> list[tuple[str, Mask]]:
+def at_bounds(solver: Solver, theta: Array) -> list[tuple[str, Mask]]:
     margin = 1e-6 * (solver.upper - solver.lower)
     low, high = theta <= solver.lower + margin, theta >= solver.upper - margin
     raised = []
@@ -176,7 +183,7 @@ def _at_bounds(solver: Solver, theta: Array) -> list[tuple[str, Mask]]:
     return raised
 
 
-def _too_noisy(choice: Choice, theta: Array, sigma: Array) -> list[tuple[str, Mask]]:
+def too_noisy(choice: Choice, theta: Array, sigma: Array) -> list[tuple[str, Mask]]:
     noisy = np.zeros(len(theta), dtype=np.bool_)
     for k, name in enumerate(choice.free):
         if family(name) == "gap":
@@ -186,7 +193,7 @@ def _too_noisy(choice: Choice, theta: Array, sigma: Array) -> list[tuple[str, Ma
     return [("too_noisy", noisy)]
 
 
-def _limits(
+def one_sided_limits(
     choice: Choice, theta: Array, sigma: Array, limits: dict[str, Array]
 ) -> list[tuple[str, Mask]]:
     """Parameters of which only a limit is known; fills `limits`."""
@@ -208,7 +215,7 @@ def _limits(
     return raised
 
 
-def _correlated(choice: Choice, correlation: Array) -> list[tuple[str, Mask]]:
+def correlated(choice: Choice, correlation: Array) -> list[tuple[str, Mask]]:
     raised = []
     for k, second in enumerate(choice.free):
         for i, first in enumerate(choice.free[:k]):
@@ -217,7 +224,7 @@ def _correlated(choice: Choice, correlation: Array) -> list[tuple[str, Mask]]:
     return raised
 
 
-def _physical(choice: Choice, theta: Array, sigma: Array) -> Array:
+def physical(choice: Choice, theta: Array, sigma: Array) -> Array:
     """Standard deviations of T and Z from those of ln T and R; the others are the same.
 
     Where R is not known to differ from zero, the deviation of Z is the distance to Z(R + sigma).

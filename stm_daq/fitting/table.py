@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.models import to_coordinate
-from stm_daq.fitting.solver import Found, Solver, Tile
 from stm_daq.fitting.outcome import Outcome
+from stm_daq.fitting.solver import Found, Solver, Tile
 from stm_daq.fitting.stack import TILE, StackFitter
 from stm_daq.fitting.table_basis import Basis
 from stm_daq.fitting.table_batch import GIVEN, GROWTHS, STRAY, Batch

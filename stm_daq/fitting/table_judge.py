@@ -73,17 +73,16 @@ def judge(solver: Solver, found: Searches, theta: Array, points: int) -> Judgeme
         ("model_inadequate", systematic),
         ("not_white", few_runs & ~systematic),
         ("second_minimum", found.rival - found.chi_square < exact.CLOSE * misfit),
-        *exact._at_bounds(solver, theta),
-        *exact._too_noisy(choice, theta, sigma),
-        *exact._limits(choice, theta, sigma, limits),
-        *exact._correlated(choice, correlation),
+        *exact.at_bounds(solver, theta),
+        *exact.too_noisy(choice, theta, sigma),
+        *exact.one_sided_limits(choice, theta, sigma, limits),
+        *exact.correlated(choice, correlation),
     ]
     flags: list[tuple[str, ...]] = [()] * len(theta)
     for p in np.flatnonzero(np.any([at for _, at in raised], axis=0)).tolist():
         flags[p] = tuple(flag for flag, at in raised if at[p])
-    for p in np.flatnonzero(found.smooth - found.chi_square < exact.EVIDENCE * misfit).tolist():
-        flags[p] = ("no_gap",)
-    std = exact._physical(choice, theta, sigma)
+    exact.set_no_gap(flags, found.smooth, found.chi_square, misfit, points)
+    std = exact.physical(choice, theta, sigma)
     return Judgement(std, correlation, reduced, misfit, inflation, limits, flags)
 
 

@@ -320,8 +320,15 @@ def search(  # type: ignore[no-untyped-def]
     """
     count, height, single = len(free), stored.shape[2], np.float32
     weights, lines = np.empty((AXES, 2, 4), single), np.empty((3, 4 * LANES), single)
-    curves, mixed = np.empty((4, coefficients.shape[2] * LANES), single), np.empty((8, height), single)
-    rows, sums, scratch = np.zeros((5, height), single), np.zeros((6, 6), single), np.zeros((count + 5, count))
+    curves, mixed = (
+        np.empty((4, coefficients.shape[2] * LANES), single),
+        np.empty((8, height), single),
+    )
+    rows, sums, scratch = (
+        np.zeros((5, height), single),
+        np.zeros((6, 6), single),
+        np.zeros((count + 5, count)),
+    )
     other_matrix, other_vector, trial = np.empty((count, count)), np.empty(count), np.empty(SIZE)
     second, second_matrix, second_vector = np.empty(SIZE), np.empty((count, count)), np.empty(count)
     second_fitted = np.empty(height, single)
@@ -329,7 +336,9 @@ def search(  # type: ignore[no-untyped-def]
         stop, more = tolerance / weight[p], rival / weight[p]
         known = 0
         if fresh:
-            known = _begin(starts[p, 0], scales[p, 0], places, stored, stored_heights, theta[p], rows)
+            known = _begin(
+                starts[p, 0], scales[p, 0], places, stored, stored_heights, theta[p], rows
+            )
         chi, good, depth[p] = _descend(
             coefficients, knots, ranks, powers, heights, z[p], theta[p], known, free, lower, upper,
             stop, math.inf, weights, lines, curves, mixed, rows, sums, scratch, other_matrix,

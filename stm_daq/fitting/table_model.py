@@ -151,13 +151,13 @@ class Table:
         self.knots = np.column_stack([self.lower, self.step])
 
     def curves(self, centre: int) -> Array:
-        """The basis on the bias grid, (q, n, r): power q of the distance from a centre over `reach`.
-
-        """
+        """The basis on the bias grid, (q, n, r): power q of the distance from a centre over `reach`."""
         if centre not in self._curves:
             nodes = self._nodes(centre)
             basis = self._moved_basis(nodes) if centre else self._basis
-            powers = np.linalg.inv(np.vander((nodes - centre * self.spacing) / self.reach, increasing=True))
+            powers = np.linalg.inv(
+                np.vander((nodes - centre * self.spacing) / self.reach, increasing=True)
+            )
             curves = basis.reshape(len(nodes), len(self.bias), -1)
             padding = self.coefficients.shape[2] * LANES - curves.shape[2]
             padded = np.pad(curves, ((0, 0), (0, 0), (0, padding)))

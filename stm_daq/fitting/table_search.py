@@ -134,9 +134,7 @@ class Searcher:
             state.scales[:] = scale[:, None]
             state.promise[:] = -2.0 * scale[:, None] * best
 
-    def descend(
-        self, z: Single, basis: Basis, weight: Array, state: State, *, fresh: bool
-    ) -> None:
+    def descend(self, z: Single, basis: Basis, weight: Array, state: State, *, fresh: bool) -> None:
         """Search the minima from templates, or else from where `state` stands.
 
         `weight` multiplies the profile; only as many spectra are searched as it has values.
