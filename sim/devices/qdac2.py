@@ -91,7 +91,7 @@ class Qdac2(Device):
         channel, volts = self.channel(call), call.number()
         channel.require(np.array([volts]))
         channel.fixed = volts
-        if channel.mode == "FIX":
+        if channel.mode == "FIX" and not self.world.faults.active("stuck", self.name):
             channel.go_to(volts, self.clock.now())
 
     def set_mode(self, call: Call) -> None:
@@ -203,7 +203,10 @@ class Qdac2(Device):
         if channel.mode != "LIST" or not len(channel.list) or now < channel.busy_until:
             return
         channel.armed = False
-        begins = channel.run_list(now + channel.delay)
+        stuck = self.world.faults.active("stuck", self.name)
+        begins = channel.run_list(now + channel.delay, stuck)
+        if self.world.faults.active("endless", self.name):
+            begins = channel.stall(begins)
         ends = begins + channel.dwell
         pulses = {"SST": begins, "SEND": ends, "STAR": begins[:1], "END": ends[-1:]}
         for marker, times in pulses.items():
