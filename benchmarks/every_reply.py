@@ -16,11 +16,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import random
+import signal
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -285,7 +287,7 @@ def table(found: dict[tuple[str, int], Outcome]) -> str:
     states = ("finished", "stopped", "failed", "refused", "broken")
     lines = [f"{'fault':18}{'runs':>6}{'struck':>8}{'flagged':>9}"]
     lines[0] += "".join(f"{state:>10}" for state in states) + f"{'wrong':>8}"
-    for kind in dict.fromkeys(kind for kind, _ in found):
+    for kind in (kind for kind in KINDS if any(kind == k for k, _ in found)):
         runs = [outcome for (k, _), outcome in found.items() if k == kind]
         count = Counter(run.state for run in runs)
         flagged = sum(any(s.flags for s in run.spectra) for run in runs)
@@ -297,6 +299,14 @@ def table(found: dict[tuple[str, int], Outcome]) -> str:
     return "\n".join(lines)
 
 
+def tell(kind: str, k: int, outcome: Outcome, everything: bool) -> None:
+    """Print what must not be, or all that happened."""
+    for complaint in outcome.complaints:
+        print(f"{kind}:{k} ({outcome.state}) {complaint}", flush=True)
+    if everything:
+        print(outcome.state, outcome.text, *outcome.events, sep="\n  ")
+
+
 def main() -> int:
     """Run the campaign and print its table; 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -304,6 +314,7 @@ def main() -> int:
     parser.add_argument("--step", type=int, default=1, help="only every n-th message")
     parser.add_argument("--first", type=int, default=1, help="the first message")
     parser.add_argument("--cases", nargs="+", default=[], help="such as lost:17")
+    parser.add_argument("--part", default="1/1", help="2/3: the second of three processes")
     parser.add_argument("--reasons", action="store_true", help="why runs did not finish")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -316,12 +327,14 @@ def main() -> int:
         cases = [(kind, k) for kind in options.kinds for k in messages]
         if options.cases:
             cases = [(kind, int(k)) for kind, _, k in (c.partition(":") for c in options.cases)]
-        for kind, k in cases:
-            outcome = found[kind, k] = laboratory.run(**fault_of(kind, k))
-            for complaint in outcome.complaints:
-                print(f"{kind}:{k} ({outcome.state}) {complaint}", flush=True)
-            if options.cases:
-                print(outcome.state, outcome.text, *outcome.events, sep="\n  ")
+        random.Random(1).shuffle(cases)  # what is interrupted is then a fair sample
+        part, parts = (int(number) for number in options.part.split("/"))
+        stop = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+        with suppress(KeyboardInterrupt):
+            for kind, k in cases[part - 1 :: parts]:
+                found[kind, k] = laboratory.run(**fault_of(kind, k))
+                tell(kind, k, found[kind, k], bool(options.cases))
+        signal.signal(signal.SIGTERM, stop)
     print(table(found))
     if options.reasons:
         why = Counter(

@@ -111,9 +111,9 @@ class SrsLockIn(Device):
 
     def set_sine(self, call: Call) -> None:
         """``SLVL x``: sine output, V rms."""
-        value = round(call.number() / self.SINE_STEP) * self.SINE_STEP
-        if not self.SINE_RANGE[0] <= value <= self.SINE_RANGE[1]:
-            raise ScpiError(-222, "Data out of range")
+        low, high = self.SINE_RANGE
+        half = self.SINE_STEP / 2
+        value = round(call.within(low - half, high + half) / self.SINE_STEP) * self.SINE_STEP
         self.sample()
         self._sine = value
         self._modulate()

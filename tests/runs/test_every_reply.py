@@ -52,10 +52,5 @@ def test_the_campaign_notices_what_must_not_be(laboratory, monkeypatch):
     from stm_daq.sequencer.sweep import DacSweep
 
     monkeypatch.setattr(DacSweep, "_suspicions", lambda *_: ())
-    message = laboratory.messages // 2
-    outcome = laboratory.run(**campaign().fault_of("overload", message))
-    assert any("unflagged" in complaint for complaint in outcome.complaints) or any(
-        spectrum.flags for spectrum in outcome.spectra
-    )
-    stuck = laboratory.run(**campaign().fault_of("stuck", message))
-    assert any("unflagged" in complaint for complaint in stuck.complaints)
+    outcome = laboratory.run(**campaign().fault_of("stuck", laboratory.messages // 2))
+    assert any("unflagged" in complaint for complaint in outcome.complaints)
