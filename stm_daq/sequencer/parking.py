@@ -42,15 +42,13 @@ def park(
     if station.microwave is not None:
         steps.append(("switch the microwaves off", station.microwave.off))
     began = clock.now()
-    safe = withdrawn
+    safe, loop = withdrawn, list[Failure]()
     while True:
-        failures = list[Failure]()
         if not safe:
-            safe, withdrawn, failures = _restore_loop(station, setpoint_bias)
+            safe, withdrawn, loop = _restore_loop(station, setpoint_bias)
         others = restore(steps)
-        failures += others
-        if not failures or (safe and not others) or clock.now() - began > PATIENCE:
-            return failures, withdrawn
+        if (safe and not others) or clock.now() - began > PATIENCE:
+            return loop + others, withdrawn
         failed = {name for name, _ in others}
         steps = [step for step in steps if step[0] in failed]
         clock.sleep(PAUSE)

@@ -19,7 +19,8 @@ def clock():
 
 @pytest.fixture
 def faults(clock):
-    return Faults(clock, lambda rng=np.random.default_rng(5): rng)
+    rng = np.random.default_rng(5)
+    return Faults(clock, lambda: rng)
 
 
 def strikes(faults, device, count):
@@ -43,7 +44,8 @@ def test_a_time_strikes_the_next_message(faults, clock):
 
 def test_a_probability_is_kept_and_the_same_for_the_same_seed(clock):
     def run():
-        made = Faults(clock, lambda rng=np.random.default_rng(7): rng)
+        rng = np.random.default_rng(7)
+        made = Faults(clock, lambda: rng)
         made.add("lost", probability=0.1)
         return strikes(made, "sr830", 2000)
 
