@@ -13,7 +13,7 @@ from drivers.nanonis_connection import ConnectionLostError
 from drivers.nanonis_height import AT_LIMIT, NanonisHeight
 from drivers.nanonis_scan import NanonisScan, require_columns
 from stm_daq.clock import Clock, wait_until
-from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError
+from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError, LoopFoundOpenError
 from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
 from stm_daq.station.limits import Limits, extent
@@ -153,8 +153,12 @@ class NanonisStm:
             self._position = None
             if self._loop_closed:
                 self._loop_closed = None
-        if self._loop_closed is None:
-            self.feedback_on()
+        was_closed = self._loop_closed
+        if was_closed is not False and not self.feedback_on() and was_closed:
+            raise LoopFoundOpenError(
+                "the feedback was found off although nobody here switched it off: the safe tip has "
+                "tripped, or somebody works at the controller"
+            )
         if not self._loop_closed:
             raise FeedbackError(
                 "the tip must not move sideways: the feedback was not seen on since it was held; "

@@ -22,6 +22,9 @@ type Array = NDArray[np.float64]
 ZERO_BIAS = 20e-6
 """Below this |bias| (V) the feedback would drive the tip into the surface."""
 
+CLEAR = 50e-9
+"""A tip as far from the surface as this (m) may move sideways with the feedback off."""
+
 
 class Tip(TipState):
     """Position, feedback and height of the tip.
@@ -126,7 +129,8 @@ class Tip(TipState):
         new = self._contact(x, y, old.held, old.setpoint, self._world.clock.now())
         if old.held:
             new.z = old.z
-            if (x, y) != (old.x, old.y):
+            close = float(self.distance(np.array([new.start]))[0]) < CLEAR
+            if close and (x, y) != (old.x, old.y):
                 self.violate("lateral move with the feedback off")
         elif self.creep.active:
             self._strain(new, 0.0, 0.0, new.surface - old.surface)

@@ -21,6 +21,7 @@ from sim.devices.nanonis_stream import DeviceStream
 from sim.devices.outside import LogWriter, StreamDevice, WebDevice, WebRequest
 from sim.devices.scpi import Device
 from sim.devices.trigger_line import TriggerLine
+from sim.faults_block import read_faults
 from sim.samples.measured import Measured
 from sim.serve.service import Servable, Service
 from sim.simulation import made, read_simulation
@@ -67,7 +68,9 @@ class Twin:
         measured = settings.pop("measured", None)
         if measured is not None:
             settings["sample"] = Measured(measured.height, measured.size, measured.spectra)
+        faults, wrong = read_faults(settings.pop("faults", None), settings.get("devices") or {})
         parts, devices, mistakes = read_simulation(settings, instruments)
+        mistakes += [(("faults", *path), text) for path, text in wrong]
         if mistakes:
             lines = [": ".join(["simulation", *path, text]) for path, text in mistakes]
             raise BadInputError("\n".join(lines))
@@ -75,15 +78,20 @@ class Twin:
         self.clock = VirtualClock(epoch) if speed is None else PacedClock(epoch, speed)
         self.world = World(self.clock, seed, **made(parts, seed))
         self._time = VirtualTime(self.clock)
-        self._bus = Bus(self.clock, on_open=self._time.refresh)
+        self.faults = self.world.faults
+        """What goes wrong: `twin.faults.add("lost", "sr830", count=7)`."""
+        for fault in faults:
+            self.faults.put(fault)
+        self._bus = Bus(self.clock, on_open=self._time.refresh, faults=self.faults)
         self._streamed: dict[tuple[str, int], StreamDevice] = {}
+        self._named: dict[tuple[str, int], str] = {}
         self._sessions: dict[tuple[str, int], Mfli] = {}
         self._web: dict[tuple[str, int], WebDevice] = {}
         self._logs: dict[Path, LogWriter] = {}
         self._files: TemporaryDirectory[str] | None = None
         self._session = Path()
         self._served: dict[str, Servable] = {}
-        self._trigger = TriggerLine()
+        self._trigger = TriggerLine(self.faults)
         for name, recipe in devices.items():
             self._add(name, recipe, instruments[name])
         self.visa_library = library(self._bus)
@@ -94,7 +102,10 @@ class Twin:
         simulation: Mapping[str, Any], instruments: Mapping[str, Mapping[str, Any]]
     ) -> list[Mistake]:
         """Return every mistake in the block (without its ``type``); builds nothing."""
-        return read_simulation(simulation, instruments)[2]
+        settings = dict(simulation)
+        _, wrong = read_faults(settings.pop("faults", None), settings.get("devices") or {})
+        mistakes: list[Mistake] = [(("faults", *path), text) for path, text in wrong]
+        return read_simulation(settings, instruments)[2] + mistakes
 
     def __enter__(self) -> Self:
         """Let drivers find the twin, and put them on its time."""
@@ -128,7 +139,11 @@ class Twin:
         if device is None:
             raise ConnectionRefusedError(f"nothing listens at {host}:{port} on the twin")
         self._time.refresh()
+        name = self._named[host, port]
+        if self.faults.active("refused", name):
+            raise ConnectionRefusedError(f"{name} refuses the connection (a fault of the twin)")
         stream = device.connect()
+        stream.suffer(self.faults, name)
         stream.set_timeout(timeout)
         return stream
 
@@ -243,8 +258,13 @@ class Twin:
         self.world.set_random_state(state["random"])
 
     def history(self) -> list[dict[str, float | str]]:
-        """Return all that happened to the tip (see :meth:`sim.world.World.history`)."""
-        return self.world.history()
+        """Return all that happened to the tip, and every fault, in the order of time.
+
+        Events of the tip as :meth:`sim.world.World.history`; faults as
+        :meth:`sim.faults.Faults.history`.
+        """
+        events = [*self.world.history(), *self.faults.history()]
+        return sorted(events, key=lambda event: float(event["time"]))
 
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
@@ -299,4 +319,5 @@ class Twin:
             host, port = place
             for number in range(CLIENTS if isinstance(device, Nanonis) else 1):
                 self._streamed[host, port + number] = device
+                self._named[host, port + number] = name
         self._served[name] = device

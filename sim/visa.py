@@ -14,6 +14,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +23,7 @@ from pyvisa.constants import ResourceAttribute, StatusCode
 from pyvisa.highlevel import VisaLibraryBase
 from pyvisa.typing import VISASession
 
-from sim.bus import Bus, Port
+from sim.bus import Bus, ConnectionBrokenError, NotTakenError, Port
 from stm_daq.errors import SimulationLivelockError
 
 BACKEND = "stmsim"
@@ -53,9 +54,10 @@ def close_bus(bus: Bus) -> None:
 class Session:
     """One opened instrument."""
 
-    def __init__(self, port: Port, address: str) -> None:
+    def __init__(self, port: Port, address: str, connection: int) -> None:
         parsed = rname.ResourceName.from_string(address)
         self.port = port
+        self._connection = connection
         self.reply = b""
         self.unsent = b""
         self.ends = parsed.resource_class != "SOCKET"
@@ -103,6 +105,23 @@ class Session:
         self.reply = b""
         self.unsent = b""
 
+    @property
+    def broken(self) -> bool:
+        """Whether the connection broke since this session was opened."""
+        return self._connection != self.port.connection
+
+    def attempt(self, action: Callable[[], None]) -> StatusCode:
+        """Do something with the device; waiting in vain costs virtual time, as a driver would wait."""
+        if self.broken:
+            return StatusCode.error_connection_lost
+        try:
+            action()
+        except ConnectionBrokenError:
+            return StatusCode.error_connection_lost
+        except NotTakenError:
+            return StatusCode.error_timeout
+        return _END
+
 
 class SimulatedVisaLibrary(VisaLibraryBase):
     """What PyVISA calls; one object per twin, chosen by the library path."""
@@ -134,8 +153,11 @@ class SimulatedVisaLibrary(VisaLibraryBase):
             known = ", ".join(self._bus.ports)
             raise OSError(f"nothing answers at {address} on the twin's bus (there is: {known})")
         self._bus.on_open()
+        connection = port.opened()
+        if connection is None:
+            raise errors.VisaIOError(StatusCode.error_resource_not_found)
         handle = VISASession(next(self._handles))
-        self._sessions[handle] = Session(port, address)
+        self._sessions[handle] = Session(port, address, connection)
         self.handle_return_value(handle, StatusCode.success)
         return handle, StatusCode.success
 
@@ -151,27 +173,25 @@ class SimulatedVisaLibrary(VisaLibraryBase):
         if known.get(ResourceAttribute.send_end_enabled):
             message, known.unsent = known.unsent, b""
             known.reply = b"" if not known.port.device.QUEUES_REPLIES else known.reply
-            known.port.send(message)
+            self._attempt(session, lambda: known.port.send(message))
         return len(data), self.handle_return_value(session, StatusCode.success)
 
     def read(self, session: Any, count: int) -> tuple[bytes, StatusCode]:
         """Receive at most `count` bytes of one reply; waiting in vain costs virtual time."""
         known = self._session(session)
+        if known.broken:
+            self.handle_return_value(session, StatusCode.error_connection_lost)
         chunk, status = known.take(count)
         if status is StatusCode.error_timeout:
-            if known.timeout == float("inf"):
-                raise SimulationLivelockError(
-                    f"{known.port.device.name} has nothing to say and its driver set no time-out"
-                )
-            self._bus.clock.sleep(known.timeout)
+            self._wait(known)
         return chunk, self.handle_return_value(session, status)
 
     def clear(self, session: Any) -> StatusCode:
         """Clear a device."""
         known = self._session(session)
         known.clear()
-        known.port.clear()
-        return self.handle_return_value(session, StatusCode.success)
+        self._attempt(session, known.port.clear)
+        return StatusCode.success
 
     def flush(self, session: Any, mask: Any) -> StatusCode:
         """Forget what is on its way."""
@@ -208,6 +228,22 @@ class SimulatedVisaLibrary(VisaLibraryBase):
     def discard_events(self, session: Any, event_type: Any, mechanism: Any) -> StatusCode:
         """Accept (see :meth:`disable_event`)."""
         return self.handle_return_value(session, StatusCode.success)
+
+    def _attempt(self, session: Any, action: Callable[[], None]) -> None:
+        """Do something with a device, or raise what PyVISA would."""
+        known = self._session(session)
+        status = known.attempt(action)
+        if status is StatusCode.error_timeout:
+            self._wait(known)
+        self.handle_return_value(session, status)
+
+    def _wait(self, known: Session) -> None:
+        """Let the time-out pass, which ends what the device was about to say on a byte stream."""
+        if known.timeout == float("inf"):
+            raise SimulationLivelockError(
+                f"{known.port.device.name} has nothing to say and its driver set no time-out"
+            )
+        self._bus.clock.sleep(known.timeout)
 
     def _session(self, handle: Any) -> Session:
         try:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.approach import Response, respond
+from sim.faults import Faults
 from sim.fridge import Fridge
 from sim.interference import Interference
 from sim.line import MicrowaveLine
@@ -70,6 +71,7 @@ class World:
         self.fridge = fridge
         self.tip = tip
         self.line = microwave_line or MicrowaveLine()
+        self.faults = Faults(clock, lambda: self.rng("faults"))
         self.interference = Interference(preamplifier, self.rng("interference"))
         self.modulation_frequency = 0.0
         self.modulation_peak = 0.0

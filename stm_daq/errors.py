@@ -75,6 +75,10 @@ class FeedbackError(InstrumentError):
     """The feedback is not in the state that the next step needs (for example off before a move)."""
 
 
+class LoopFoundOpenError(FeedbackError):
+    """The feedback is off although this program closed it: a safe tip or a person opened it."""
+
+
 class CleanupError(InstrumentError):
     """One or more restore steps failed; the others were still carried out.
 

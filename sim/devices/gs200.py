@@ -68,7 +68,7 @@ class Gs200(Device):
 
     def set_output(self, call: Call) -> None:
         """``OUTP 0|1``."""
-        on = switch(call.args[0]) == "1"
+        on = switch(call.word()) == "1"
         self._fixed = self.level()
         self._on = on
         self._wave.ramp(self.clock.now(), self._fixed * self._divider if on else 0.0, math.inf)
@@ -94,13 +94,11 @@ class Gs200(Device):
 
     def set_slope(self, call: Call) -> None:
         """``PROG:SLOP``, s."""
-        number(0.0, 3600.0)(call.args[0])
-        self._slope = round(call.number() / TICK) * TICK
+        self._slope = round(call.within(0.0, 3600.0) / TICK) * TICK
 
     def set_interval(self, call: Call) -> None:
         """``PROG:INT``, s."""
-        number(0.1, 3600.0)(call.args[0])
-        self._interval = round(call.number() / TICK) * TICK
+        self._interval = round(call.within(0.1, 3600.0) / TICK) * TICK
 
     def edit(self, _call: Call) -> None:
         """``PROG:EDIT:STAR``."""

@@ -61,6 +61,7 @@ class Lakeshore372(Device):
         self._channel = stage_channel
         self._autoscan = False
         self._since = -math.inf
+        self._displaced: int | None = None
         self._from = 0.0
         self._readings = {channel: _Reading() for channel in range(1, CHANNELS + 1)}
         self.outputs = Outputs(world, stage_channel, self._sensors, self._is_live)
@@ -70,8 +71,24 @@ class Lakeshore372(Device):
         """Let the loop and then the scanner do what they did meanwhile, and answer."""
         now = self.clock.now()
         self.world.fridge.advance(now)
+        self._displace(now)
         self._step_scanner(now)
         return super().handle(message)
+
+    def _displace(self, now: float) -> None:
+        """Let somebody else move the scanner away, and back, if the twin's faults say so."""
+        stale = self.world.faults.active("stale", self.name)
+        if stale and self._displaced is None:
+            self._displaced = self._channel
+            self._switch(self._channel % CHANNELS + 1, now)
+        elif not stale and self._displaced is not None:
+            self._switch(self._displaced, now)
+            self._displaced = None
+
+    def _connected(self, channel: int) -> str | None:
+        """Return what the sensor of a channel sits on; None without one."""
+        lost = self.world.faults.active("null", self.name)
+        return None if lost else self._sensors.get(channel)
 
     # -- scanner ------------------------------------------------------------------------------
 
@@ -119,7 +136,7 @@ class Lakeshore372(Device):
 
     def _true(self, channel: int, time: float) -> float:
         """Return the temperature of the body that a sensor sits on, K; 0 without sensor."""
-        place, fridge = self._sensors.get(channel), self.world.fridge
+        place, fridge = self._connected(channel), self.world.fridge
         if place is None:
             return 0.0
         return (
@@ -170,7 +187,7 @@ class Lakeshore372(Device):
     def status(self, call: Call) -> str:
         """``RDGST? channel``: why a reading is bad, as a sum of bits."""
         channel = call.whole(1, CHANNELS)
-        if channel not in self._sensors:
+        if self._connected(channel) is None:
             return f"{sensor.OPEN:03d}"
         return f"{sensor.status(self._read(channel, self.clock.now())):03d}"
 

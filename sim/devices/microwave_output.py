@@ -74,5 +74,8 @@ class MicrowaveOutput(Device):
 
 def static_error(device: MicrowaveOutput, _call: Call) -> str:
     """Return what is wrong now (``SYST:SERR?``); asking does not mend it."""
-    texts = [f'{code},"{text}"' for code, text in device.static_errors.items()]
+    found = dict(device.static_errors)
+    if device.world.faults.active("microwave_unlock", device.name):
+        found[50] = "Reference oscillator not locked"
+    texts = [f'{code},"{text}"' for code, text in found.items()]
     return ",".join(texts) or '0,"No error"'

@@ -49,6 +49,11 @@ class ZController:
         self._gains = (1e-12, 1e-3, 1e-9)
         self.safe_tip_tripped = False
 
+    @property
+    def tripped_by_a_fault(self) -> bool:
+        """Whether the twin lets the safe tip trip for no reason, once."""
+        return not self.safe_tip_tripped and self._world.faults.active("safe_tip")
+
     def on_off_set(self, on: int) -> Values:
         self._switch_off.recall()
         self.safe_tip_tripped = False
@@ -197,7 +202,8 @@ class SafeTip:
 
     def guard(self) -> None:
         """Withdraw the tip if it is time to."""
-        if self._on and abs(self._signals.value(CURRENT)) > self._threshold:
+        too_large = self._on and abs(self._signals.value(CURRENT)) > self._threshold
+        if too_large or self._z_controller.tripped_by_a_fault:
             self._z_controller.withdraw(0, 0)
             self._z_controller.safe_tip_tripped = True
 

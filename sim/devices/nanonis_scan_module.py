@@ -160,6 +160,9 @@ class ScanModule:
 
     def wait_end_of_line(self, timeout_ms: int) -> Values:
         end = self._scan.next_line_end()
+        if self._world.faults.active("endless"):
+            end = None
+            self._world.clock.sleep(max(timeout_ms, 0) * 1e-3)
         if end is None or not self._wait(lambda: self._scan.time_until(end), timeout_ms):
             return 1, 0, 0, 0
         return 0, end.line, end.movement, 1

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sim.faults import Faults
+from sim.faults_bytes import spoilt
 from stm_daq.clock import VirtualClock
+from stm_daq.protocols import nanonis as protocol
 
 
 class MessageDevice(Protocol):
@@ -48,6 +51,13 @@ class DeviceStream:
         self._timeout = 5.0
         self._overdue = False
         self._open = True
+        self._broken = False
+        self._faults: Faults | None = None
+        self._name = ""
+
+    def suffer(self, faults: Faults, name: str) -> None:
+        """Let the faults of the device `name` happen to what passes here."""
+        self._faults, self._name = faults, name
 
     def send(self, data: bytes) -> None:
         """Hand `data` to the device, which answers every request that is complete."""
@@ -60,7 +70,7 @@ class DeviceStream:
             began = self._clock.now()
             self._clock.sleep(self._latency)
             self._device.transactions += 1
-            self._outgoing += self._device.handle(request)
+            self._outgoing += self._reply(request)
             self._overdue = self._clock.now() - began > self._timeout
 
     def receive(self, count: int) -> bytes:
@@ -75,6 +85,8 @@ class DeviceStream:
         if self._overdue:
             self._overdue = False
             raise TimeoutError("the reply came after the time-out")
+        if len(self._outgoing) < count and self._broken:
+            raise ConnectionError("the instrument closed the connection")
         if len(self._outgoing) < count:
             self._clock.sleep(self._timeout)
             raise TimeoutError(f"{len(self._outgoing)} of {count} bytes arrived")
@@ -88,6 +100,27 @@ class DeviceStream:
     def close(self) -> None:
         """Close the connection; nothing more can be sent or received."""
         self._open = False
+
+    def _reply(self, request: bytes) -> bytes:
+        """Return what arrives of the device's reply."""
+        fault = None if self._faults is None else self._faults.strike(self._name)
+        if self._broken or (self._faults and self._faults.active("hang", self._name)):
+            reply = b""
+        elif fault is not None and fault.kind == "refusal":
+            reply = protocol.encode_reply(protocol.request_name(request), error="Execution error")
+        else:
+            reply = self._device.handle(request)
+        if fault is None or self._faults is None:
+            return reply
+        self._faults.happened(fault, self._name)
+        if fault.kind in ("dropped", "refused"):
+            self._broken = True
+        if fault.kind == "late":
+            self._clock.call_at(self._clock.now() + fault.lasting, lambda: self._arrive(reply))
+        return spoilt(reply, fault, self._faults.rng()) if reply else reply
+
+    def _arrive(self, reply: bytes) -> None:
+        self._outgoing += reply
 
     def _require_open(self) -> None:
         if not self._open:

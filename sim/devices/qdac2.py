@@ -91,13 +91,13 @@ class Qdac2(Device):
         channel, volts = self.channel(call), call.number()
         channel.require(np.array([volts]))
         channel.fixed = volts
-        if channel.mode == "FIX":
+        if channel.mode == "FIX" and not self.world.faults.active("stuck", self.name):
             channel.go_to(volts, self.clock.now())
 
     def set_mode(self, call: Call) -> None:
         """``sourN:volt:mode``: fixed, list or sweep."""
         channel = self.channel(call)
-        mode = choice("FIXed", "LIST", "SWEep")(call.args[0])
+        mode = choice("FIXed", "LIST", "SWEep")(call.word())
         if mode == "FIX" and channel.mode != "FIX":
             self._stop(channel)
             channel.go_to(channel.fixed, self.clock.now())
@@ -106,7 +106,7 @@ class Qdac2(Device):
     def set_range(self, call: Call) -> None:
         """``sourN:rang``: low or high."""
         channel = self.channel(call)
-        wanted = choice("LOW", "HIGH")(call.args[0])
+        wanted = choice("LOW", "HIGH")(call.word())
         if abs(channel.output(self.clock.now())) > RANGES[wanted]:
             raise ScpiError(-221, "Settings conflict")
         channel.range = wanted
@@ -125,6 +125,8 @@ class Qdac2(Device):
     def set_list(self, call: Call) -> None:
         """``sourN:list:volt``: a block of float32, or numbers as text."""
         channel = self.channel(call)
+        if len(call.block) % 4:
+            raise ScpiError(-161, "Invalid block data")
         if call.block:
             volts = np.frombuffer(call.block, "<f4").astype(np.float64)
         else:
@@ -159,7 +161,7 @@ class Qdac2(Device):
 
     def set_trigger(self, call: Call) -> None:
         """``sourN:dc:trig:sour``: what starts a list."""
-        source = call.args[0].upper()
+        source = call.word().upper()
         kinds = ("HOLD", "IMM", "BUS", *(f"INT{n}" for n in range(1, 15)))
         if source not in (*kinds, *(f"EXT{n}" for n in range(1, 5))):
             raise ScpiError(-224, "Illegal parameter value")
@@ -167,7 +169,7 @@ class Qdac2(Device):
 
     def set_continuous(self, call: Call) -> None:
         """``sourN:dc:init:cont``: wait for the next trigger again after each list."""
-        self.channel(call).continuous = call.args[0].upper() in ("ON", "1")
+        self.channel(call).continuous = call.word().upper() in ("ON", "1")
 
     def initiate(self, call: Call) -> None:
         """``sourN:dc:init``: start, or wait for the trigger once."""
@@ -203,7 +205,10 @@ class Qdac2(Device):
         if channel.mode != "LIST" or not len(channel.list) or now < channel.busy_until:
             return
         channel.armed = False
-        begins = channel.run_list(now + channel.delay)
+        stuck = self.world.faults.active("stuck", self.name)
+        begins = channel.run_list(now + channel.delay, stuck)
+        if self.world.faults.active("endless", self.name):
+            begins = channel.stall(begins)
         ends = begins + channel.dwell
         pulses = {"SST": begins, "SEND": ends, "STAR": begins[:1], "END": ends[-1:]}
         for marker, times in pulses.items():

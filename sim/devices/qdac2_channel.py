@@ -65,9 +65,21 @@ class Channel:
         """Return what the output gives, V."""
         return self.wave.value(now) / self.scale
 
-    def run_list(self, start: float) -> Array:
-        """Play the list from `start` on and return when each step begins, s, shape (n,)."""
+    def stall(self, begins: Array) -> Array:
+        """Let the list that was started stop half way and never end; return its steps, s."""
+        half = len(begins) // 2
+        self.wave.cut(float(begins[half]))
+        self.busy_until = math.inf
+        return begins[:half]
+
+    def run_list(self, start: float, stuck: bool = False) -> Array:
+        """Play the list from `start` on and return when each step begins, s, shape (n,).
+
+        An output that is `stuck` counts the steps, but stays where it is.
+        """
         volts = np.tile(self.quantise(self.list), self.count)
+        if stuck:
+            volts[:] = self.output(start)
         begins = start + self.dwell * np.arange(len(volts), dtype=np.float64)
         before = np.append(self.output(start), volts[:-1])
         rises = np.abs(volts - before) / self.slew

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -33,18 +34,35 @@ class Call:
     """Content of an IEEE 488.2 binary block, if one was sent."""
 
     def number(self, index: int = 0) -> float:
-        """Return one argument as a number."""
+        """Return one argument as a finite number."""
         try:
-            return float(self.args[index])
+            value = float(self.args[index])
         except (IndexError, ValueError):
             raise ScpiError(-104, "Data type error") from None
+        if not math.isfinite(value):
+            raise ScpiError(-222, "Data out of range")
+        return value
+
+    def word(self, index: int = 0) -> str:
+        """Return one argument as it is."""
+        try:
+            return self.args[index]
+        except IndexError:
+            raise ScpiError(-109, "Missing parameter") from None
 
     def whole(self, low: int, high: int, index: int = 0) -> int:
         """Return one argument as a whole number within [low, high]."""
-        value = self.number(index)
-        if not (low <= value <= high and value == int(value)):
+        value = self.within(low, high, index)
+        if value != int(value):
             raise ScpiError(-222, "Data out of range")
         return int(value)
+
+    def within(self, low: float, high: float, index: int = 0) -> float:
+        """Return one argument as a number within [low, high]."""
+        value = self.number(index)
+        if not low <= value <= high:
+            raise ScpiError(-222, "Data out of range")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,18 @@ def number(low: float, high: float) -> Check:
         if not low <= value <= high:
             raise ScpiError(-222, "Data out of range")
         return text
+
+    return check
+
+
+def whole_number(low: int, high: int) -> Check:
+    """Accept whole numbers within [low, high], however written; keep their digits."""
+
+    def check(text: str) -> str:
+        value = float(number(low, high)(text))
+        if value != int(value):
+            raise ScpiError(-222, "Data out of range")
+        return str(int(value))
 
     return check
 
@@ -110,6 +140,8 @@ def stored(pattern: str, default: str, check: Check = anything, index: int = 0) 
         values = call.args[index:]
         if not values:
             raise ScpiError(-109, "Missing parameter")
+        if len(values) > 1 and check is not anything:
+            raise ScpiError(-108, "Parameter not allowed")
         try:
             device.settings[key(call)] = ",".join(check(value) for value in values)
         except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.devices.scpi_rows import choice, number, stored
+from sim.devices.scpi_rows import choice, number, stored, whole_number
 
 SCALES = tuple(m * 10.0**e for e in range(0, -10, -1) for m in (1, 0.5, 0.2))[:-2]
 """SCAL 0 to 27: full scale of the outputs, 1 V to 1 nV rms."""
@@ -45,7 +45,7 @@ ONLY_REMEMBERED = (
     *stored("COFP", "0.0", number(-999.99, 999.99), index=1),
     *stored("CEXP", "0", number(0, 0), index=1),
     *stored("AUXV", "0.0", number(-10.5, 10.5), index=1),
-    *stored("CDSP", "0", number(0, 16), index=1),
+    *stored("CDSP", "0", whole_number(0, 16), index=1),
     *stored("OVRM", "1", choice("0", "1", "ON", "OFF")),
     *stored("LIAE", "0", index=1),
     *stored("*ESE", "0", number(0, 255)),

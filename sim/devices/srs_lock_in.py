@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,13 @@ from sim.devices.scpi import Device
 from sim.devices.scpi_rows import Call, Row, ScpiError
 from sim.devices.trigger_line import TriggerLine
 from sim.world import World
+
+OVERLOADED = 0.5
+"""What an overloaded input leaves of the output."""
+UNLOCKED = np.exp(1.2j)
+"""By so much the output turns without a reference."""
+FAULT_BITS = {"overload": 1, "unlock": 8}
+"""Bits of LIAS: input or reserve overload, reference unlock."""
 
 
 class SrsLockIn(Device):
@@ -85,7 +93,11 @@ class SrsLockIn(Device):
     def output_at(self, times: Array) -> Output:
         """Return what the path gives at `times` (s) with the present settings."""
         settings = Settings(self.time_constant, self._slope + 1, self._phase)
-        return self._path.output(times, settings, self._status_since)
+        output = self._path.output(times, settings, self._status_since)
+        faults = self.world.faults
+        too_small = np.where(faults.during("overload", self.name, times), OVERLOADED, 1.0)
+        turned = np.where(faults.during("unlock", self.name, times), UNLOCKED, 1.0)
+        return replace(output, xy=output.xy * too_small * turned)
 
     def auxiliaries(self, volts: float) -> list[float]:
         """Return all four auxiliary inputs, of which one has `volts`."""
@@ -99,9 +111,9 @@ class SrsLockIn(Device):
 
     def set_sine(self, call: Call) -> None:
         """``SLVL x``: sine output, V rms."""
-        value = round(call.number() / self.SINE_STEP) * self.SINE_STEP
-        if not self.SINE_RANGE[0] <= value <= self.SINE_RANGE[1]:
-            raise ScpiError(-222, "Data out of range")
+        low, high = self.SINE_RANGE
+        half = self.SINE_STEP / 2
+        value = round(call.within(low - half, high + half) / self.SINE_STEP) * self.SINE_STEP
         self.sample()
         self._sine = value
         self._modulate()
@@ -141,6 +153,9 @@ class SrsLockIn(Device):
     def lock_in_status(self, call: Call) -> str:
         """``LIAS?`` or ``LIAS? bit``: read and clear."""
         self.sample()
+        for kind, bit in FAULT_BITS.items():
+            if self.world.faults.active(kind, self.name, self._status_since):
+                self._lias |= bit
         if call.args:
             mask = 1 << call.whole(0, self.STATUS_BITS - 1)
             found, self._lias = self._lias & mask, self._lias & ~mask

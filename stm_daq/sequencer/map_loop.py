@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from stm_daq.clock import Clock
+from stm_daq.errors import InstrumentError
 from stm_daq.plan import Group, Plan, Step, groups, step_count
-from stm_daq.records import Record, Site
+from stm_daq.records import Event, Record, Site
 from stm_daq.sequencer.drift import DriftCorrection
 from stm_daq.sequencer.pace import Pace
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.surroundings import Earlier
 from stm_daq.sequencer.topograph import TopographScan
+from stm_daq.sequencer.trials import tried
 from stm_daq.station.roles import StationRoles
 
 
@@ -51,6 +54,7 @@ class MapLoop:
         self._sites = plan.sites
         self._again = plan.care.again
         self._loop = site_loop
+        self._clock = clock
         self._emit = emit
         self._earlier = earlier
         self._stop = stop
@@ -90,12 +94,19 @@ class MapLoop:
             self._groups_left -= 1
             self._follow_drift()
             if group.rows and not self._scanned(group, step):
-                shift = self._drift.shift if self._drift else (0.0, 0.0)
-                self._topograph.scan(group, step.number, shift)
+                self._scan(group, step)
                 self._pace.row_scanned(self._groups_left)
             self._measure_group(group)
         self._measure_flagged_again()
-        self._topograph.stop()
+        tried(self._topograph.stop, "stop the topograph", self._clock, self._emit)
+
+    def _scan(self, group: Group, step: Step) -> None:
+        """Scan the rows of a group; rows that cannot be scanned are left out, the sites are not."""
+        shift = self._drift.shift if self._drift else (0.0, 0.0)
+        rows = f"rows {group.first_row} to {group.first_row + group.rows - 1} of the topograph"
+        scan = partial(self._topograph.scan, group, step.number, shift)
+        if not tried(scan, rows, self._clock, self._emit):
+            self._emit(Event(self._clock.wall(), "warning", f"{rows} left out"))
 
     def _measure_group(self, group: Group) -> None:
         left = self._left(group)
@@ -109,13 +120,13 @@ class MapLoop:
                 return
             self._pace.site_done()
             self._emit(self._pace.progress("running"))
-        if left:
-            self._check()
+        if left and not tried(self._check, "check the bias", self._clock, self._emit):
+            raise InstrumentError("the bias is not, or cannot be seen, at its set-point")
 
     def _follow_drift(self) -> None:
         """Scan the reference if it is due."""
         if self._drift is not None and self._drift.due:
-            self._drift.measure()
+            tried(self._drift.measure, "reference topograph", self._clock, self._emit)
 
     def _measure_flagged_again(self) -> None:
         flagged = self._loop.take_flagged()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError
 from stm_daq.sequencer.hold import close_loop
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure, Step, restore
 
+PATIENCE = 120.0
+"""What does not work is tried again for so long (s): a controller may refuse connections for a while."""
+PAUSE = 5.0
+"""Between two attempts, s."""
+
 
 def park(
-    station: StationRoles, setpoint_bias: float, withdrawn: bool
+    station: StationRoles, setpoint_bias: float, withdrawn: bool, clock: Clock
 ) -> tuple[list[Failure], bool]:
     """Bring everything to its safe state; every step is tried, whatever the others did.
 
@@ -20,25 +26,38 @@ def park(
         Under which the feedback may be closed, V.
     withdrawn : bool
         Whether the tip had to be withdrawn; it stays so.
+    clock : Clock
 
     Returns
     -------
     failures : list
-        What did not work.
+        What did not work, to the end.
     withdrawn : bool
         Whether the tip is withdrawn now.
     """
-    failures = list[Failure]()
-    try:
-        if not withdrawn:
-            close_loop(station.stm, station.bias, setpoint_bias)
-    except CleanupError as error:
-        withdrawn = error.withdrawn
-        failures.extend(error.failures)
     steps: list[Step] = [
         ("stop the topograph", station.stm.stop_scan),
         ("reduce the modulation", station.lockin.modulation_off),
     ]
     if station.microwave is not None:
         steps.append(("switch the microwaves off", station.microwave.off))
-    return failures + restore(steps), withdrawn
+    began = clock.now()
+    safe, loop = withdrawn, list[Failure]()
+    while True:
+        if not safe:
+            safe, withdrawn, loop = _restore_loop(station, setpoint_bias)
+        others = restore(steps)
+        if (safe and not others) or clock.now() - began > PATIENCE:
+            return loop + others, withdrawn
+        failed = {name for name, _ in others}
+        steps = [step for step in steps if step[0] in failed]
+        clock.sleep(PAUSE)
+
+
+def _restore_loop(station: StationRoles, setpoint_bias: float) -> tuple[bool, bool, list[Failure]]:
+    """Close the loop or withdraw; return whether the tip is safe, is withdrawn, and what failed."""
+    try:
+        close_loop(station.stm, station.bias, setpoint_bias)
+    except CleanupError as error:
+        return error.withdrawn, error.withdrawn, list(error.failures)
+    return True, False, []

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from stm_daq.clock import Clock
-from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
+from stm_daq.errors import CleanupError, InstrumentError, LoopFoundOpenError, StmDaqError
 from stm_daq.plan import Plan, steps
 from stm_daq.records import Event, Record, RunEnded
 from stm_daq.sequencer.axes import OuterAxes
@@ -23,7 +23,7 @@ from stm_daq.sequencer.sweep import BACK, DacSweep
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.list_source import require_list_source
 from stm_daq.station.roles import StationRoles
-from stm_daq.station.safe_state import Failure
+from stm_daq.station.safe_state import Failure, restore
 
 
 class Runner:
@@ -183,10 +183,9 @@ class Runner:
         except CleanupError as error:
             self._withdrawn = error.withdrawn
             text = str(error)
-        except WithdrawError as error:
-            self._station.stm.withdraw()
-            self._withdrawn = True
-            state, text = "stopped", str(error)
+        except (WithdrawError, LoopFoundOpenError) as error:
+            state = "stopped" if isinstance(error, WithdrawError) else "failed"
+            text = self._withdraw(str(error))
         except StmDaqError as error:
             text = str(error)
         finally:
@@ -245,11 +244,19 @@ class Runner:
                 f"within {tolerance:.2g} K",
             )
 
+    def _withdraw(self, why: str) -> str:
+        """Withdraw the tip; return `why` and what became of it. If it fails, parking goes on."""
+        failures = restore([("withdraw the tip", self._station.stm.withdraw)])
+        self._withdrawn = not failures
+        return f"{why}; the tip was withdrawn" if self._withdrawn else why
+
     def _park(self) -> list[Failure]:
         """Bring everything to its safe state: all steps are tried, the failures returned."""
         self._stop.shield()
         self._parked = True
-        failures, self._withdrawn = park(self._station, self._setpoint.bias, self._withdrawn)
+        failures, self._withdrawn = park(
+            self._station, self._setpoint.bias, self._withdrawn, self._clock
+        )
         self._unsafe = bool(failures)
         return failures
 

@@ -6,16 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 
 from stm_daq.clock import Clock
-from stm_daq.errors import CleanupError, InstrumentError
+from stm_daq.errors import InstrumentError
 from stm_daq.plan import Care, Group
 from stm_daq.records import Event, Record, Site, Spectrum
 from stm_daq.sequencer.guards import Guards
 from stm_daq.sequencer.site import SiteMeasurement, averaged
 from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.tip_change import TipWatch
-
-ATTEMPTS = 2
-"""Times that a site is tried before it is left out."""
+from stm_daq.sequencer.trials import FATAL, TRIALS
 
 CONSECUTIVE_FAILURES = 5
 """Sites in a row that may be left out before the run stops: then the trouble is not the site."""
@@ -105,13 +103,13 @@ class SiteLoop:
 
     def _try(self, site: Site, reason: str, earlier: Spectrum | None = None) -> Spectrum | None:
         """Measure and emit one spectrum, averaged with an earlier one; None if the site is left out."""
-        for trial in range(ATTEMPTS):
+        for trial in range(TRIALS):
             number = self._attempts.get(site.index, 0)
             try:
                 spectrum = self._measurement.measure(site, number, reason)
             except InstrumentError as error:
                 self._event("error", f"site {site.index}, attempt {trial + 1}: {error}")
-                if isinstance(error, CleanupError):
+                if isinstance(error, FATAL):
                     raise
                 continue
             if earlier is not None:
@@ -126,7 +124,7 @@ class SiteLoop:
 
     def _leave_out(self, site: Site) -> None:
         self._failures_in_a_row += 1
-        self._event("warning", f"site {site.index} left out after {ATTEMPTS} attempts")
+        self._event("warning", f"site {site.index} left out after {TRIALS} attempts")
         if self._failures_in_a_row >= CONSECUTIVE_FAILURES:
             raise InstrumentError(
                 f"stopped: {CONSECUTIVE_FAILURES} sites in a row could not be measured"

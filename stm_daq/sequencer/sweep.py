@@ -30,6 +30,11 @@ CLOSURE = 0.1
 """Largest relative difference of the current at the start of the list and back at its end. More means
 that the tip changed during the sweep."""
 
+INCONSISTENT = "current_and_conductance_disagree"
+AGREEMENT = 0.25
+"""Largest difference between the current and the integral of dI/dV, relative to the range of either.
+Lag and modulation make a few percent; a bias that does not move, an overload or a lost reference more."""
+
 
 @dataclass(frozen=True, slots=True)
 class SweepData:
@@ -130,7 +135,7 @@ class DacSweep:
         if self.current_integrated:
             current = integrated_current(self._list, conductance, float(current[-1]))
         self._require_one_sample_per_step(current)
-        flags = trace.flags + self._suspicions(current)
+        flags = trace.flags + self._suspicions(current, conductance)
         if NOT_REPRODUCED in flags:
             self._require_bias_back()
         points = len(self._sweep.bias)
@@ -162,13 +167,22 @@ class DacSweep:
                 f"{start * 1e3:.4g} mV; the feedback is not closed there"
             )
 
-    def _suspicions(self, current: Array) -> tuple[str, ...]:
+    def _suspicions(self, current: Array, conductance: Array) -> tuple[str, ...]:
         flags: tuple[str, ...] = ()
         if abs(current[-1] - current[0]) > CLOSURE * abs(current[0]):
             flags += (NOT_REPRODUCED,)
+        if not self.current_integrated and not _consistent(self._list, current, conductance):
+            flags += (INCONSISTENT,)
         if float(np.max(np.abs(current))) >= self._preamplifier.full_scale():
             flags += ("preamplifier_overload",)
         return flags
+
+
+def _consistent(volts: Array, current: Array, conductance: Array) -> bool:
+    """Whether dI/dV, integrated along the sweep, gives the current."""
+    integral = integrated_current(volts, conductance, float(current[-1]))
+    largest = max(float(np.ptp(current)), float(np.ptp(integral)))
+    return bool(np.max(np.abs(integral - current)) <= AGREEMENT * largest)
 
 
 def integrated_current(volts: Array, conductance: Array, last: float) -> Array:
