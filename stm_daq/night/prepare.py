@@ -82,13 +82,15 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
 
 def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
     sweep = plan.sweep
+    played = sweep.kind == "dac"
     return PlanNeeds(
         columns=plan.sites.topograph_shape[1],
         dwell=sweep.dwell,
-        samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)),
+        samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)) if played else 0,
         modulation_peak=sweep.modulation_peak,
         modulation_frequency=sweep.modulation_frequency,
         time_constant=sweep.time_constant,
+        sweep_kind=sweep.kind,
     )
 
 

@@ -10,7 +10,7 @@ from stm_daq.plan import OuterAxis, Plan, Step
 from stm_daq.quantities import show
 from stm_daq.records import Event, Record
 from stm_daq.sequencer.setpoint import Setpoint
-from stm_daq.sequencer.sweep import DacSweep
+from stm_daq.sequencer.sweeper import Sweeper
 
 type Setter = Callable[[OuterAxis, float], None]
 """Brings an axis to a value and returns when it is there."""
@@ -23,7 +23,7 @@ class OuterAxes:
     ----------
     plan : Plan
     setpoint : Setpoint
-    sweep : DacSweep
+    sweep : Sweeper
         Set up anew for another set-point.
     clock : Clock
     emit : callable
@@ -37,7 +37,7 @@ class OuterAxes:
         plan: Plan,
         *,
         setpoint: Setpoint,
-        sweep: DacSweep,
+        sweep: Sweeper,
         clock: Clock,
         emit: Callable[[Record], None],
         setters: dict[str, Setter],

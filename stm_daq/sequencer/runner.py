@@ -12,16 +12,18 @@ from stm_daq.errors import CleanupError, InstrumentError, StmDaqError
 from stm_daq.plan import Plan, steps
 from stm_daq.records import Event, Record, RunEnded
 from stm_daq.sequencer.axes import OuterAxes
+from stm_daq.sequencer.choose import choose_sweeper
 from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
+from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.map_loop import MapLoop
 from stm_daq.sequencer.parking import park
 from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.surroundings import Surroundings
-from stm_daq.sequencer.sweep import BACK, DacSweep
+from stm_daq.sequencer.sweep import BACK
+from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
-from stm_daq.station.list_source import require_list_source
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure
 
@@ -45,7 +47,7 @@ class Runner:
     Raises
     ------
     BadInputError
-        If the station's bias source cannot play a list; nothing was touched.
+        If the station has nothing that could carry out the plan's sweep; nothing was touched.
     """
 
     def __init__(
@@ -66,20 +68,15 @@ class Runner:
         self._around = around
         self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
-        self._sweep = DacSweep(
-            plan.sweep,
-            station.limits,
-            bias=require_list_source(station.bias),
-            lockin=station.lockin,
-            preamplifier=station.preamplifier,
-            clock=clock,
-        )
+        height = TipHeight(station.stm)
+        self._sweep = choose_sweeper(plan, station, height, clock)
         site = SiteMeasurement(
             plan,
             stm=station.stm,
             bias=station.bias,
             setpoint=self._setpoint,
             sweep=self._sweep,
+            height=height,
             temperature=self._temperature,
             clock=clock,
         )
@@ -128,12 +125,12 @@ class Runner:
         )
 
     @contextmanager
-    def prepared(self) -> Iterator[DacSweep]:
+    def prepared(self) -> Iterator[Sweeper]:
         """Bring the station to the plan's set-point; when the block ends, however, it is parked.
 
         Yields
         ------
-        DacSweep
+        Sweeper
             The sweep, set up; its modulation and step memory are known now.
 
         Raises

@@ -72,7 +72,8 @@ def examine_adapters(
         adapters[role] = adapter = _import(config, where, entry.adapter, problems)
         if adapter is None or role not in PROTOCOLS:
             continue
-        if role == "bias" and needs is not None and not plays_lists(adapter):
+        needs_list = role == "bias" and needs is not None and needs.sweep_kind == "dac"
+        if needs_list and not plays_lists(adapter):
             findings.append(("sweep.bias", f"{adapter.__name__} {NO_LIST}"))
         misfits = _misfits(config, role, adapter)
         problems += misfits
