@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stm_daq.errors import BadInputError, OutOfRangeError, Problem
+from stm_daq.night.lacking import lacking
 from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, load_plan
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import twin_problems
@@ -72,7 +73,11 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
         if twin == "needed" or (twin == "checked" and config.simulation):
             mistakes += twin_problems(config)
         if plan is not None:
-            refused = [*forbidden(plan, config.limits), *_places(plan, findings)]
+            refused = [
+                *lacking(plan, config),
+                *forbidden(plan, config.limits),
+                *_places(plan, findings),
+            ]
     if plan is None or config is None or mistakes:
         raise BadInputError.from_problems([*mistakes, *refused])
     if refused:

@@ -9,7 +9,7 @@ from stm_daq.station.safe_state import Failure, Step, restore
 
 
 def park(
-    station: StationRoles, setpoint_bias: float, withdrawn: bool
+    station: StationRoles, setpoint_bias: float, withdrawn: bool, *, heated: bool = False
 ) -> tuple[list[Failure], bool]:
     """Bring everything to its safe state; every step is tried, whatever the others did.
 
@@ -20,6 +20,8 @@ def park(
         Under which the feedback may be closed, V.
     withdrawn : bool
         Whether the tip had to be withdrawn; it stays so.
+    heated : bool
+        Whether the run regulates the temperature; then the heater is switched off.
 
     Returns
     -------
@@ -41,4 +43,6 @@ def park(
     ]
     if station.microwave is not None:
         steps.append(("switch the microwaves off", station.microwave.off))
+    if heated and station.temperature_control is not None:
+        steps.append(("switch the heater off", station.temperature_control.heater_off))
     return failures + restore(steps), withdrawn

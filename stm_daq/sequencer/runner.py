@@ -18,6 +18,7 @@ from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.map_loop import MapLoop
 from stm_daq.sequencer.parking import park
 from stm_daq.sequencer.setpoint import Setpoint
+from stm_daq.sequencer.setters import AxisSetters, read_parameter
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.surroundings import Surroundings
@@ -81,7 +82,12 @@ class Runner:
             clock=clock,
         )
         self._axes = OuterAxes(
-            plan, setpoint=self._setpoint, sweep=self._sweep, clock=clock, emit=emit, setters={}
+            plan,
+            setpoint=self._setpoint,
+            sweep=self._sweep,
+            clock=clock,
+            emit=emit,
+            set_axis=AxisSetters(station, clock, lambda: self._stop.requested).set,
         )
         self._maps = MapLoop(
             plan,
@@ -117,6 +123,7 @@ class Runner:
             "temperature": lambda _: reading().kelvin if reading().fresh else math.nan,
             "z": lambda _: stm.height_and_current()[0],
             "current": lambda _: abs(stm.height_and_current()[1]),
+            "parameter": lambda guard: read_parameter(self._station, guard.parameter),
             "disk": lambda _: around.free_disk(),
             "overload": lambda _: float("overload" in " ".join(self._maps.last_flags)),
         }
@@ -204,6 +211,7 @@ class Runner:
                 continue
             if step.number != begun:
                 self._axes.go_to(step)
+                self._temperature.renew()
             self._maps.measure(step)
 
     def _go_back(self) -> int:
@@ -245,7 +253,10 @@ class Runner:
         """Bring everything to its safe state: all steps are tried, the failures returned."""
         self._stop.shield()
         self._parked = True
-        failures, self._withdrawn = park(self._station, self._setpoint.bias, self._withdrawn)
+        heated = any(axis.kind == "temperature" for axis in self._plan.axes)
+        failures, self._withdrawn = park(
+            self._station, self._setpoint.bias, self._withdrawn, heated=heated
+        )
         self._unsafe = bool(failures)
         return failures
 
