@@ -31,6 +31,10 @@ def lacking(plan: Plan, config: StationConfig) -> Iterator[Problem]:
         needed.append((("sweep", "microwave_power"), ("microwave",)))
     if plan.sweep.kind == "controller":
         needed.append((("sweep", "kind"), ("spectroscopy",)))
+        players = [config.roles[role] for role in ("bias", "spectroscopy") if role in config.roles]
+        if len({player.instrument for player in players}) == 2:
+            text = f"the bias comes from {players[0].instrument}, not from {players[1].instrument}"
+            yield _problem(plan, ("sweep", "kind"), f"{text}, which would sweep its own output")
     for path, roles in needed:
         for role in roles:
             if role not in config.roles:

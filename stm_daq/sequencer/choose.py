@@ -9,6 +9,7 @@ from functools import partial
 from stm_daq.clock import Clock
 from stm_daq.errors import BadInputError
 from stm_daq.plan import Plan
+from stm_daq.sequencer.controller import ControllerSweep
 from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.points import PointSweep
 from stm_daq.sequencer.signals import JunctionSignals
@@ -33,6 +34,15 @@ def choose_sweeper(plan: Plan, station: StationRoles, height: TipHeight, clock: 
         bias = require_list_source(station.bias)
         return DacSweep(
             sweep, station.limits, signals, bias=bias, lockin=station.lockin, clock=clock
+        )
+    if sweep.kind == "controller":
+        spectroscopy = station.spectroscopy
+        if spectroscopy is None:
+            raise BadInputError(
+                "the plan lets the controller sweep; the station has no `spectroscopy`"
+            )
+        return ControllerSweep(
+            plan, spectroscopy, lockin=station.lockin, preamplifier=station.preamplifier
         )
     points = partial(PointSweep, sweep, signals, lockin=station.lockin, clock=clock)
     if sweep.swept_name == "microwave_power":

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.station.roles import StmController
+
+READINGS = 32
+"""Readings of z that are averaged for the zero: all heights share its error, so that single readings,
+which are noisy, do not add up from step to step."""
 
 
 class TipHeight:
@@ -16,12 +22,15 @@ class TipHeight:
 
     def __init__(self, stm: StmController) -> None:
         self._stm = stm
+        self._zero: float | None = None
+        """Height where the feedback was held, m; None as long as nobody had to know."""
         self._at: float | None = 0.0
         """None after a move that failed: then nobody knows."""
 
     def held(self) -> None:
         """Note that the feedback has just been held: here is zero."""
         self._at = 0.0
+        self._zero = None
 
     def move_to(self, height: float) -> None:
         """Bring the tip to `height`, m; positive is away from the sample.
@@ -38,9 +47,11 @@ class TipHeight:
             raise InstrumentError("the height of the tip is not known since a move of it failed")
         if height == before:
             return
+        if self._zero is None:
+            self._zero = fmean(self._stm.height_and_current()[0] for _ in range(READINGS))
         self._at = None
         try:
-            self._stm.offset_z(height - before)
+            self._stm.move_z_to(self._zero + height)
         except OutOfRangeError:
             self._at = before
             raise

@@ -41,6 +41,10 @@ def park(
         ("stop the topograph", station.stm.stop_scan),
         ("reduce the modulation", station.lockin.modulation_off),
     ]
+    if station.spectroscopy is not None:
+        steps.append(
+            ("switch the controller's modulation off", station.spectroscopy.modulation_off)
+        )
     if station.microwave is not None:
         steps.append(("switch the microwaves off", station.microwave.off))
     if heated and station.temperature_control is not None:

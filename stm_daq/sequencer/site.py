@@ -13,7 +13,7 @@ from stm_daq.plan import Plan
 from stm_daq.quantities import show
 from stm_daq.records import Site, Spectrum
 from stm_daq.sequencer.height import TipHeight
-from stm_daq.sequencer.hold import held_feedback
+from stm_daq.sequencer.hold import close_loop, held_feedback
 from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.sweeper import SweepData, Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
@@ -104,7 +104,7 @@ class SiteMeasurement:
     def _sweep_here(self) -> tuple[float, SweepData]:
         """Sweep with the feedback held; return when it began (wall time) and what came of it."""
         if self._sweep.holds_feedback:
-            return self._clock.wall(), self._sweep.measure()
+            return self._clock.wall(), self._sweep_by_controller()
         timing, elsewhere = self._plan.timing, self._sweep.start != self._setpoint.bias
         with held_feedback(self._stm, self._bias, self._setpoint.bias, self._height):
             self._height.move_to(self._plan.sweep.z_offset)
@@ -117,6 +117,14 @@ class SiteMeasurement:
             if elsewhere:
                 self._bias.ramp_to(self._setpoint.bias)
         return started, data
+
+    def _sweep_by_controller(self) -> SweepData:
+        """Sweep; make sure that bias and feedback are back if the controller did not see to it."""
+        try:
+            return self._sweep.measure()
+        except BaseException as error:
+            close_loop(self._stm, self._bias, self._setpoint.bias, error)
+            raise
 
     def _has_recovered(self) -> bool:
         """Wait until the current is that of the set-point again; return whether it is."""

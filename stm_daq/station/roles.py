@@ -145,6 +145,10 @@ class StmController(Protocol):
         """
         ...
 
+    def move_z_to(self, z: float) -> None:
+        """Bring the tip to the height `z`, m, and confirm it; errors as :meth:`offset_z`."""
+        ...
+
     def safe_tip_tripped(self) -> bool:
         """Read whether the controller has withdrawn the tip because the current grew too large."""
         ...
