@@ -11,6 +11,7 @@ import numpy as np
 
 from stm_daq.clock import Clock
 from stm_daq.plan import Sweep
+from stm_daq.plan.estimate import FORGET
 from stm_daq.records import Array
 from stm_daq.station.roles import LockIn, Preamplifier
 from stm_daq.station.safe_state import restore
@@ -18,9 +19,6 @@ from stm_daq.station.safe_state import restore
 HEADROOM = 5.0
 """The lock-in's range covers a differential conductance this many times the set-point's I/V, which
 leaves room for coherence peaks."""
-FORGET = 10.0
-"""Time constants after which the lock-in has forgotten that the modulation was off: what is left with
-filters of two poles is 5e-4, of four poles 1 %."""
 
 
 class JunctionSignals:
