@@ -48,7 +48,8 @@ class LockInModel:
         frequency, times = "sweep.modulation.frequency", "sweep.lockin.time_constant"
         yield from refusal(frequency, self.require_frequency, needs.modulation_frequency)
         yield from refusal(times, self.filter_index, needs.time_constant)
-        yield from refusal("sweep.bias.points", self.require_samples, needs.samples)
+        if needs.samples:
+            yield from refusal("sweep.bias.points", self.require_samples, needs.samples)
         if divider > 0 and "modulation_divider" in options:
             yield from refusal("sweep.modulation.peak", self.sine, needs.modulation_peak, divider)
 

@@ -49,14 +49,18 @@ class NanonisHeight:
         InstrumentError
             If the tip does not arrive.
         """
-        low, high = self.range()
         (z,) = self._nanonis.call("ZCtrl.ZPosGet")
-        Range(low, high, "m").require(z + distance, "tip height")
-        self._nanonis.call("ZCtrl.ZPosSet", z + distance)
+        self.move_to(z + distance)
+
+    def move_to(self, z: float) -> None:
+        """Bring the tip to the height `z`, m, and confirm it; errors as :meth:`offset`."""
+        low, high = self.range()
+        Range(low, high, "m").require(z, "tip height")
+        self._nanonis.call("ZCtrl.ZPosSet", z)
         (found,) = self._nanonis.call("ZCtrl.ZPosGet")
-        if abs(found - z - distance) > AT_LIMIT + 0.01 * abs(distance):
+        if abs(found - z) > AT_LIMIT:
             raise InstrumentError(
-                f"the tip is at {show(found, 'm', 6)} instead of {show(z + distance, 'm', 6)}"
+                f"the tip is at {show(found, 'm', 6)} instead of {show(z, 'm', 6)}"
             )
 
     def limit(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drivers.lock_in_model import staircase_memory
 from stm_daq.clock import Clock
 from stm_daq.errors import FeedbackError, InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
@@ -23,6 +24,8 @@ BIAS_SIGNAL = "Bias (V)"
 MARGIN = 10.0
 """Extra time for one spectrum: what the controller needs besides the times that are set, s."""
 MOST_SEGMENTS = 16
+POLES = 2
+"""Of the demodulator's low pass."""
 
 
 class NanonisSpectroscopy:
@@ -55,9 +58,56 @@ class NanonisSpectroscopy:
         self._clock = clock
         self._divider = divider
         self._modulator = modulator
+        self._demodulator = demodulator
+        self._time_constant = 0.0
         self._names = (CURRENT, IN_PHASE.format(demodulator))
         self._channels = tuple(instrument.signal(name) for name in self._names)
         self._order: SweepOrder | None = None
+
+    def set_up_lock_in(
+        self,
+        frequency: float,
+        modulation: float,
+        time_constant: float,
+        phase: float,
+        only_in_sweep: bool,
+    ) -> float:
+        """Set up modulator and demodulator; see :mod:`stm_daq.station.controller_sweep`.
+
+        The low pass has two poles, its cut-off is 1 / (2 pi time constant). With `only_in_sweep` the
+        spectroscopy itself switches the modulator.
+        """
+        self._limits.bias.require(modulation, "modulation")
+        call, mod, demod = self._nanonis.call, self._modulator, self._demodulator
+        cutoff = 1 / (2 * math.pi * time_constant)
+        call("LockIn.ModOnOffSet", mod, 0)
+        call("LockIn.ModSignalSet", mod, self._nanonis.signal(BIAS_SIGNAL))
+        call("LockIn.ModAmpSet", mod, modulation / self._divider)
+        call("LockIn.ModPhasFreqSet", mod, frequency)
+        call("LockIn.DemodSignalSet", demod, self._nanonis.signal(CURRENT))
+        call("LockIn.DemodLPFilterSet", demod, POLES, cutoff)
+        call("LockIn.DemodPhasSet", demod, phase)
+        call("LockIn.ModOnOffSet", mod, int(not only_in_sweep))
+        (amplitude,) = call("LockIn.ModAmpGet", mod)
+        self._check("modulation", amplitude, modulation / self._divider)
+        self._check("frequency of the modulation", call("LockIn.ModPhasFreqGet", mod)[0], frequency)
+        self._check("low pass", call("LockIn.DemodLPFilterGet", demod), (POLES, cutoff))
+        self._time_constant = time_constant
+        return float(amplitude) * self._divider
+
+    def step_memory(self) -> Array:
+        """Return how much the points count in a sample; see the role."""
+        order = self._configured()
+        dwell = order.settling + order.integration
+        return staircase_memory(
+            order.settling, dwell, self._time_constant, POLES, tick=order.integration
+        )
+
+    def modulation_off(self) -> None:
+        """Switch the modulation off and confirm it."""
+        self._nanonis.call("LockIn.ModOnOffSet", self._modulator, 0)
+        if self._nanonis.call("LockIn.ModOnOffGet", self._modulator)[0]:
+            raise InstrumentError("the controller's modulation is on instead of off")
 
     def configure(self, order: SweepOrder) -> None:
         """Set everything up and read it back; see :mod:`stm_daq.station.controller_sweep`."""

@@ -219,9 +219,17 @@ class NanonisStm:
 
     def offset_z(self, distance: float) -> None:
         """Move the held tip by `distance` (positive: away from the sample), m, and confirm it."""
+        self._require_held()
+        self._height.offset(distance)
+
+    def move_z_to(self, z: float) -> None:
+        """Bring the held tip to the height `z`, m, and confirm it."""
+        self._require_held()
+        self._height.move_to(z)
+
+    def _require_held(self) -> None:
         if self.feedback_on():
             raise FeedbackError("the height can be set only while the feedback is held")
-        self._height.offset(distance)
 
     # -- what the controller does by itself ---------------------------------------------------
 

@@ -24,7 +24,7 @@ from stm_daq.sequencer.control import Control
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
 from stm_daq.sequencer.surroundings import Earlier, Surroundings
-from stm_daq.sequencer.sweep import DacSweep
+from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.station.loader import Station, open_station
 from stm_daq.station.roles import TemperatureReading
 from stm_daq.store.done import DoneSoFar
@@ -82,7 +82,8 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
     """Measure a night from its beginning, into a new folder in `runs`, or from where it was cut off."""
     clock, twin = venue.clock, venue.twin
     began = clock.now()
-    fitter(night.plan, night.plan.sweep.modulation_peak, np.ones(1)).warm_up()
+    if night.plan.sweep.swept_name == "bias":
+        fitter(night.plan, night.plan.sweep.modulation_peak, np.ones(1)).warm_up()
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
         stop = StopSwitch()
@@ -158,15 +159,16 @@ def connect(
     recording: Recording,
     journal: Journal,
     started: RunStarted,
-    sweep: DacSweep,
+    sweep: Sweeper,
     twin: TwinLike | None,
 ) -> None:
     """Let every record go to the journal, the fit and the observers."""
-    online = OnlineFit(
-        fitter(night.plan, sweep.modulation, sweep.step_memory), night.plan.fit_model
-    )
+    derive: list[Derive] = []
+    if night.plan.sweep.swept_name == "bias":  # the models are of spectra against bias
+        fit = fitter(night.plan, sweep.modulation, sweep.step_memory)
+        derive.append(OnlineFit(fit, night.plan.fit_model))
     attach: list[Derive] = [] if twin is None else [RecordTruth(twin), RecordTwin(twin)]
-    recording.connect(journal, started, attach, [online], night.observers)
+    recording.connect(journal, started, attach, derive, night.observers)
 
 
 def fitter(plan: Plan, modulation: float, memory: Array) -> OnlineFitter:
@@ -181,7 +183,7 @@ def _journal(
     venue: Venue,
     folder: Path,
     station: Station,
-    sweep: DacSweep,
+    sweep: Sweeper,
     unfinished: Unfinished | None,
 ) -> tuple[Journal, RunStarted]:
     if unfinished is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stm_daq.errors import BadInputError, OutOfRangeError, Problem
+from stm_daq.night.lacking import lacking
 from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, load_plan
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import twin_problems
@@ -72,7 +73,11 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
         if twin == "needed" or (twin == "checked" and config.simulation):
             mistakes += twin_problems(config)
         if plan is not None:
-            refused = [*forbidden(plan, config.limits), *_places(plan, findings)]
+            refused = [
+                *lacking(plan, config),
+                *forbidden(plan, config.limits),
+                *_places(plan, findings),
+            ]
     if plan is None or config is None or mistakes:
         raise BadInputError.from_problems([*mistakes, *refused])
     if refused:
@@ -82,13 +87,15 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
 
 def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
     sweep = plan.sweep
+    played = sweep.kind == "dac"
     return PlanNeeds(
         columns=plan.sites.topograph_shape[1],
         dwell=sweep.dwell,
-        samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)),
+        samples=len(list_voltages(sweep, limits.bias_step, limits.bias_slew)) if played else 0,
         modulation_peak=sweep.modulation_peak,
         modulation_frequency=sweep.modulation_frequency,
         time_constant=sweep.time_constant,
+        sweep_kind=sweep.kind,
     )
 
 

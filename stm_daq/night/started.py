@@ -9,7 +9,7 @@ from typing import Any
 
 from stm_daq.night.prepare import Night
 from stm_daq.records import RunStarted
-from stm_daq.sequencer.sweep import DacSweep
+from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.station.loader import Station
 
 
@@ -19,7 +19,7 @@ def run_started(
     run_id: str,
     now: float,
     station: Station,
-    sweep: DacSweep,
+    sweep: Sweeper,
     origin: Mapping[str, Any],
 ) -> RunStarted:
     """Return all that is needed to read the records of a run, and to go on with it.
@@ -33,7 +33,7 @@ def run_started(
         Wall time.
     station : Station
         Open; its settings are read.
-    sweep : DacSweep
+    sweep : Sweeper
         Set up.
     origin : mapping
         What a rehearsal needs to make the same twin again.

@@ -23,6 +23,9 @@ BUS_TIME_PER_SITE = 0.06
 """Commands, replies and the read-out of the buffer on GPIB and LAN, s per spectrum."""
 BUS_TIME_PER_POINT = 0.02
 """The same for one point of a sweep that the program makes point by point, s."""
+FORGET = 10.0
+"""Time constants after which the lock-in has forgotten that the modulation was off before a sweep: with a
+filter of two poles 5e-4 are left, of four poles 1 %."""
 SET_UP_TIME = 8.0
 """Opening the station, reading its settings, going to the set-point, s."""
 LONG_HOLD = 30.0
@@ -76,6 +79,7 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
     if problems:
         raise OutOfRangeError("\n".join(str(problem) for problem in problems))
     voltages = list_voltages(plan.sweep, limits.bias_step, limits.bias_slew)
+    played = len(voltages if plan.sweep.kind == "dac" else plan.sweep.bias)
     step = float(np.max(np.abs(np.diff(voltages))))
     maps = step_count(plan.axes)
     sites = maps * plan.sites.count
@@ -83,12 +87,12 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
     per_site = BYTES_PER_POINT * len(plan.sweep.bias) + BYTES_PER_SITE
     return Estimate(
         sites=sites,
-        parts=_parts(plan, len(voltages)),
+        parts=_parts(plan, played),
         disk_bytes=sites * per_site + 8 * pixels + BYTES_PER_RUN,
         largest_bias_step=step,
         largest_bias_slew=step / plan.sweep.dwell,
         dwell_over_time_constant=plan.sweep.dwell / plan.sweep.time_constant,
-        warnings=tuple(_doubts(plan, len(voltages))),
+        warnings=tuple(_doubts(plan, played)),
     )
 
 
@@ -96,6 +100,8 @@ def _parts(plan: Plan, list_length: int) -> dict[str, float]:
     sweep, timing, maps = plan.sweep, plan.timing, step_count(plan.axes)
     sites, points = maps * plan.sites.count, len(sweep.bias)
     bus = BUS_TIME_PER_SITE
+    if sweep.modulation_only_in_sweep:
+        bus += FORGET * sweep.time_constant
     if sweep.kind == "points":
         bus += sweep.averages * points * BUS_TIME_PER_POINT
     parts = {

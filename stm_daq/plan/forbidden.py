@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,6 +29,7 @@ def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
     yield from _frame_outside(plan, limits)
     yield from _sites_outside(plan, limits)
     yield from _bias_sweep(plan, limits)
+    yield from _height(plan, limits)
     if plan.sweep.swept_name == "microwave_power":
         yield from _ends(plan, plan.sweep.swept, limits.microwave_power, "microwave_power")
 
@@ -37,6 +39,8 @@ def _axes(plan: Plan, limits: Limits) -> Iterator[Problem]:
         "setpoint_current": limits.setpoint_current,
         "setpoint_bias": limits.bias,
     }
+    if math.isfinite(limits.temperature.low):  # without, the station regulates no temperature
+        ranges["temperature"] = limits.temperature
     for number, axis in enumerate(plan.axes):
         allowed = ranges.get(axis.kind)
         for value in axis.values if allowed is not None else ():
@@ -73,6 +77,20 @@ def _bias_sweep(plan: Plan, limits: Limits) -> Iterator[Problem]:
         text = f"{show(step, 'V')} per dwell is {show(step / sweep.dwell, 'V/s')}"
         text += f"; the station allows {show(limits.bias_slew, 'V/s')}; take more points or time"
         yield problem(plan, ("sweep", "bias", "dwell"), text)
+
+
+def _height(plan: Plan, limits: Limits) -> Iterator[Problem]:
+    """Yield what is wrong if the tip would be moved further than the whole range of z."""
+    span = limits.z.high - limits.z.low
+    sweep = plan.sweep
+    moves: tuple[tuple[KeyPath, float], ...] = ((("sweep", "z_offset"), sweep.z_offset),)
+    if sweep.swept_name == "z":
+        way = sweep.swept[: len(sweep.swept) // sweep.directions]
+        moves = (("sweep", "z", "start"), float(way[0])), (("sweep", "z", "end"), float(way[-1]))
+    for path, distance in moves:
+        if not abs(distance) < span:
+            text = f"the tip would move by {show(distance, 'm')}; the station's range of z is "
+            yield problem(plan, path, text + show(span, "m"))
 
 
 def _ends(plan: Plan, values: Array, allowed: Range, key: str) -> Iterator[Problem]:

@@ -68,8 +68,8 @@ def _sweep(sweep: SweepBlock) -> Iterator[Misfit]:
         yield (*path, "z_offset"), "belongs to a sweep of the bias"
     if sweep.microwave_power is not None and sweep.kind != "points":
         yield (*path, "kind"), "a microwave source is stepped by the program: write kind: points"
-    if sweep.z is not None and sweep.kind == "dac":
-        yield (*path, "kind"), "the bias source cannot move the tip: write kind: points"
+    if sweep.z is not None and sweep.kind != "points":
+        yield (*path, "kind"), "the program moves the tip step by step: write kind: points"
     if sweep.kind == "controller" and sweep.bias is not None and sweep.bias.segments is not None:
         yield (*path, "bias", "segments"), "need kind: dac or points"
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stm_daq.clock import Clock
-from stm_daq.errors import InstrumentError
-from stm_daq.plan import OuterAxis, Plan, Step
+from stm_daq.plan import Plan, Step
 from stm_daq.quantities import show
 from stm_daq.records import Event, Record
 from stm_daq.sequencer.setpoint import Setpoint
-from stm_daq.sequencer.sweep import DacSweep
-
-type Setter = Callable[[OuterAxis, float], None]
-"""Brings an axis to a value and returns when it is there."""
+from stm_daq.sequencer.setters import Setter
+from stm_daq.sequencer.sweeper import Sweeper
 
 
 class OuterAxes:
@@ -23,13 +20,13 @@ class OuterAxes:
     ----------
     plan : Plan
     setpoint : Setpoint
-    sweep : DacSweep
+    sweep : Sweeper
         Set up anew for another set-point.
     clock : Clock
     emit : callable
         Is told of every new step.
-    setters : mapping
-        How axes of other kinds are set, by kind.
+    set_axis : callable
+        Brings an axis of another kind to a value; see :meth:`AxisSetters.set`.
     """
 
     def __init__(
@@ -37,17 +34,17 @@ class OuterAxes:
         plan: Plan,
         *,
         setpoint: Setpoint,
-        sweep: DacSweep,
+        sweep: Sweeper,
         clock: Clock,
         emit: Callable[[Record], None],
-        setters: dict[str, Setter],
+        set_axis: Setter,
     ) -> None:
         self._axes = plan.axes
         self._setpoint = setpoint
         self._sweep = sweep
         self._clock = clock
         self._emit = emit
-        self._setters = setters
+        self._set_axis = set_axis
 
     def go_to(self, step: Step) -> None:
         """Bring the axes that changed to their values, the slowest first; all set-points at once.
@@ -70,18 +67,12 @@ class OuterAxes:
                 case "repeat":
                     pass
                 case _:
-                    self._set(axis, value)
+                    self._set_axis(axis, value)
         if new_setpoint:
             self._setpoint.apply()
             self._sweep.prepare(self._setpoint.conductance)
         self._clock.sleep(max((self._axes[k].settle for k in step.changed), default=0.0))
         self._tell(step)
-
-    def _set(self, axis: OuterAxis, value: float) -> None:
-        setter = self._setters.get(axis.kind)
-        if setter is None:
-            raise InstrumentError(f"nothing in this station sets the axis '{axis.name}'")
-        setter(axis, value)
 
     def _tell(self, step: Step) -> None:
         values = {axis.name: value for axis, value in zip(self._axes, step.values, strict=True)}

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stm_daq.errors import CleanupError
+from stm_daq.sequencer.height import TipHeight
 from stm_daq.station.roles import BiasSource, ListSource, StmController
-from stm_daq.station.safe_state import Step, restore
+from stm_daq.station.safe_state import Failure, Step, restore
 
 
 def close_loop(
@@ -15,11 +16,13 @@ def close_loop(
     bias: BiasSource,
     setpoint_bias: float,
     cause: BaseException | None = None,
+    height: TipHeight | None = None,
 ) -> None:
-    """Bring bias and feedback back after something went wrong, or at the end.
+    """Bring bias, height and feedback back after something went wrong, or at the end.
 
     The bias comes first: closing the loop at another bias would drive the tip into the sample. If the
-    bias cannot be brought back, or the loop cannot be closed, the tip is withdrawn instead.
+    bias cannot be brought back, or the loop cannot be closed, the tip is withdrawn instead. A height
+    that could not be brought back does not hinder: from there the feedback finds its own way.
 
     Parameters
     ----------
@@ -28,6 +31,8 @@ def close_loop(
         Bias under which the feedback may be closed, V.
     cause : exception, optional
         What went wrong before, for the message.
+    height : TipHeight, optional
+        Of the tip, if it may have been moved while the feedback was held.
 
     Raises
     ------
@@ -40,6 +45,7 @@ def close_loop(
     failures = restore(abort)
     unsafe = restore([("ramp the bias back", lambda: bias.ramp_to(setpoint_bias))])
     if not unsafe:
+        failures += _height_back(height)
         unsafe = restore([("close the feedback loop", stm.release)])
     stuck = restore([("withdraw the tip", stm.withdraw)]) if unsafe else []
     withdrawn = bool(unsafe) and not stuck
@@ -47,12 +53,18 @@ def close_loop(
         raise CleanupError([*failures, *unsafe, *stuck], withdrawn, cause) from cause
 
 
-@contextmanager
-def held_feedback(stm: StmController, bias: BiasSource, setpoint_bias: float) -> Iterator[None]:
-    """Hold the feedback inside the block; afterwards the bias is back and the loop is closed.
+def _height_back(height: TipHeight | None) -> list[Failure]:
+    return [] if height is None else restore([("bring the tip's height back", height.back)])
 
-    After a sweep that went well the hardware list has already returned the bias to the set-point, so
-    only the loop is closed. If anything was raised (an instrument's error, an abort by the user), see
+
+@contextmanager
+def held_feedback(
+    stm: StmController, bias: BiasSource, setpoint_bias: float, height: TipHeight | None = None
+) -> Iterator[None]:
+    """Hold the feedback inside the block; afterwards bias and height are back, the loop is closed.
+
+    After a sweep that went well the bias is at the set-point again, so only the height is brought back
+    and the loop closed. If anything was raised (an instrument's error, an abort by the user), see
     :func:`close_loop`.
 
     Raises
@@ -62,8 +74,12 @@ def held_feedback(stm: StmController, bias: BiasSource, setpoint_bias: float) ->
     """
     try:
         stm.hold()
+        if height is not None:
+            height.held()
         yield
+        if height is not None:
+            height.back()
         stm.release()
     except BaseException as error:
-        close_loop(stm, bias, setpoint_bias, error)
+        close_loop(stm, bias, setpoint_bias, error, height)
         raise

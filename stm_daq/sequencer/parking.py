@@ -15,7 +15,12 @@ PAUSE = 5.0
 
 
 def park(
-    station: StationRoles, setpoint_bias: float, withdrawn: bool, clock: Clock
+    station: StationRoles,
+    setpoint_bias: float,
+    withdrawn: bool,
+    clock: Clock,
+    *,
+    heated: bool = False,
 ) -> tuple[list[Failure], bool]:
     """Bring everything to its safe state; every step is tried, whatever the others did.
 
@@ -27,6 +32,8 @@ def park(
     withdrawn : bool
         Whether the tip had to be withdrawn; it stays so.
     clock : Clock
+    heated : bool
+        Whether the run regulates the temperature; then the heater is switched off.
 
     Returns
     -------
@@ -39,8 +46,14 @@ def park(
         ("stop the topograph", station.stm.stop_scan),
         ("reduce the modulation", station.lockin.modulation_off),
     ]
+    if station.spectroscopy is not None:
+        steps.append(
+            ("switch the controller's modulation off", station.spectroscopy.modulation_off)
+        )
     if station.microwave is not None:
         steps.append(("switch the microwaves off", station.microwave.off))
+    if heated and station.temperature_control is not None:
+        steps.append(("switch the heater off", station.temperature_control.heater_off))
     began = clock.now()
     safe, loop = withdrawn, list[Failure]()
     while True:

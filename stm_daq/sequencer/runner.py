@@ -12,16 +12,19 @@ from stm_daq.errors import CleanupError, InstrumentError, LoopFoundOpenError, St
 from stm_daq.plan import Plan, steps
 from stm_daq.records import Event, Record, RunEnded
 from stm_daq.sequencer.axes import OuterAxes
+from stm_daq.sequencer.choose import choose_sweeper
 from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
+from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.map_loop import MapLoop
 from stm_daq.sequencer.parking import park
 from stm_daq.sequencer.setpoint import Setpoint
+from stm_daq.sequencer.setters import AxisSetters, read_parameter
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.surroundings import Surroundings
-from stm_daq.sequencer.sweep import BACK, DacSweep
+from stm_daq.sequencer.sweep import BACK
+from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
-from stm_daq.station.list_source import require_list_source
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure, restore
 
@@ -45,7 +48,7 @@ class Runner:
     Raises
     ------
     BadInputError
-        If the station's bias source cannot play a list; nothing was touched.
+        If the station has nothing that could carry out the plan's sweep; nothing was touched.
     """
 
     def __init__(
@@ -66,25 +69,25 @@ class Runner:
         self._around = around
         self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
-        self._sweep = DacSweep(
-            plan.sweep,
-            station.limits,
-            bias=require_list_source(station.bias),
-            lockin=station.lockin,
-            preamplifier=station.preamplifier,
-            clock=clock,
-        )
+        height = TipHeight(station.stm)
+        self._sweep = choose_sweeper(plan, station, height, clock)
         site = SiteMeasurement(
             plan,
             stm=station.stm,
             bias=station.bias,
             setpoint=self._setpoint,
             sweep=self._sweep,
+            height=height,
             temperature=self._temperature,
             clock=clock,
         )
         self._axes = OuterAxes(
-            plan, setpoint=self._setpoint, sweep=self._sweep, clock=clock, emit=emit, setters={}
+            plan,
+            setpoint=self._setpoint,
+            sweep=self._sweep,
+            clock=clock,
+            emit=emit,
+            set_axis=AxisSetters(station, clock, lambda: self._stop.requested).set,
         )
         self._maps = MapLoop(
             plan,
@@ -120,6 +123,7 @@ class Runner:
             "temperature": lambda _: reading().kelvin if reading().fresh else math.nan,
             "z": lambda _: stm.height_and_current()[0],
             "current": lambda _: abs(stm.height_and_current()[1]),
+            "parameter": lambda guard: read_parameter(self._station, guard.parameter),
             "disk": lambda _: around.free_disk(),
             "overload": lambda _: float("overload" in " ".join(self._maps.last_flags)),
         }
@@ -128,12 +132,12 @@ class Runner:
         )
 
     @contextmanager
-    def prepared(self) -> Iterator[DacSweep]:
+    def prepared(self) -> Iterator[Sweeper]:
         """Bring the station to the plan's set-point; when the block ends, however, it is parked.
 
         Yields
         ------
-        DacSweep
+        Sweeper
             The sweep, set up; its modulation and step memory are known now.
 
         Raises
@@ -207,6 +211,7 @@ class Runner:
                 continue
             if step.number != begun:
                 self._axes.go_to(step)
+                self._temperature.renew()
             self._maps.measure(step)
 
     def _go_back(self) -> int:
@@ -254,8 +259,9 @@ class Runner:
         """Bring everything to its safe state: all steps are tried, the failures returned."""
         self._stop.shield()
         self._parked = True
+        heated = any(axis.kind == "temperature" for axis in self._plan.axes)
         failures, self._withdrawn = park(
-            self._station, self._setpoint.bias, self._withdrawn, self._clock
+            self._station, self._setpoint.bias, self._withdrawn, self._clock, heated=heated
         )
         self._unsafe = bool(failures)
         return failures

@@ -8,16 +8,23 @@ from dataclasses import replace
 import numpy as np
 
 from stm_daq.clock import Clock
+from stm_daq.errors import FeedbackError
 from stm_daq.plan import Plan
+from stm_daq.quantities import show
 from stm_daq.records import Site, Spectrum
-from stm_daq.sequencer.hold import held_feedback
+from stm_daq.sequencer.height import TipHeight
+from stm_daq.sequencer.hold import close_loop, held_feedback
 from stm_daq.sequencer.setpoint import Setpoint
-from stm_daq.sequencer.sweep import DacSweep
+from stm_daq.sequencer.sweeper import SweepData, Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.roles import BiasSource, StmController
 
 SETPOINT_TOLERANCE = 0.2
 """Relative deviation of the current from its set-point under feedback that flags a spectrum."""
+RECOVERY_TIME = 2.0
+"""Time that the feedback is given to find the set-point again after a sweep, s."""
+RECOVERY_POLL = 0.1
+NOT_RECOVERED = "feedback_not_recovered"
 
 
 class SiteMeasurement:
@@ -30,7 +37,8 @@ class SiteMeasurement:
         stm: StmController,
         bias: BiasSource,
         setpoint: Setpoint,
-        sweep: DacSweep,
+        sweep: Sweeper,
+        height: TipHeight,
         temperature: StageTemperature,
         clock: Clock,
     ) -> None:
@@ -39,8 +47,10 @@ class SiteMeasurement:
         self._stm = stm
         self._bias = bias
         self._sweep = sweep
+        self._height = height
         self._temperature = temperature
         self._clock = clock
+        self._recovered = True
 
     def measure(self, site: Site, attempt: int, reason: str = "") -> Spectrum:
         """Take one spectrum; afterwards the feedback is closed at the set-point bias.
@@ -62,21 +72,17 @@ class SiteMeasurement:
         """
         timing = self._plan.timing
         began = self._clock.now()
+        self._require_recovered()
         self._stm.move_to(site.x, site.y)
         self._clock.sleep(timing.settle)
         z, current = self._height_and_current()
-        with held_feedback(self._stm, self._bias, self._setpoint.bias):
-            if self._sweep.start != self._setpoint.bias:
-                self._bias.ramp_to(self._sweep.start)
-            self._clock.sleep(timing.initial_settle)
-            started = self._clock.wall()
-            data = self._sweep.measure()
-            self._clock.sleep(timing.end_settle)
-            if self._sweep.start != self._setpoint.bias:
-                self._bias.ramp_to(self._setpoint.bias)
+        started, data = self._sweep_here()
         self._clock.sleep(timing.recover)
+        self._recovered = self._has_recovered()
         stage = self._temperature.latest()
         flags = data.flags + self._setpoint_flags(current)
+        if not self._recovered:
+            flags += (NOT_RECOVERED,)
         if self._temperature.expected and not stage.fresh:
             flags += ("stale_temperature",)
         return Spectrum(
@@ -93,6 +99,51 @@ class SiteMeasurement:
             flags=flags,
             sweeps=self._plan.sweep.averages,
             reason=reason,
+        )
+
+    def _sweep_here(self) -> tuple[float, SweepData]:
+        """Sweep with the feedback held; return when it began (wall time) and what came of it."""
+        if self._sweep.holds_feedback:
+            return self._clock.wall(), self._sweep_by_controller()
+        timing, elsewhere = self._plan.timing, self._sweep.start != self._setpoint.bias
+        with held_feedback(self._stm, self._bias, self._setpoint.bias, self._height):
+            self._height.move_to(self._plan.sweep.z_offset)
+            if elsewhere:
+                self._bias.ramp_to(self._sweep.start)
+            self._clock.sleep(timing.initial_settle)
+            started = self._clock.wall()
+            data = self._sweep.measure()
+            self._clock.sleep(timing.end_settle)
+            if elsewhere:
+                self._bias.ramp_to(self._setpoint.bias)
+        return started, data
+
+    def _sweep_by_controller(self) -> SweepData:
+        """Sweep; make sure that bias and feedback are back if the controller did not see to it."""
+        try:
+            return self._sweep.measure()
+        except BaseException as error:
+            close_loop(self._stm, self._bias, self._setpoint.bias, error)
+            raise
+
+    def _has_recovered(self) -> bool:
+        """Wait until the current is that of the set-point again; return whether it is."""
+        deadline = self._clock.now() + RECOVERY_TIME
+        while self._setpoint_flags(self._stm.height_and_current()[1]):
+            if self._clock.now() >= deadline:
+                return False
+            self._clock.sleep(RECOVERY_POLL)
+        return True
+
+    def _require_recovered(self) -> None:
+        """Let the tip not move sideways before the feedback has found its current again."""
+        if self._recovered or self._has_recovered():
+            return
+        current = self._stm.height_and_current()[1]
+        raise FeedbackError(
+            f"after the sweep the feedback does not find the set-point again: the current is "
+            f"{show(current, 'A')} instead of {show(self._setpoint.current, 'A')}; look at tip and "
+            "feedback gains, or lower the sweep's reach"
         )
 
     def _height_and_current(self) -> tuple[float, float]:

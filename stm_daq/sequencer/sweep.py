@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import cmath
-import math
-from dataclasses import dataclass
-
 import numpy as np
 
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
 from stm_daq.plan import Sweep, list_voltages
 from stm_daq.records import Array
+from stm_daq.sequencer.signals import JunctionSignals
+from stm_daq.sequencer.sweeper import CLOSURE, NOT_REPRODUCED, SweepData, average
 from stm_daq.station.limits import Limits
-from stm_daq.station.roles import ListSource, LockIn, Preamplifier
-
-HEADROOM = 5.0
-"""The lock-in's range covers a differential conductance this many times the set-point's I/V, which
-leaves room for coherence peaks."""
+from stm_daq.station.roles import ListSource, LockIn
 
 BACK = 0.01
 """Relative deviation within which the bias counts as back at the set-point."""
@@ -25,26 +19,10 @@ BACK = 0.01
 CLEAR_STEP = 0.05
 """Relative size of the list's last step from which on a sample too many shows in the current."""
 
-NOT_REPRODUCED = "current_not_reproduced"
-CLOSURE = 0.1
-"""Largest relative difference of the current at the start of the list and back at its end. More means
-that the tip changed during the sweep."""
-
 INCONSISTENT = "current_and_conductance_disagree"
 AGREEMENT = 0.25
 """Largest difference between the current and the integral of dI/dV, relative to the range of either.
 Lag and modulation make a few percent; a bias that does not move, an overload or a lost reference more."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepData:
-    """What one sweep recorded."""
-
-    current: Array
-    """dc current at every bias, A, shape (n,)."""
-    conductance: Array
-    """dI/dV at every bias, S, shape (n,)."""
-    flags: tuple[str, ...]
 
 
 class DacSweep:
@@ -56,20 +34,22 @@ class DacSweep:
     shifted all samples by a step: then the current of the step before would stand there.
     """
 
+    holds_feedback = False
+
     def __init__(
         self,
         sweep: Sweep,
         limits: Limits,
+        signals: JunctionSignals,
         *,
         bias: ListSource,
         lockin: LockIn,
-        preamplifier: Preamplifier,
         clock: Clock,
     ) -> None:
         self._sweep = sweep
         self._bias = bias
         self._lockin = lockin
-        self._preamplifier = preamplifier
+        self._signals = signals
         self._clock = clock
         self._list = list_voltages(sweep, limits.bias_step, limits.bias_slew)
         self._last_step = abs(1 - float(self._list[-2] / self._list[-1]))
@@ -88,20 +68,12 @@ class DacSweep:
         setpoint_conductance : float
             Set-point current over set-point bias, S; decides the lock-in's range.
         """
-        response = self._preamplifier.response(self._sweep.modulation_frequency)
-        expected = setpoint_conductance * self._sweep.modulation_peak * abs(response)
-        self.modulation = self._lockin.configure(
-            frequency=self._sweep.modulation_frequency,
-            modulation=self._sweep.modulation_peak,
-            time_constant=self._sweep.time_constant,
-            phase=math.degrees(cmath.phase(response)),
-            sensitivity=HEADROOM * expected / math.sqrt(2),
-        )
+        self._signals.set_up(setpoint_conductance)
+        self.modulation = self._signals.modulation
         delay = self._bias.trigger_delay(self._sweep.dwell)
         self.step_memory = self._lockin.step_memory(delay, self._sweep.dwell)
         self._lockin.prepare_buffer()
         self._bias.prepare_list(self._list, self._sweep.dwell)
-        self._per_siemens = self.modulation * abs(response) / math.sqrt(2)
 
     @property
     def start(self) -> float:
@@ -116,22 +88,16 @@ class DacSweep:
         InstrumentError
             If the buffer does not hold exactly one sample per step.
         """
-        found = [self._once() for _ in range(self._sweep.averages)]
-        if len(found) == 1:
-            return found[0]
-        return SweepData(
-            current=np.mean([data.current for data in found], axis=0),
-            conductance=np.mean([data.conductance for data in found], axis=0),
-            flags=tuple(dict.fromkeys(flag for data in found for flag in data.flags)),
-        )
+        with self._signals.modulated():
+            return average([self._once() for _ in range(self._sweep.averages)])
 
     def _once(self) -> SweepData:
         self._lockin.start_buffer()
         self._bias.start_list()
         self._clock.sleep(len(self._list) * self._sweep.dwell)
         trace = self._lockin.read_buffer(len(self._list))
-        current = trace.auxiliary / self._preamplifier.gain()
-        conductance = trace.in_phase / self._per_siemens
+        current = self._signals.current(trace.auxiliary)
+        conductance = self._signals.conductance(trace.in_phase)
         if self.current_integrated:
             current = integrated_current(self._list, conductance, float(current[-1]))
         self._require_one_sample_per_step(current)
@@ -168,13 +134,11 @@ class DacSweep:
             )
 
     def _suspicions(self, current: Array, conductance: Array) -> tuple[str, ...]:
-        flags: tuple[str, ...] = ()
+        flags = self._signals.overload(current)
         if abs(current[-1] - current[0]) > CLOSURE * abs(current[0]):
             flags += (NOT_REPRODUCED,)
         if not self.current_integrated and not _consistent(self._list, current, conductance):
             flags += (INCONSISTENT,)
-        if float(np.max(np.abs(current))) >= self._preamplifier.full_scale():
-            flags += ("preamplifier_overload",)
         return flags
 
 

@@ -40,6 +40,10 @@ class StageTemperature:
         """Whether the station has a thermometer at all."""
         return self._thermometer is not None
 
+    def renew(self) -> None:
+        """Forget the last reading: the stage has another temperature now."""
+        self._next = -math.inf
+
     def latest(self) -> TemperatureReading:
         """Return a reading that is at most one interval old; not fresh if there is none."""
         if self._thermometer is not None and self._clock.now() >= self._next:

@@ -10,6 +10,7 @@ from typing import Any
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.station import roles
 from stm_daq.station.config import StationConfig
+from stm_daq.station.controller_sweep import ControllerSpectroscopy
 from stm_daq.station.list_source import NO_LIST, plays_lists
 from stm_daq.station.roles import Finding, PlanNeeds
 from stm_daq.yaml_model import nearest
@@ -23,6 +24,7 @@ PROTOCOLS: dict[str, type] = {
     "thermometer": roles.Thermometer,
     "temperature_control": roles.TemperatureControl,
     "microwave": roles.MicrowaveSource,
+    "spectroscopy": ControllerSpectroscopy,
 }
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),
@@ -72,7 +74,8 @@ def examine_adapters(
         adapters[role] = adapter = _import(config, where, entry.adapter, problems)
         if adapter is None or role not in PROTOCOLS:
             continue
-        if role == "bias" and needs is not None and not plays_lists(adapter):
+        needs_list = role == "bias" and needs is not None and needs.sweep_kind == "dac"
+        if needs_list and not plays_lists(adapter):
             findings.append(("sweep.bias", f"{adapter.__name__} {NO_LIST}"))
         misfits = _misfits(config, role, adapter)
         problems += misfits

@@ -76,6 +76,47 @@ class ControllerSpectrum:
 class ControllerSpectroscopy(Protocol):
     """The controller's own bias spectroscopy."""
 
+    def set_up_lock_in(
+        self,
+        frequency: float,
+        modulation: float,
+        time_constant: float,
+        phase: float,
+        only_in_sweep: bool,
+    ) -> float:
+        """Set up the controller's own modulation and demodulator; it modulates from now on.
+
+        Parameters
+        ----------
+        frequency : float
+            Hz.
+        modulation : float
+            Wanted peak amplitude at the junction, V.
+        time_constant : float
+            s.
+        phase : float
+            Degrees.
+        only_in_sweep : bool
+            Whether it shall modulate in sweeps only.
+
+        Returns
+        -------
+        float
+            The peak amplitude at the junction that was really set, V (read back).
+        """
+        ...
+
+    def step_memory(self) -> Array:
+        """Return how much the present point and those before count in a sample of the lock-in.
+
+        Known after :meth:`configure`; see :meth:`stm_daq.station.roles.LockIn.step_memory`.
+        """
+        ...
+
+    def modulation_off(self) -> None:
+        """Switch the controller's modulation off and confirm it."""
+        ...
+
     def configure(self, order: SweepOrder) -> None:
         """Set everything up and read it back; does not start.
 

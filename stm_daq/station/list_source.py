@@ -6,8 +6,8 @@ from stm_daq.errors import BadInputError
 from stm_daq.station.roles import BiasSource, ListSource
 
 NO_LIST = (
-    "has no hardware list, so it cannot play a spectrum and trigger the lock-in; give the role "
-    "'bias' to a source that can, such as a QDAC-II"
+    "has no hardware list, so it cannot play a spectrum and trigger the lock-in; write "
+    "`sweep: kind: points`, or give the role 'bias' to a source that can, such as a QDAC-II"
 )
 _METHODS = [name for name in vars(ListSource) if not name.startswith("_")]
 

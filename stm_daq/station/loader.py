@@ -18,8 +18,9 @@ from stm_daq.clock import Clock
 from stm_daq.errors import BadInputError, CleanupError, InstrumentError, StmDaqError
 from stm_daq.station.adapters import import_adapters
 from stm_daq.station.config import StationConfig, load_station
+from stm_daq.station.controller_sweep import ControllerSpectroscopy
 from stm_daq.station.limits import Limits
-from stm_daq.station.narrowing import narrow
+from stm_daq.station.narrowing import narrow, parameters_at
 from stm_daq.station.roles import (
     BiasSource,
     LockIn,
@@ -46,7 +47,7 @@ class Station:
     ----------
     stm, bias, lockin, preamplifier : roles
         See :mod:`stm_daq.station.roles`.
-    thermometer, temperature_control, microwave : roles or None
+    thermometer, temperature_control, microwave, spectroscopy : roles or None
     limits : Limits
     instruments : sequence of qcodes.Instrument
         In the order of the file.
@@ -68,7 +69,30 @@ class Station:
         self.thermometer: Thermometer | None = roles.get("thermometer")
         self.temperature_control: TemperatureControl | None = roles.get("temperature_control")
         self.microwave: MicrowaveSource | None = roles.get("microwave")
+        self.spectroscopy: ControllerSpectroscopy | None = roles.get("spectroscopy")
         self._clock = clock
+
+    def parameter(self, name: str) -> Any:
+        """Return a QCoDeS parameter by its dotted name, such as "magnet.field".
+
+        Raises
+        ------
+        InstrumentError
+            If the station has none of this name.
+        """
+        instrument, _, path = name.partition(".")
+        for candidate in self.instruments:
+            if candidate.name != instrument:
+                continue
+            try:
+                found = list(parameters_at(candidate, path))
+            except AttributeError:
+                break
+            if len(found) == 1 and callable(getattr(found[0], "get", None)):
+                return found[0]
+        raise InstrumentError(
+            f"the station has no parameter '{name}'; see its instruments' drivers"
+        )
 
     def snapshot(self, budget: float = 10.0) -> dict[str, Any]:
         """Return the settings of all instruments; see :func:`take_snapshot`."""

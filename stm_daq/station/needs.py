@@ -20,13 +20,15 @@ class PlanNeeds:
     dwell: float
     """``sweep.bias.dwell``, s."""
     samples: int
-    """Steps of one list of voltages, there and back; from ``sweep.bias.points``."""
+    """Steps of one list of voltages, there and back; from ``sweep.bias.points``. 0 without a list."""
     modulation_peak: float
     """``sweep.modulation.peak``, V at the junction."""
     modulation_frequency: float
     """``sweep.modulation.frequency``, Hz."""
     time_constant: float
     """``sweep.lockin.time_constant``, s."""
+    sweep_kind: str = "dac"
+    """``sweep.kind``."""
 
 
 def refusal(place: str, require: Callable[..., object], *values: object) -> Iterator[Finding]:

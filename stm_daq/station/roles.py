@@ -20,9 +20,10 @@ it is written. For this its class offers a static method that touches nothing::
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from stm_daq.records import Array, Frame
+from stm_daq.station.controller_sweep import ControllerSpectroscopy
 from stm_daq.station.limits import Limits
 from stm_daq.station.needs import Finding as Finding
 from stm_daq.station.needs import PlanNeeds as PlanNeeds
@@ -142,6 +143,10 @@ class StmController(Protocol):
         OutOfRangeError
             If the tip would leave :meth:`z_range`; nothing is sent then.
         """
+        ...
+
+    def move_z_to(self, z: float) -> None:
+        """Bring the tip to the height `z`, m, and confirm it; errors as :meth:`offset_z`."""
         ...
 
     def safe_tip_tripped(self) -> bool:
@@ -441,4 +446,15 @@ class StationRoles(Protocol):
     thermometer: Thermometer | None
     temperature_control: TemperatureControl | None
     microwave: MicrowaveSource | None
+    spectroscopy: ControllerSpectroscopy | None
     limits: Limits
+
+    def parameter(self, name: str) -> Any:
+        """Return a QCoDeS parameter by its dotted name, such as "magnet.field".
+
+        Raises
+        ------
+        InstrumentError
+            If the station has none of this name.
+        """
+        ...

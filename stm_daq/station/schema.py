@@ -75,6 +75,7 @@ class RolesBlock(Block):
     thermometer: dict[str, Any] | None = None
     temperature_control: dict[str, Any] | None = None
     microwave: dict[str, Any] | None = None
+    spectroscopy: dict[str, Any] | None = None
 
 
 class BiasLimits(Block):

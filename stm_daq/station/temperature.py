@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
 
 from stm_daq.clock import Clock
 from stm_daq.errors import DeadlineError
 from stm_daq.quantities import show, show_duration
 from stm_daq.station.roles import TemperatureControl, TemperatureReading, Thermometer
+from stm_daq.station.stability import Stability, await_stable, never
 
-
-@dataclass(frozen=True, slots=True)
-class Stability:
-    """When a temperature counts as reached."""
-
-    tolerance: float
-    """Largest distance from the wanted temperature, K."""
-    duration: float
-    """For so long every reading must be fresh and within the tolerance, s."""
-    deadline: float
-    """Longest wait altogether, s."""
-    poll: float = 1.0
-    """Time between readings, s."""
+__all__ = ["Stability", "settle", "wait_until_stable"]
 
 
 def settle(
@@ -50,31 +40,38 @@ def settle(
 
 
 def wait_until_stable(
-    thermometer: Thermometer, kelvin: float, stability: Stability, clock: Clock
+    thermometer: Thermometer,
+    kelvin: float,
+    stability: Stability,
+    clock: Clock,
+    stopping: Callable[[], bool] = never,
 ) -> TemperatureReading:
     """Wait until every reading for some time was fresh and near `kelvin`.
+
+    Returns
+    -------
+    TemperatureReading
+        The last reading, also if `stopping` has ended the wait.
 
     Raises
     ------
     DeadlineError
         If that does not happen in time; the text has the last reading.
     """
-    end = clock.now() + stability.deadline
-    good_since: float | None = None
-    while True:
+    reading = TemperatureReading(math.nan, False, clock.wall())
+
+    def read() -> float:
+        nonlocal reading
         reading = thermometer.read()
-        now = clock.now()
-        if not (reading.fresh and abs(reading.kelvin - kelvin) <= stability.tolerance):
-            good_since = None
-        elif good_since is None:
-            good_since = now
-        if good_since is not None and now - good_since >= stability.duration:
-            return reading
-        if now >= end:
-            last = f"{show(reading.kelvin, 'K')}{'' if reading.fresh else ', not fresh'}"
-            raise DeadlineError(
-                f"the temperature was not stable at {show(kelvin, 'K')} within "
-                f"{show_duration(stability.deadline)} (last reading: {last}); is the heater on, "
-                "its range large enough, the thermometer scanned?"
-            )
-        clock.sleep(stability.poll)
+        return reading.kelvin if reading.fresh else math.nan
+
+    try:
+        await_stable(read, kelvin, stability, clock, stopping)
+    except DeadlineError as error:
+        last = f"{show(reading.kelvin, 'K')}{'' if reading.fresh else ', not fresh'}"
+        raise DeadlineError(
+            f"the temperature was not stable at {show(kelvin, 'K')} within "
+            f"{show_duration(stability.deadline)} (last reading: {last}); is the heater on, "
+            "its range large enough, the thermometer scanned?"
+        ) from error
+    return reading
