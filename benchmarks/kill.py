@@ -51,9 +51,7 @@ tip_change: {z: "1 nm", reaction: remeasure}
 """
 
 # Where there is a fork server, a process costs a few milliseconds: it has imported everything.
-_METHOD = (
-    "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-)
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 @dataclass
@@ -197,6 +195,8 @@ class Killer:
                 self.tally.too_late += 1
                 break
             self._look(number, runs, lines_of(diary))
+            if _is_finished(runs):
+                break
         else:
             self._start(runs, diary).join()
         self._compare(number, runs, lines_of(diary))
@@ -266,6 +266,11 @@ def _stored_in(folder: Path) -> set[tuple[int, int]]:
         found = [schema.spectrum_of(row) for row in whole_rows(connection, "spectrum")]
     stm_daq.open_run(folder)
     return {(spectrum.site.index, spectrum.attempt) for spectrum in found}
+
+
+def _is_finished(runs: Path) -> bool:
+    folder = run_in(runs)
+    return folder is not None and stm_daq.open_run(folder).attrs["state"] == "finished"
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from stm_daq.errors import BadInputError
 
-NETWORK = frozenset(
-    "nfs nfs4 cifs smb smb2 smb3 smbfs afpfs webdav davfs afs ncpfs 9p ceph glusterfs lustre "
-    "fuse.sshfs fuse.rclone fuse.davfs2 fuse.glusterfs fuse.ceph fuse.s3fs fuse.gvfsd-fuse "
-    "fuse.smbnetfs macfuse.sshfs osxfuse.sshfs".split()
-)
+_NETWORKS = """
+nfs nfs4 cifs smb smb2 smb3 smbfs afpfs webdav davfs afs 9p ceph glusterfs lustre fuse.sshfs
+fuse.rclone fuse.davfs2 fuse.glusterfs fuse.ceph fuse.s3fs fuse.gvfsd-fuse macfuse.sshfs
+"""
+NETWORK = frozenset(_NETWORKS.split())
 """Types of file systems that live on another computer, as the operating systems name them."""
 _REMOTE_DRIVE = 4
 """What Windows' GetDriveTypeW returns for a network drive (DRIVE_REMOTE)."""
