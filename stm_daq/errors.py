@@ -114,6 +114,10 @@ class JournalError(StmDaqError):
     exit_code = 5
 
 
+class DiskFullError(JournalError):
+    """There is no space for the next record; all earlier ones are safe."""
+
+
 class StationBusyError(StmDaqError):
     """Another run uses the station."""
 

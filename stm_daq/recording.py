@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stm_daq.clock import Clock
+from stm_daq.disk_space import DiskSpace
+from stm_daq.errors import DiskFullError
 from stm_daq.records import Event, Fit, Record, RunStarted, Spectrum, Truth, TwinState
 from stm_daq.rehearsal import TwinLike
 from stm_daq.store.journal import Journal
@@ -29,10 +31,20 @@ class Recording:
     What is attached to a spectrum (the twin's truth) is stored with it in one transaction; what is
     derived from it (its fit) follows at once, before the next site starts. Records made before the
     journal exists are kept and passed on later.
+
+    While the disk is full nothing goes on: whoever emits a record waits, and records are emitted with
+    the feedback closed only.
+
+    Parameters
+    ----------
+    clock : Clock
+    disk : DiskSpace, optional
+        Without it a full disk is an error.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, disk: DiskSpace | None = None) -> None:
         self._clock = clock
+        self._disk = disk
         self._early: list[Record] = []
         self._journal: Journal | None = None
         self._attach: list[Derive] = []
@@ -71,29 +83,66 @@ class Recording:
         Raises
         ------
         JournalError
-            If it could not be stored; nothing else gets out.
+            If it could not be stored; nothing else gets out. If the disk is full, only after
+            somebody has asked the run to stop.
         """
         if self._journal is None:
             self._early.append(record)
             return
         if not isinstance(record, Spectrum):
-            self._journal.write(record)
+            self._store(record)
             self._tell(record)
             return
         attached = list(self._made_of(record, self._attach))
-        self._journal.write(record, *attached)
+        self._store(record, *attached)
         for stored in (record, *attached):
             self._tell(stored)
         self.derive(record)
+        if self._disk is not None and self._disk.low:
+            self._wait(self._disk, "little space is left on the disk", lambda: not self._low())
 
     def derive(self, spectrum: Spectrum) -> None:
         """Store what follows from a spectrum that is stored already."""
-        assert self._journal is not None
         derived = list(self._made_of(spectrum, self._derive))
         self._latest_fit = next((other for other in derived if isinstance(other, Fit)), None)
-        self._journal.write(*derived)
+        self._store(*derived)
         for other in derived:
             self._tell(other)
+
+    def _store(self, *records: Record) -> None:
+        """Write to the journal; wait while the disk is full."""
+        assert self._journal is not None
+        try:
+            self._journal.write(*records)
+        except DiskFullError as error:
+            if self._disk is None or not self._wait(
+                self._disk, str(error), lambda: self._stored(records)
+            ):
+                raise
+
+    def _stored(self, records: Sequence[Record]) -> bool:
+        assert self._journal is not None
+        try:
+            self._journal.write(*records)
+        except DiskFullError:
+            return False
+        return True
+
+    def _low(self) -> bool:
+        return self._disk is not None and self._disk.low
+
+    def _wait(self, disk: DiskSpace, why: str, enough: Callable[[], bool]) -> bool:
+        """Wait for space; tell the observers at once, the journal when it can be written again."""
+        began = self._clock.wall()
+        full = Event(began, "disk_full", f"paused with the feedback closed: {why}")
+        log.warning(full.text)
+        self._tell(full)
+        if not disk.wait_until(enough):
+            return False
+        free = Event(self._clock.wall(), "disk_free", "there is space on the disk again")
+        self._store(full, free)
+        self._tell(free)
+        return True
 
     def _made_of(self, spectrum: Spectrum, makers: list[Derive]) -> Iterator[Record]:
         for maker in list(makers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -35,3 +36,29 @@ def make_world() -> WorldFactory:
         return world
 
     return make
+
+
+@dataclass
+class WaitingClock:
+    """A clock whose sleeps are counted; at the third one something happens."""
+
+    happens: Callable[[], object]
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Return the sum of all sleeps, s."""
+        return sum(self.slept)
+
+    wall = now
+
+    def sleep(self, seconds: float) -> None:
+        """Count a sleep."""
+        self.slept.append(seconds)
+        if len(self.slept) == 3:
+            self.happens()
+
+
+@pytest.fixture
+def make_waiting_clock() -> type[WaitingClock]:
+    """Return the class of clocks that only count how long somebody waited."""
+    return WaitingClock

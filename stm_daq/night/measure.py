@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stm_daq.clock import Clock
+from stm_daq.clock import Clock, RealClock
+from stm_daq.disk_space import DiskSpace
 from stm_daq.night.prepare import Night
 from stm_daq.night.started import run_started
 from stm_daq.recording import Derive, OnlineFit, Recording, RecordTruth, RecordTwin
@@ -29,6 +29,7 @@ from stm_daq.station.loader import Station, open_station
 from stm_daq.station.roles import TemperatureReading
 from stm_daq.store.done import DoneSoFar
 from stm_daq.store.journal import Journal, new_run_folder
+from stm_daq.store.local_disk import require_local_disk
 from stm_daq.store.reading import RESUMED
 from stm_daq.watchdog.heartbeat import REPORT, BeatingClock, SafetyState, watched
 
@@ -80,6 +81,7 @@ class Unfinished:
 
 def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | None) -> NightResult:
     """Measure a night from its beginning, into a new folder in `runs`, or from where it was cut off."""
+    require_local_disk(runs)
     clock, twin = venue.clock, venue.twin
     began = clock.now()
     if night.plan.sweep.swept_name == "bias":
@@ -93,8 +95,10 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
         else:
             folder = unfinished.folder
         stack.enter_context(_log_file(folder / LOG))
-        recording = Recording(clock)
-        around = surroundings(folder, Control(stop), recording, unfinished, twin)
+        # the disk is real even in a rehearsal
+        disk = DiskSpace(folder, clock if twin is None else RealClock(), lambda: stop.requested)
+        recording = Recording(clock, disk)
+        around = surroundings(disk, Control(stop), recording, unfinished, twin)
         expected = night.estimate.total
         runner = Runner(night.plan, station, clock, recording.emit, expected, around)
         if venue.watched_clock is not None:
@@ -113,7 +117,7 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
 
 
 def surroundings(
-    folder: Path,
+    disk: DiskSpace,
     control: Control,
     recording: Recording,
     unfinished: Unfinished | None,
@@ -140,7 +144,7 @@ def surroundings(
     return Surroundings(
         control=control,
         latest_fit=recording.latest_fit,
-        free_disk=lambda: float(shutil.disk_usage(folder).free),
+        free_disk=disk.free,
         earlier=earlier,
         begin=begin,
     )

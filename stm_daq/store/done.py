@@ -36,7 +36,7 @@ class DoneSoFar:
     doubtful: dict[int, str]
     """Sites whose latest spectrum or fit is flagged, and why."""
     reference: Array | None
-    """The first reference topograph for drift, m."""
+    """The reference topograph for drift, m."""
     shift: tuple[float, float]
     """How far the sample had drifted, m."""
     drift_time: float
@@ -57,7 +57,8 @@ def done_so_far(path: Path | str) -> DoneSoFar:
     with reader(path) as connection:
         spectra = [schema.spectrum_of(row) for row in whole_rows(connection, "spectrum")]
         fits = {(f.site_index, f.attempt): f for f in _fits(connection)}
-        events = [schema.event_of(row) for row in whole_rows(connection, "event")]
+        twin = _twin(connection)
+        events = _lasting([schema.event_of(row) for row in whole_rows(connection, "event")], twin)
         reference, shift, drift_time = _drift(events)
         return DoneSoFar(
             started=started_of(connection),
@@ -71,8 +72,8 @@ def done_so_far(path: Path | str) -> DoneSoFar:
             reference=reference,
             shift=shift,
             drift_time=drift_time,
-            temperature=next((e for e in reversed(events) if e.kind == "temperature"), None),
-            twin=_twin(connection),
+            temperature=_last_temperature(events),
+            twin=twin,
         )
 
 
@@ -111,14 +112,28 @@ def _doubtful(spectra: list[Spectrum], fits: dict[tuple[int, int], Fit]) -> dict
     return {site: why for site, why in doubts.items() if why}
 
 
+def _lasting(events: list[Event], twin: TwinState | None) -> list[Event]:
+    """Return the events that the world remembers: a rehearsal goes back to its last spectrum."""
+    return [event for event in events if twin is None or event.time <= twin.time]
+
+
+def _last_temperature(events: list[Event]) -> Event | None:
+    """Return the latest reading; a rehearsal that is resumed reads one at the virtual beginning."""
+    found = [event for event in events if event.kind == "temperature"]
+    return max(found, key=lambda event: event.time, default=None)
+
+
 def _drift(events: list[Event]) -> tuple[Array | None, tuple[float, float], float]:
-    """Return the reference topograph, the latest shift and its time."""
+    """Return the reference topograph, the latest shift and its time.
+
+    The last reference counts: a run that was cut off before its first spectrum begins with another.
+    """
     reference, shift, time = None, (0.0, 0.0), -math.inf
     for event in events:
         if event.kind != "drift":
             continue
         shift, time = (float(event.data["x"]), float(event.data["y"])), event.time
-        if reference is None and "reference" in event.data:
+        if "reference" in event.data:
             reference = np.array(event.data["reference"], dtype=np.float64)
     return reference, shift, time
 

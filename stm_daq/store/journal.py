@@ -10,13 +10,14 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stm_daq.errors import JournalError
+from stm_daq.errors import DiskFullError, JournalError
 from stm_daq.records import (
     Event,
     Fit,
@@ -62,7 +63,8 @@ def explain(error: sqlite3.Error, path: Path) -> JournalError:
     """Turn an error of SQLite into one that says what happened, where, and what to do."""
     name = getattr(error, "sqlite_errorname", None) or ""
     advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), "")
-    return JournalError(f"{path}: {error}" + (f" - {advice}" if advice else ""))
+    kind = DiskFullError if name == "SQLITE_FULL" else JournalError
+    return kind(f"{path}: {error}" + (f" - {advice}" if advice else ""))
 
 
 def new_run_folder(root: Path, name: str, wall_time: float) -> Path:
@@ -136,23 +138,28 @@ class Journal:
         """
         path = folder / schema.FILE_NAME
         row = schema.sealed(schema.run_row(started, f"stm-daq {version('stm-daq')}"))
+        draft = folder / (schema.FILE_NAME + ".new")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with path.open("xb"):  # "x": two runs never share a file
+            with draft.open("xb"):  # "x": two runs never share a file
                 pass
         except OSError as error:
+            raise JournalError(
+                f"cannot create {draft} ({error.strerror or error}): "
+                "choose a folder that can be written, and a new one for every run"
+            ) from None
+        try:
             if path.exists():
                 raise JournalError(
                     f"{path} exists already: a journal is never overwritten, use a new folder"
-                ) from None
-            raise JournalError(
-                f"cannot create {path} ({error.strerror or error}): "
-                "choose a folder that can be written"
-            ) from None
-        try:
-            connection = _prepare(path, row)
+                )
+            _prepare(draft, row)
+            draft.rename(path)  # whole or not at all, even if the program is killed
+            connection = _open(path)
         except sqlite3.Error as error:
             raise explain(error, path) from error
+        finally:
+            draft.unlink(missing_ok=True)
         sync_folder(folder)
         sync_folder(folder.parent)
         return cls(path, connection)
@@ -264,18 +271,24 @@ def _writer(record: Record) -> tuple[str, Callable[[Any], schema.Row]]:
         ) from None
 
 
-def _prepare(path: Path, run_row: schema.Row) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-    try:
+def _prepare(path: Path, run_row: schema.Row) -> None:
+    """Write the tables and the first record into an empty file, durably."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=5.0)) as connection:
+        connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={schema.VERSION}")
-        _set_durable(connection, path)
         statements = (text for text in schema.TABLES.split(";") if text.strip())
         connection.execute("BEGIN IMMEDIATE")
         for statement in statements:
             connection.execute(statement)
         connection.execute(_insert("run", len(run_row)), run_row)
         connection.execute("COMMIT")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    try:
+        _set_durable(connection, path)
     except BaseException:
         connection.close()
         raise
