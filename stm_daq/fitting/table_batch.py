@@ -198,7 +198,8 @@ class Batch:
         near, far = np.argmin(away), np.argmax(away)
         rise = weights[:, near] / weights[:, far] - 1.0
         growth = rise / np.maximum(away[far] - away[near] * (1.0 + rise), 1e-9)
-        return np.searchsorted(0.5 * (GROWTHS[1:] + GROWTHS[:-1]), growth)
+        levels: Index = np.searchsorted(0.5 * (GROWTHS[1:] + GROWTHS[:-1]), growth)
+        return levels
 
     def _put(self, searches: Searches, root: Single, factor: Array, highest: Array) -> None:
         """Fill in what was found; roots of the weights are factor (p,) times root, (1 or p, n).

@@ -181,7 +181,7 @@ class Table:
         return np.ascontiguousarray(basis)
 
     def _moved_basis(self, offsets: Array) -> Array:
-        """The same curves (q n, r) at other offsets, from some spectra there of which the parts are known.
+        """The same curves (q n, r) at other offsets, from spectra there of which the parts are known.
 
         A spectrum counts the more the less the basis misses of it.
         """

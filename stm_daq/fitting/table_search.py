@@ -118,10 +118,12 @@ class Searcher:
         from stm_daq.fitting import table_kernel_start
 
         if scale is None:
-            templates, lift = basis.templates, np.zeros_like(basis.norms)
+            templates: Single = basis.templates
+            lift: Single = np.zeros_like(basis.norms, dtype=np.float32)
             factor = np.zeros(len(z), dtype=np.float32)
         else:
-            templates, lift = basis.sized, -0.5 * np.square(basis.norms)
+            templates = basis.sized
+            lift = np.asarray(-0.5 * np.square(basis.norms), dtype=np.float32)
             factor = scale.astype(np.float32)
         best = np.empty((len(z), 2), dtype=np.float32)
         table_kernel_start.choose(
