@@ -2,8 +2,8 @@
 
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
-the twin; 10 stopped on request before the end (what was measured is safe and readable);
-130 interrupted outside a measurement.
+the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
+and readable); 130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -82,6 +82,9 @@ def run(
     plan: PlanPath,
     station: StationPath = STATION,
     runs: RunsPath = RUNS,
+    watchdog: Annotated[
+        bool, typer.Option(help="Let a second process make the station safe if this one dies.")
+    ] = True,
     port: Port = PORT,
     report: Report = True,
     as_json: AsJson = False,
@@ -89,7 +92,7 @@ def run(
     """Run a plan on the microscope."""
     from stm_daq.commands.measure import run_plan
 
-    raise typer.Exit(run_plan(plan, station, runs, port, report, as_json))
+    raise typer.Exit(run_plan(plan, station, runs, watchdog, port, report, as_json))
 
 
 @app.command()

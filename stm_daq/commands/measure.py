@@ -43,10 +43,18 @@ def rehearse_plan(
     )
 
 
-def run_plan(plan: Path, station: Path, runs: Path, port: int, report: bool, as_json: bool) -> int:
+def run_plan(
+    plan: Path, station: Path, runs: Path, watchdog: bool, port: int, report: bool, as_json: bool
+) -> int:
     """Run a plan on the microscope, write the report, return the exit code."""
     return _carry_out(
-        plan, station, port, report, as_json, "ignored", lambda ready: night.run(ready, runs)
+        plan,
+        station,
+        port,
+        report,
+        as_json,
+        "ignored",
+        lambda ready: night.run(ready, runs, watchdog=watchdog),
     )
 
 

@@ -106,6 +106,12 @@ class Runner:
         )
         self._parked = False
         self._withdrawn = False
+        self._unsafe = False
+
+    @property
+    def safety(self) -> tuple[float, bool, bool]:
+        """Set-point bias (V); whether the tip is withdrawn; whether parking has failed."""
+        return self._setpoint.bias, self._withdrawn, self._unsafe
 
     def _guards(self, around: Surroundings) -> Guards:
         reading = self._temperature.latest
@@ -243,6 +249,7 @@ class Runner:
         self._stop.shield()
         self._parked = True
         failures, self._withdrawn = park(self._station, self._setpoint.bias, self._withdrawn)
+        self._unsafe = bool(failures)
         return failures
 
     def _event(self, kind: str, text: str) -> None:

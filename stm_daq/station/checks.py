@@ -84,6 +84,15 @@ def check_simulation(reader: ModelReader) -> None:
             reader.at_key(("simulation", "devices", name), text)
 
 
+def check_watchdog(reader: ModelReader) -> None:
+    """Check that the watchdog's places belong to instruments of the station."""
+    instruments = list(_block(reader.source.data, "instruments"))
+    for name in _block(reader.source.data, "watchdog"):
+        if name not in instruments:
+            text = f"there is no instrument '{name}'{nearest(name, instruments)}"
+            reader.at_key(("watchdog", name), text)
+
+
 def _block(data: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a block of the file, empty if it is absent or was reported as something else."""
     block = data.get(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stm_daq.errors import BadInputError, Problem
-from stm_daq.station.checks import check_limits, check_roles, check_simulation
+from stm_daq.station.checks import check_limits, check_roles, check_simulation, check_watchdog
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
 from stm_daq.station.limits import Limits, Range, nothing
 from stm_daq.station.schema import RoleBlock, StationFile
@@ -40,6 +40,8 @@ class StationConfig:
     limits: Limits
     simulation: Mapping[str, Any] | None
     """The twin's own block as written; None if there is none."""
+    watchdog: Mapping[str, Mapping[str, Any]]
+    """Address or port, by instrument, where the watchdog reaches it instead."""
     source: YamlSource = field(repr=False)
     """The file, for messages that point into it."""
 
@@ -86,12 +88,14 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
     check_roles(reader)
     check_limits(reader)
     check_simulation(reader)
+    check_watchdog(reader)
     config = StationConfig(
         instruments=_well_written(reader, "instruments", "type"),
         narrowed=tuple(narrowed),
         roles={n: _role(keys) for n, keys in _well_written(reader, "roles", "adapter").items()},
         limits=_limits(reader.values),
         simulation=source.data.get("simulation"),
+        watchdog=source.data.get("watchdog") or {},
         source=source,
     )
     return config, reader.problems

@@ -139,6 +139,13 @@ class SimulationBlock(Block):
     tip: dict[str, Any] | None = None
 
 
+class ConnectionBlock(Block):
+    """Where the watchdog reaches an instrument that takes only one program at an address."""
+
+    address: Text | None = None
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
+
+
 class StationFile(Block):
     """A whole station."""
 
@@ -146,3 +153,4 @@ class StationFile(Block):
     roles: RolesBlock
     limits: LimitsBlock
     simulation: SimulationBlock | None = None
+    watchdog: dict[str, ConnectionBlock] | None = None

@@ -24,8 +24,11 @@ from ruamel.yaml import YAML
 import drivers
 from stm_daq.errors import OutOfRangeError
 from stm_daq.station.adapters import PROTOCOLS
+from stm_daq.station.controller_sweep import ControllerSpectroscopy, SweepOrder, SweepSegment
 
 BLOCKS: dict[str, Any] = YAML(typ="safe").load(Path(__file__).with_name("all_drivers.yaml"))
+OFFERS = {**PROTOCOLS, "controller sweep": ControllerSpectroscopy}
+"""The roles, and what else an adapter may offer."""
 DIMENSIONLESS = {
     *("P", "I", "D", "scanned_channel", "sweep_points", "list_points", "curve_number"),
     *("input_channel", "delay", "excitation_range_number", "wait_tolerance", "channel"),
@@ -60,6 +63,10 @@ SETTERS: dict[str, list[Callable[[Any], Any]]] = {
         lambda role: role.set_frequency(math.nan),
         lambda role: role.limit_steps(100.0),
         lambda role: role.limit_steps(math.nan),
+    ],
+    "controller sweep": [
+        lambda offer: offer.configure(SweepOrder((SweepSegment(0.0, 11e-3, 10),), 1e-3, 1e-3)),
+        lambda offer: offer.configure(SweepOrder((SweepSegment(math.nan, 1e-3, 10),), 1e-3, 1e-3)),
     ],
     "preamplifier": [],
     "thermometer": [],
@@ -97,7 +104,7 @@ def roles_of(kind: type) -> list[str]:
     """Return the roles whose every method a class has."""
     return [
         role
-        for role, protocol in PROTOCOLS.items()
+        for role, protocol in OFFERS.items()
         if all(hasattr(kind, n) for n in vars(protocol) if not n.startswith("_"))
     ]
 

@@ -175,3 +175,34 @@ def test_in_list_mode_no_power_is_set(smb: Any) -> None:
     smb.off()
     assert not smb.is_on()
     assert smb._mode() == "CW"
+
+
+def test_a_film_that_feels_microwaves_gets_hot(
+    make_twin: Any, station_blocks: Any, limits: Any
+) -> None:
+    """Power of the source, loss of the line, electron temperature of the film: one chain."""
+    from qcodes.instrument import Instrument
+    from qcodes.instrument_drivers.rohde_schwarz import RohdeSchwarzSGS100A
+
+    from drivers.sgs100a import Sgs100aSource
+    from sim.samples.microwave import InoxFilm
+
+    twin = make_twin(sample=InoxFilm(), fridge={"temperature": "0.5 K"})
+    with pytest.MonkeyPatch.context() as patch, twin:
+        patch.setenv("PYVISA_LIBRARY", twin.visa_library)
+        driver = RohdeSchwarzSGS100A("sgs100a", station_blocks["instruments"]["sgs100a"]["address"])
+        source = Sgs100aSource(driver, limits, twin.clock)
+        found = []
+        for dbm in (None, -60.0, -20.0):
+            if dbm is not None:
+                source.on()
+                source.set_power(dbm)
+            twin.world.tip.release()
+            twin.world.tip.hold()
+            found.append(twin.truth())
+        Instrument.close_all()
+    expected = twin.world.line.power_at_tip(1e9, -20.0)
+    assert found[0]["microwave_power"] == 0.0
+    assert found[2]["microwave_power"] == pytest.approx(expected)
+    gaps = [truth["gap"] for truth in found]
+    assert gaps[0] >= gaps[1] > 1.01 * gaps[2]
