@@ -30,7 +30,15 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its 
 StationPath = Annotated[Path, typer.Option("--station", help="The station.", metavar="FILE")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="Where runs are kept.", metavar="FOLDER")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Port = Annotated[int, typer.Option("--port", help="Loopback port that `stm-daq watch` listens to.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65_535,
+        help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
+    ),
+]
 Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
 STATION = Path("station.yaml")
@@ -124,7 +132,10 @@ def fit(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN|ARCHIVE|FILE...")],
     model: Annotated[
         str | None,
-        typer.Option(help="btk, dynes, ...; for a run btk, for a file the simplest that suits."),
+        typer.Option(
+            help="btk, dynes, two_gaps, ...; for a run btk, for a file dynes or btk+broadening, "
+            "the simpler that suits."
+        ),
     ] = None,
     compare: Annotated[
         str | None, typer.Option(help="Fit this model too and say which one each spectrum prefers.")
@@ -132,6 +143,9 @@ def fit(
     fixed: Annotated[
         list[str] | None,
         typer.Option(help="Parameter not to fit, such as temperature=1.2K.", metavar="NAME=VALUE"),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="exact, or table for large maps.", metavar="exact|table")
     ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one a core.")
@@ -146,12 +160,20 @@ def fit(
     conductance_column: Annotated[
         str | None, typer.Option(help="dI/dV column: name or number, with unit if needed (2:uS).")
     ] = None,
+    noise_column: Annotated[
+        str | None,
+        typer.Option(help="Column of the standard deviations of dI/dV, if there is one."),
+    ] = None,
     modulation: Annotated[
         str | None,
         typer.Option(help='Peak lock-in modulation of measured files, such as "140 uV".'),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw data and fits to this file.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Draw data, fits and residuals: .png, .svg (24 spectra) or .pdf (all of them).",
+            metavar="FILE",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -159,22 +181,32 @@ def fit(
 
     The refit of a run is stored beside it, in its folder fits, and never replaces another. An
     archive is a folder of runs. What was interrupted goes on where it stopped.
+
+    Exit code 0: everything was fitted, whatever the verdicts; 2: an option makes no sense, or a file
+    could not be read or fitted (the others were); 5: the same of a run.
     """
-    of_runs = {"--compare": compare, "--fixed": fixed, "--processes": processes,
-               "--scheduler": scheduler}  # fmt: skip
+    of_runs = {"--compare": compare, "--engine": engine,
+               "--processes": processes, "--scheduler": scheduler}  # fmt: skip
     of_files = {"--bias-column": bias_column, "--conductance-column": conductance_column,
-                "--modulation": modulation, "--figure": figure}  # fmt: skip
+                "--noise-column": noise_column, "--modulation": modulation,
+                "--figure": figure}  # fmt: skip
     if _all_runs(paths):
         _refuse(of_files, "measured files, not runs")
         from stm_daq.commands.refit import RefitOptions, refit_paths
 
-        options = RefitOptions(model or "btk", compare, tuple(fixed or ()), processes, scheduler)
+        options = RefitOptions(
+            model or "btk", compare, tuple(fixed or ()), processes, scheduler, engine or "exact"
+        )
         refit_paths(paths, options, as_json)
     else:
         _refuse(of_runs, "runs, not measured files")
-        from stm_daq.commands.fit import fit_files
+        from stm_daq.commands.fit import FileOptions, fit_files
 
-        fit_files(paths, model, bias_column, conductance_column, modulation, figure, as_json)
+        chosen = FileOptions(
+            model, tuple(fixed or ()), bias_column, conductance_column, noise_column,
+            modulation, figure,
+        )  # fmt: skip
+        fit_files(paths, chosen, as_json)
 
 
 def _all_runs(paths: list[Path]) -> bool:

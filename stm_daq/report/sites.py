@@ -1,4 +1,4 @@
-"""What became of every site of a map: trusted, doubtful, failed, or not measured."""
+"""What became of every site of a map: trusted, doubtful, failed, not fitted, or not measured."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.verdict import FATAL
+from stm_daq.fitting.verdict import grade
 
 if TYPE_CHECKING:
     import xarray as xr
 
 type Mask = NDArray[np.bool_]
 
-INADEQUATE = frozenset({"model_inadequate"})
-"""The fatal flags of a doubtful fit: it settled, but its model misses something systematic."""
 ENOUGH = 10
 """So many trusted sites stand for a map, however many doubtful ones there are."""
 
@@ -33,11 +31,13 @@ class Sites:
     """Its fit can be trusted."""
     doubtful: Mask
     """The only fault of its fit is that the model is not adequate: the values are indicative."""
+    unfitted: Mask
+    """There is no fit: the run was cut off between a spectrum and its fit."""
 
     @property
     def failed(self) -> Mask:
-        """Measured, but without a fit that says anything."""
-        return self.measured & ~self.usable
+        """Fitted, but the fit says nothing."""
+        return self.measured & ~self.usable & ~self.unfitted
 
     @property
     def usable(self) -> Mask:
@@ -66,9 +66,15 @@ def sites_of(dataset: xr.Dataset) -> Sites:
     measured = np.isfinite(dataset["conductance"].values).any(axis=-1)
     fitted = measured & np.isfinite(dataset["gap"].values)
     ok = dataset["fit_ok"].values.astype(bool)
-    inadequate = _where(dataset["fit_flags"].values, lambda flags: flags & FATAL == INADEQUATE)
+    inadequate = _where(dataset["fit_flags"].values, lambda flags: grade(flags) == "doubtful")
     sound = _where(dataset["flags"].values, lambda flags: not flags)
-    return Sites(measured, fitted & ok, fitted & ~ok & inadequate & sound)
+    silent = _where(dataset["fit_flags"].values, lambda flags: not flags)  # a bad fit says why
+    return Sites(
+        measured=measured,
+        trusted=fitted & ok,
+        doubtful=fitted & ~ok & inadequate & sound,
+        unfitted=measured & ~fitted & ~ok & silent,
+    )
 
 
 def _where(texts: NDArray[np.object_], wanted: Callable[[set[str]], bool]) -> Mask:

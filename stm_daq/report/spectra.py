@@ -37,8 +37,8 @@ MV = 1e3
 NS = 1e9
 NM = 1e9
 COLUMNS = 3
-MOST_PANELS = 24
-"""More spectra than this are not legible in one figure."""
+HEIGHT = 2.6
+"""Of a spectrum with its residuals, inch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,10 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
         if sites.indicative:
             choose("Model not adequate, least misfit", by_misfit[0])
             choose("Model not adequate, largest misfit", by_misfit[-1])
-    rows, cols = np.nonzero(sites.failed)
-    if len(rows):
-        choose("Failed fit", (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
+    for why, mask in (("Failed fit", sites.failed), ("Not fitted", sites.unfitted)):
+        rows, cols = np.nonzero(mask)
+        if len(rows):
+            choose(why, (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
     x, y = dataset["x"].values, dataset["y"].values
     return tuple(
         Example(ascii_lowercase[number], why, row, col, float(x[col]), float(y[row]))
@@ -123,48 +124,27 @@ def figure_spectra(
         raise NothingToShowError("No spectrum was taken.")
     bias, sites = dataset["bias"].values, sites_of(dataset)
     # unused columns stay empty: the page shows every figure equally wide, and text equally large
-    figure, panels = _panels(len(examples), COLUMNS)
+    figure, panels = spectrum_panels(len(examples), COLUMNS, (WIDTH / COLUMNS, HEIGHT))
     for example, (upper, lower) in zip(examples, panels, strict=True):
         conductance = dataset["conductance"].values[example.row, example.col]
         curve = _curve_at(dataset, example, fit_curve)
         place = example.row, example.col
         colour = FIT if sites.trusted[place] else DOUBTFUL if sites.doubtful[place] else FAILED
-        _draw_spectrum(upper, lower, bias, conductance, curve, colour)
+        scaled = None if curve is None else NS * curve
+        draw_spectrum((upper, lower), bias, NS * conductance, scaled, colour)
         upper.set_title(_describe(dataset, example), fontsize=7, linespacing=1.3)
     return figure
 
 
-@in_house_style
-def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Figure:
-    """Draw any spectra with their fits and residuals.
+def spectrum_panels(
+    count: int, columns: int, size: tuple[float, float]
+) -> tuple[Figure, list[tuple[Axes, Axes]]]:
+    """Return a figure and, for each spectrum, the axes of data and of residuals.
 
-    Parameters
-    ----------
-    spectra : sequence of (label, bias, conductance, curve)
-        Bias in V; conductance and fitted curve in S, all of shape (n,); None = no curve. Only the
-        first `MOST_PANELS` are drawn.
-
-    Raises
-    ------
-    NothingToShowError
-        If the sequence is empty.
+    `size` is width and height of what belongs to one spectrum, inch.
     """
-    if not spectra:
-        raise NothingToShowError("There is no spectrum to draw.")
-    shown = spectra[:MOST_PANELS]
-    figure, panels = _panels(len(shown), min(len(shown), COLUMNS))
-    for (label, bias, conductance, curve), (upper, lower) in zip(shown, panels, strict=True):
-        _draw_spectrum(upper, lower, bias, conductance, curve, FIT)
-        upper.set_title(label, fontsize=7, parse_math=False)
-    if len(shown) < len(spectra):
-        figure.suptitle(f"the first {len(shown)} of {len(spectra)} spectra", fontsize=8)
-    return figure
-
-
-def _panels(count: int, columns: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
-    """Return a figure and, for each spectrum, the axes of data and of residuals."""
     rows = math.ceil(count / columns)
-    figure = new_figure(2.6 * rows, WIDTH * columns / COLUMNS)
+    figure = new_figure(size[1] * rows, size[0] * columns)
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.4, 1) * rows)
     panels = []
     for number in range(count):
@@ -182,19 +162,24 @@ def _panels(count: int, columns: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     return figure, panels
 
 
-def _draw_spectrum(
-    upper: Axes, lower: Axes, bias: Array, conductance: Array, curve: Array | None, colour: str
+def draw_spectrum(
+    axes: tuple[Axes, Axes], bias: Array, conductance: Array, curve: Array | None, colour: str
 ) -> None:
+    """Draw a spectrum and its fit into the upper axes, the residuals into the lower ones.
+
+    Bias in V; conductance and curve in the unit that the axes say.
+    """
+    upper, lower = axes
     points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": DATA}
-    upper.plot(bias * MV, conductance * NS, label="data", **points)
+    upper.plot(bias * MV, conductance, label="data", **points)
     shown = conductance if curve is None else np.append(conductance, curve)
-    top = NS * float(np.nanmax(shown, initial=0.0))
-    upper.set_ylim(NS * float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
+    top = float(np.nanmax(shown, initial=0.0))
+    upper.set_ylim(float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
     lower.axhline(0, color=colour, linewidth=0.8)
     if curve is None:
         return
-    upper.plot(bias * MV, curve * NS, color=colour, linewidth=1.2, label="fit")
-    residual = (conductance - curve) * NS
+    upper.plot(bias * MV, curve, color=colour, linewidth=1.2, label="fit")
+    residual = conductance - curve
     lower.plot(bias * MV, residual, **points)
     reach = 1.1 * float(np.nanmax(np.abs(residual), initial=0.0))
     lower.set_ylim(-reach or -1.0, reach or 1.0)

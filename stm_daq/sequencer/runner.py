@@ -160,6 +160,7 @@ class Runner:
         if station.microwave is not None:
             station.microwave.off()
         self._setpoint.apply()
+        station.stm.height_and_current()  # refuses a tip that stands at a limit of z
         self._sweep.prepare(self._setpoint.conductance)
         self._check_temperature()
 

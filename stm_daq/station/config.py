@@ -79,8 +79,11 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
     Raises
     ------
     BadInputError
-        If it is not a YAML file.
+        If it is not there, or not a YAML file.
     """
+    if not Path(path).exists():
+        text = "there is no such station file; name it with --station FILE"
+        raise BadInputError.from_problems([Problem(str(path), 0, 0, text)])
     source = read_yaml(path)
     reader = ModelReader(source)
     reader.read(StationFile)

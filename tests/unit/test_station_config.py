@@ -123,7 +123,15 @@ def test_every_mistake_is_reported_at_once(load):
 
 @pytest.mark.parametrize("key", ["initial_value: 0", "scale: 100", "offset: 1"])
 @pytest.mark.parametrize(
-    ("instrument", "role"), [("nanonis", "stm"), ("qdac", "bias"), ("sgs100a", "microwave")]
+    ("instrument", "role"),
+    [
+        ("nanonis", "stm"),
+        ("qdac", "bias"),
+        ("sr830", "lockin"),
+        ("preamp", "preamplifier"),
+        ("ls372", "thermometer"),
+        ("sgs100a", "microwave"),
+    ],
 )
 @pytest.mark.parametrize(
     "block",
@@ -135,19 +143,24 @@ def test_settings_that_could_move_tip_bias_or_power_are_refused(load, instrument
     assert f"not allowed on the instrument of the role '{role}'" in text
 
 
-def test_elsewhere_an_initial_value_is_allowed(load):
+def test_the_amplitude_of_the_lock_in_is_not_written_on_opening(load):
     old = "\n  sr830:\n"
-    config = load((old, f"{old}    parameters: {{phase: {{initial_value: 0, limits: [-1, 1]}}}}\n"))
+    change = (old, f"{old}    parameters: {{amplitude: {{initial_value: 1.0}}}}\n")
+    (text,) = mistakes(load, change)
+    assert "role 'lockin': it would be written to the hardware" in text
+
+
+def test_without_a_role_an_initial_value_is_allowed(load):
+    spare = "parameters: {phase: {initial_value: 0, limits: [-1, 1]}}"
+    config = load(("instruments:\n", f"instruments:\n  spare: {{type: a.Box, {spare}}}\n"))
     (limit,) = config.narrowed
-    assert (limit.instrument, limit.parameter, limit.low, limit.high) == ("sr830", "phase", -1, 1)
+    assert (limit.instrument, limit.parameter, limit.low, limit.high) == ("spare", "phase", -1, 1)
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ("parameters: {phase: {limits: [0, 1], initial_value: 2}}", "outside the limits"),
         ("parameters: {phase: {limits: [1, 0]}}", "must be less"),
-        ("parameters: {phase: {initial_value: {a: 1}}}", "not a block"),
         ("parameters: {phase: {limits: [0]}}", "missing"),
         ("parameters: {phase: {limits: [null, 1]}}", "valid number"),
         ("parameters: {phase: {limits: high}}", "valid tuple"),
@@ -163,6 +176,19 @@ def test_elsewhere_an_initial_value_is_allowed(load):
 def test_mistakes_in_an_instrument(load, settings, says):
     old = "\n  sr830:\n"
     (text,) = mistakes(load, (old, f"{old}    {settings}\n"))
+    assert says in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("{limits: [0, 1], initial_value: 2}", "outside the limits"),
+        ("{initial_value: {a: 1}}", "not a block"),
+    ],
+)
+def test_mistakes_in_an_initial_value(load, settings, says):
+    spare = f"  spare: {{type: a.Box, parameters: {{phase: {settings}}}}}\n"
+    (text,) = mistakes(load, ("instruments:\n", f"instruments:\n{spare}"))
     assert says in text
 
 
