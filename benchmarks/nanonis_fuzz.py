@@ -150,7 +150,10 @@ def fuzz(messages: int, seed: int = 1) -> Outcome:
     with ThreadPoolExecutor(len(servers)) as pool:
         attacks = [pool.submit(_attack, server.port, share, rng.random()) for server in servers]
     for attack in attacks:
-        outcome.counts += attack.result()
+        if (locked_out := attack.exception()) is not None:
+            outcome.failures.append(repr(locked_out))
+        else:
+            outcome.counts += attack.result()
     outcome.healthy = all(_healthy(server.port) for server in servers)
     outcome.failures = [*controller.failures, *logged.texts]
     logging.getLogger().removeHandler(logged)

@@ -23,6 +23,8 @@ type ComplexArray = NDArray[np.complex128]
 COUNT = 8
 """Modulators, and demodulators."""
 CURRENT_SIGNAL, BIAS_SIGNAL, SIGNALS = 0, 24, 128
+LARGEST_MODULATION = 20e-3
+"""V: the spectra of the twin's junctions are some mV wide."""
 MOST_POLES = 4
 NOISE_BANDWIDTH = (1 / 4, 1 / 8, 3 / 32, 5 / 64)
 """Equivalent noise bandwidth of 1 to 4 RC stages times their time constant."""
@@ -192,7 +194,8 @@ class LockInModule:
         return (self._modulator(number).phase,)
 
     def mod_amp_set(self, number: int, amplitude: float) -> Values:
-        require(0 <= amplitude <= 10, f"Modulation amplitude out of range: {amplitude:g}")
+        within = 0 <= amplitude <= LARGEST_MODULATION
+        require(within, f"Modulation amplitude out of range: {amplitude:g} V")
         self._modulator(number).amplitude = amplitude
         self._lock_in.apply()
         return ()

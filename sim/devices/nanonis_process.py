@@ -15,6 +15,7 @@ BUSY = "An experiment is running; wait for its end or stop it"
 SLICE = 0.2
 """Longest wait at a time, s: whoever waits must notice that the activity was stopped."""
 SHORTEST = 1e-9
+"""s."""
 
 
 class Later:
@@ -97,6 +98,9 @@ class Process:
             except Refusal as refusal:
                 self.problem, self._steps = str(refusal), None
                 return
+            except Exception:
+                self.problem, self._steps = "internal error of the twin; see its log", None
+                raise
             if delay > 0:
                 self._due = self._clock.now() + delay
                 self._later.do(delay, self._go_on)

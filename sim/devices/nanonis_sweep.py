@@ -32,6 +32,10 @@ PARAMETERS = (
 """Names of the numbers that a spectrum comes with, in this order."""
 
 
+AT_ONCE = 256
+"""Points that are worked out at once."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A straight piece of the sweep."""
@@ -216,12 +220,17 @@ class Sweep:
             dwells = np.full(segment.points, dwell)
             values = np.linspace(segment.start, segment.end, segment.points)
             begins = self._output.staircase(values, dwells)
-            yield float(dwells.sum())
             averaging = segment.integration or segment.settling
-            middles = begins + dwell - averaging / 2
-            channels = self._settings.channels
-            parts.append(np.array([self._signals.samples(c, middles, averaging) for c in channels]))
+            for first in range(0, segment.points, AT_ONCE):
+                some = begins[first : first + AT_ONCE]
+                yield len(some) * dwell
+                middles = some + dwell - averaging / 2
+                parts.append(self._record(middles, averaging))
         return np.concatenate(parts, axis=1)
+
+    def _record(self, times: Array, averaging: float) -> Array:
+        channels = self._settings.channels
+        return np.array([self._signals.samples(c, times, averaging) for c in channels])
 
     def _data(self, segments: list[Segment], passes: list[Array], z: float) -> SpectrumData:
         s = self._settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -94,3 +95,24 @@ def test_what_fails_when_it_is_due_does_not_hit_who_has_the_turn(caplog):
         clock.sleep(5.0)
     assert happened == [1]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_time_lags_when_what_is_due_takes_too_long():
+    clock = PacedClock(0.0, speed=1e6)
+    happened = []
+
+    def slow():
+        busy.wait(0.15)  # longer than one turn may take
+        happened.append(clock.now())
+
+    busy = threading.Event()
+    with clock.turn():
+        start = clock.now()
+        for delay in (1.0, 2.0, 3.0):
+            clock.call_at(start + delay, slow)
+    counts = [0]
+    while counts[-1] < 3:
+        with clock.turn():
+            counts.append(len(happened))
+    assert max(later - sooner for sooner, later in pairwise(counts)) == 1
+    assert happened == pytest.approx([start + 1.0, start + 2.0, start + 3.0])
