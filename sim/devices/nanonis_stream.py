@@ -107,7 +107,7 @@ class DeviceStream:
         if self._broken or (self._faults and self._faults.active("hang", self._name)):
             reply = b""
         elif fault is not None and fault.kind == "refusal":
-            reply = protocol.encode_reply(protocol.request_name(request), error="Execution error")
+            reply = _refused(request)
         else:
             reply = self._device.handle(request)
         if fault is None or self._faults is None:
@@ -125,3 +125,9 @@ class DeviceStream:
     def _require_open(self) -> None:
         if not self._open:
             raise ConnectionError("the connection is closed")
+
+
+def _refused(request: bytes) -> bytes:
+    """Return how the device declines: an error block of Nanonis; others say nothing."""
+    name = protocol.request_name(request)
+    return protocol.encode_reply(name, error="Execution error") if name in protocol.COMMANDS else b""

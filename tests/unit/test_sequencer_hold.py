@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from stm_daq.errors import CleanupError, InstrumentError
+from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.hold import close_loop, held_feedback
 
 STEPS = ("abort_list", "ramp_to", "release", "withdraw")
@@ -118,3 +119,56 @@ def test_failed_release_after_a_good_sweep_is_reported():
     with pytest.raises(CleanupError, match="close the feedback loop"), hold:
         pass
     assert station.calls[-1] == "withdraw"
+
+
+class Lifted(Recorder):
+    """A controller whose held tip can be moved."""
+
+    def __init__(self, failing=()):
+        super().__init__(failing)
+        self.z = 7e-9
+
+    def height_and_current(self):
+        return self.z, 1e-10
+
+    def move_z_to(self, z):
+        self.z = z
+        self._do("move_z_to")
+
+
+def spoilt_sweep(station, height, *failing):
+    height.move_to(1e-9)
+    assert station.z == pytest.approx(8e-9)
+    station.failing.update(failing)
+    raise InstrumentError("in the sweep")
+
+
+def test_the_height_is_brought_back_between_bias_and_loop():
+    station = Lifted()
+    height = TipHeight(station)
+    hold = held_feedback(station, station, 4e-3, height)
+    with pytest.raises(InstrumentError, match="in the sweep"), hold:
+        spoilt_sweep(station, height)
+    assert station.calls == ["hold", "move_z_to", "abort_list", "ramp_to", "move_z_to", "release"]
+    assert station.z == pytest.approx(7e-9)
+
+
+def test_after_a_move_that_failed_the_tip_is_not_moved_blindly():
+    station = Lifted(["move_z_to"])
+    height = TipHeight(station)
+    hold = held_feedback(station, station, 4e-3, height)
+    with pytest.raises(InstrumentError, match="move_z_to failed"), hold:
+        height.move_to(1e-9)
+    assert station.calls == ["hold", "move_z_to", "abort_list", "ramp_to", "release"]
+    with pytest.raises(InstrumentError, match="not known"):
+        height.move_to(0.0)
+
+
+def test_a_height_that_does_not_come_back_is_told_and_the_loop_closed():
+    station = Lifted()
+    height = TipHeight(station)
+    hold = held_feedback(station, station, 4e-3, height)
+    with pytest.raises(CleanupError, match="bring the tip's height back") as told, hold:
+        spoilt_sweep(station, height, "move_z_to")
+    assert station.calls[-1] == "release"
+    assert not told.value.withdrawn
