@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,23 +72,31 @@ print("over", flush=True)
 """
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """Return the address of a twin that another process serves, and a station that reaches it."""
+@contextmanager
+def serving(folder):
+    """Serve a twin from another process; yield a station that reaches it, and a port to look at it."""
     line = [sys.executable, "-m", "stm_daq", "simulate", "--station", str(ROOT / "station.yaml")]
     process = subprocess.Popen(
         [*line, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
-    devices = {d["name"]: d for d in json.loads(process.stdout.readline())["devices"]}
-    ports = {name: devices[name]["ports"][0] for name in ("nanonis", "qdac")}
-    ports["second"] = devices["nanonis"]["ports"][1]
-    folder = tmp_path_factory.mktemp("served")
-    station = folder / "station.yaml"
-    station.write_text(STATION.format(**ports))
-    (folder / "run.py").write_text(textwrap.dedent(RUN))
-    yield station, devices["nanonis"]["ports"][-1]
-    process.send_signal(signal.SIGTERM)
-    process.wait(10.0)
+    try:
+        devices = {d["name"]: d for d in json.loads(process.stdout.readline())["devices"]}
+        ports = {name: devices[name]["ports"][0] for name in ("nanonis", "qdac")}
+        ports["second"] = devices["nanonis"]["ports"][1]
+        station = folder / "station.yaml"
+        station.write_text(STATION.format(**ports))
+        (folder / "run.py").write_text(textwrap.dedent(RUN))
+        yield station, devices["nanonis"]["ports"][-1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10.0)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Return a station that reaches a served twin, and a port to look at it."""
+    with serving(tmp_path_factory.mktemp("served")) as address:
+        yield address
 
 
 def start(station, tmp_path, end):
