@@ -117,6 +117,8 @@ def check_current(current: ArrayLike | None, shape: tuple[int, ...]) -> Array | 
         raise ValueError(
             f"current has shape {values.shape} but conductance {shape}: give one for every point"
         )
+    if values.size and not np.isfinite(values).any():
+        raise ValueError("current has no finite value: leave it out, or give the dc current")
     return values.reshape(-1, shape[-1])
 
 

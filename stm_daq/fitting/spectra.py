@@ -58,6 +58,11 @@ def fit(
         Standard deviation of the conductance, in its unit. By default it is estimated for every
         spectrum from differences between residuals of near points, constant plus a part growing
         with |V| (shot noise).
+    current : array_like, shape of `conductance`, optional
+        dc current, A (in the unit of the conductance times V), fitted together with it; its offset is
+        free unless fixed. Only the model "btk" and its kin, engine "exact".
+    current_noise : float or array_like, optional
+        Standard deviation of the current, A; estimated like `noise` by default.
     modulation, voltage_noise : float
         Peak amplitude of the lock-in modulation and rms of Gaussian noise of the bias, V.
     memory : array_like, shape (m,)
