@@ -329,7 +329,7 @@ def main() -> int:
             cases = [(kind, int(k)) for kind, _, k in (c.partition(":") for c in options.cases)]
         random.Random(1).shuffle(cases)  # what is interrupted is then a fair sample
         part, parts = (int(number) for number in options.part.split("/"))
-        stop = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+        stop = signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             for kind, k in cases[part - 1 :: parts]:
                 found[kind, k] = laboratory.run(**fault_of(kind, k))

@@ -8,6 +8,7 @@ output really has.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from stm_daq.quantities import show
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits
 from stm_daq.station.roles import Finding, PlanNeeds, refusal
+
+log = logging.getLogger(__name__)
 
 GUARD = 2e-3
 """The trigger comes this long before the end of a step (s): an SR830 may take 2 ms to sample."""
@@ -134,6 +137,9 @@ class Qdac2Bias:
         self._require_in_range(volts / self._divider)
         self._set_slew()
         with reported(self._qdac, "load the bias list"):
+            old = self._qdac.errors()
+            if not old.startswith("0"):
+                log.warning("%s: errors from before: %s", self._qdac.name, old)
             if self._context is not None:
                 self._context.close()
             self._load([float(v) for v in volts / self._divider], dwell)

@@ -150,9 +150,15 @@ class Sr830LockIn:
             raise InstrumentError(f"{self._lockin.name}: SRAT is {rate}, not {TRIGGERED}")
 
     def start_buffer(self) -> None:
-        """Empty the buffer, forget old overloads, and arm it."""
-        with reported(self._lockin, "start the buffer"):
-            self._lockin.write("REST;*CLS;STRT")
+        """Empty the buffer, forget old overloads, and arm it.
+
+        Raises
+        ------
+        InstrumentError
+            If it is not empty then: its samples would be taken for those of the next sweep.
+        """
+        if found := ask_whole(self._lockin, "REST;*CLS;STRT;SPTS?"):
+            raise InstrumentError(f"{self._lockin.name}: {found} old samples stay in the buffer")
 
     def step_memory(self, delay: float, dwell: float) -> Array:
         """Return how much each step counts in a sample; see the role.

@@ -57,7 +57,7 @@ class Bench:
         self.clock = VirtualClock()
         self.world = World(self.clock, 1, Uniform(), Preamplifier(), Fridge(), Tip())
         self.line = TriggerLine()
-        self.bus = Bus(self.clock)
+        self.bus = Bus(self.clock, faults=self.world.faults)
         self.device = Recorded(
             "qdac", self.world, self.line, junction_channel=3, divider=0.01, trigger_output=2
         )
@@ -142,12 +142,18 @@ def test_range_is_a_hard_limit_of_the_device(bench: Bench) -> None:
 
 def test_list_that_was_not_taken_is_noticed(bench: Bench) -> None:
     bench.bias.ramp_to(4e-3)
-    bench.driver.channel(3).output_range("low")
-    bench.driver.write("sour3:list:coun -5")
+    bench.world.faults.add("refusal", count=4)  # of loading the list
     with pytest.raises(InstrumentError, match="did not take the list"):
         bench.bias.prepare_list(LIST, 10e-3)
     with pytest.raises(InstrumentError, match="no list is loaded"):
         bench.bias.start_list()
+
+
+def test_old_errors_do_not_keep_a_list_from_being_taken(bench: Bench) -> None:
+    bench.bias.ramp_to(4e-3)
+    bench.driver.write("sour3:list:coun -5")
+    bench.bias.prepare_list(LIST, 10e-3)
+    bench.bias.start_list()
 
 
 def test_running_list_is_not_started_again(bench: Bench) -> None:

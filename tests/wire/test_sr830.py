@@ -24,7 +24,7 @@ from sim.tip import Tip
 from sim.visa import close_bus, library, open_bus
 from sim.world import World
 from stm_daq.clock import VirtualClock
-from stm_daq.errors import DeadlineError, OutOfRangeError
+from stm_daq.errors import DeadlineError, InstrumentError, OutOfRangeError
 from stm_daq.station.limits import Limits, Range
 
 ADDRESS = "GPIB0::8::INSTR"
@@ -92,8 +92,20 @@ def test_buffer(lockin: Sr830LockIn) -> None:
         b"DDEF 2,4,0",
         b"SRAT 14;SEND 0;TSTR 0",
         b"SRAT?",
-        b"REST;*CLS;STRT",
+        b"REST;*CLS;STRT;SPTS?",
     ]
+
+
+def test_a_buffer_that_is_not_emptied_is_noticed(lockin: Sr830LockIn) -> None:
+    """Else the samples of the sweep before would be taken for those of the next one."""
+    driver = Instrument.find_instrument("sr830", SR830)
+    driver.write("SRAT 13;REST;STRT")
+    lockin._clock.sleep(1.0)
+    driver.write("PAUS")
+    answer = driver.ask
+    driver.ask = lambda text: answer(text.removeprefix("REST;*CLS;STRT;"))  # the rest is lost
+    with pytest.raises(InstrumentError, match="old samples stay"):
+        lockin.start_buffer()
 
 
 def test_tables_are_those_of_the_qcodes_driver(lockin: Sr830LockIn) -> None:
