@@ -109,8 +109,13 @@ class MapLoop:
                 return
             self._pace.site_done()
             self._emit(self._pace.progress("running"))
-        if left:
+        if left or self._ended_earlier(group):
             self._check()
+
+    def _ended_earlier(self, group: Group) -> bool:
+        """Whether an earlier part of the run ended with this group: its check may be missing."""
+        recent = self._earlier.recent
+        return bool(recent) and recent[-1].site.index in {site.index for site in group.sites}
 
     def _follow_drift(self) -> None:
         """Scan the reference if it is due."""
