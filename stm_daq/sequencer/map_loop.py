@@ -120,8 +120,15 @@ class MapLoop:
                 return
             self._pace.site_done()
             self._emit(self._pace.progress("running"))
-        if left and not tried(self._check, "check the bias", self._clock, self._emit):
+        if not left and not self._ended_earlier(group):
+            return
+        if not tried(self._check, "check the bias", self._clock, self._emit):
             raise InstrumentError("the bias is not, or cannot be seen, at its set-point")
+
+    def _ended_earlier(self, group: Group) -> bool:
+        """Whether an earlier part of the run ended with this group: its check may be missing."""
+        recent = self._earlier.recent
+        return bool(recent) and recent[-1].site.index in {site.index for site in group.sites}
 
     def _follow_drift(self) -> None:
         """Scan the reference if it is due."""
