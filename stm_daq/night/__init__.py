@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stm_daq.clock import RealClock
 from stm_daq.night.measure import NightResult, Unfinished, Venue, measure
+from stm_daq.night.outlook import Outlook, outlook, written_moment
 from stm_daq.night.prepare import Night, TwinUse, prepare_night
 from stm_daq.night.resume import prepare_resume, rehearsal_of
 from stm_daq.recording import Observer
@@ -18,13 +19,16 @@ from stm_daq.station.streams import streams_from
 __all__ = [
     "Night",
     "NightResult",
+    "Outlook",
     "TwinUse",
     "Unfinished",
+    "outlook",
     "prepare_night",
     "prepare_resume",
     "rehearse",
     "resume",
     "run",
+    "written_moment",
 ]
 
 

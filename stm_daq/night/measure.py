@@ -78,7 +78,8 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
     """Measure a night from its beginning, into a new folder in `runs`, or from where it was cut off."""
     clock, twin = venue.clock, venue.twin
     began = clock.now()
-    fitter(night.plan, night.plan.sweep.modulation_peak, np.ones(1)).warm_up()
+    if night.plan.is_fitted:
+        fitter(night.plan, night.plan.sweep.modulation_peak, np.ones(1)).warm_up()
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
         stop = StopSwitch()
@@ -154,11 +155,12 @@ def connect(
     twin: TwinLike | None,
 ) -> None:
     """Let every record go to the journal, the fit and the observers."""
-    online = OnlineFit(
-        fitter(night.plan, sweep.modulation, sweep.step_memory), night.plan.fit_model
-    )
+    derive: list[Derive] = []
+    if night.plan.is_fitted:
+        online = fitter(night.plan, sweep.modulation, sweep.step_memory)
+        derive = [OnlineFit(online, night.plan.fit_model)]
     attach: list[Derive] = [] if twin is None else [RecordTruth(twin), RecordTwin(twin)]
-    recording.connect(journal, started, attach, [online], night.observers)
+    recording.connect(journal, started, attach, derive, night.observers)
 
 
 def fitter(plan: Plan, modulation: float, memory: Array) -> OnlineFitter:

@@ -60,7 +60,7 @@ def run_started(
             "versions": versions(),
             "computer": platform.platform(),
             "setpoint": {"bias": plan.setpoint_bias, "current": plan.setpoint_current},
-            "fit_model": plan.fit_model,
+            "fit_model": plan.fit_model if plan.is_fitted else "",
             "files": {"plan": str(plan.path), "station": str(night.config.path)},
             "rehearsal": dict(origin),
             "snapshot": station.snapshot(),
