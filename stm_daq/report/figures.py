@@ -6,6 +6,7 @@
 """
 
 from stm_daq.report.maps import figure_maps
+from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
 from stm_daq.report.spectra import figure_fits, figure_spectra, pick_examples
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
@@ -15,9 +16,12 @@ __all__ = [
     "figure_fits",
     "figure_histogram",
     "figure_maps",
+    "figure_series",
+    "figure_small_maps",
     "figure_spectra",
     "figure_timeline",
     "figure_topograph",
     "figure_truth",
+    "figure_waterfall",
     "pick_examples",
 ]

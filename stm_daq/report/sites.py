@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ ENOUGH = 10
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """What became of every site of the map; masks of shape (rows, columns)."""
+    """What became of every site; masks of shape (outer axes..., rows, columns)."""
+
+    wanted: Mask
+    """The plan has this site: a polygon leaves some out."""
 
     measured: Mask
     """A spectrum was taken and can be read."""
@@ -47,7 +51,7 @@ class Sites:
     @property
     def total(self) -> int:
         """Number of sites in the plan."""
-        return self.measured.size
+        return int(self.wanted.sum())
 
     @property
     def indicative(self) -> bool:
@@ -63,12 +67,23 @@ class Sites:
 
 def sites_of(dataset: xr.Dataset) -> Sites:
     """Sort the sites of a run."""
-    measured = np.isfinite(dataset["conductance"].values).any(axis=-1)
+    shape = dataset["time"].shape
+    points = np.isfinite(dataset["conductance"].values).reshape(*shape, -1)
+    measured = points.any(axis=-1)
+    wanted = np.broadcast_to(_wanted(dataset), shape)
     fitted = measured & np.isfinite(dataset["gap"].values)
     ok = dataset["fit_ok"].values.astype(bool)
     inadequate = _where(dataset["fit_flags"].values, lambda flags: flags & FATAL == INADEQUATE)
     sound = _where(dataset["flags"].values, lambda flags: not flags)
-    return Sites(measured, fitted & ok, fitted & ~ok & inadequate & sound)
+    return Sites(wanted, measured, fitted & ok, fitted & ~ok & inadequate & sound)
+
+
+def _wanted(dataset: xr.Dataset) -> Mask:
+    """Return where the plan has sites, shape (rows, columns)."""
+    rows = json.loads(dataset.attrs.get("metadata", "{}")).get("wanted")
+    if rows is None:
+        return np.ones(dataset["time"].shape[-2:], dtype=np.bool_)
+    return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)
 
 
 def _where(texts: NDArray[np.object_], wanted: Callable[[set[str]], bool]) -> Mask:

@@ -10,14 +10,24 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stm_daq.fitting.lag import remember
 from stm_daq.records import Array
 from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.facts import facts_of
 from stm_daq.report.numbers import FITTED, Quantity, plus_minus
+from stm_daq.report.shape import (
+    axis_value,
+    has_return,
+    in_order,
+    outer_axes,
+    swept_of,
+    trace_of,
+)
 from stm_daq.report.sites import Mask, sites_of
 from stm_daq.report.style import (
+    BLUE,
     DATA,
     DOUBTFUL,
     FAILED,
@@ -36,7 +46,12 @@ if TYPE_CHECKING:
 MV = 1e3
 NS = 1e9
 NM = 1e9
+type Place = tuple[int, ...]
+"""Of a site: along the outer axes, then row and column."""
+
 COLUMNS = 3
+RESIDUAL = 0.29
+"""Height of the residuals over that of the spectrum."""
 MOST_PANELS = 24
 """More spectra than this are not legible in one figure."""
 
@@ -48,12 +63,22 @@ class Example:
     letter: str
     why: str
     """What it is an example of."""
-    row: int
-    col: int
+    place: tuple[int, ...]
+    """Along the outer axes, then row and column."""
     x: float
     """From the left edge of the frame, m."""
     y: float
     """From the bottom of the frame, m."""
+
+    @property
+    def row(self) -> int:
+        """Row in the map."""
+        return self.place[-2]
+
+    @property
+    def col(self) -> int:
+        """Column in the map."""
+        return self.place[-1]
 
 
 def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
@@ -62,9 +87,9 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
     Of the doubtful fits it is the middling one, or all three if they have to stand for the map.
     """
     sites = sites_of(dataset)
-    chosen: dict[tuple[int, int], str] = {}
+    chosen: dict[Place, str] = {}
 
-    def choose(why: str, place: tuple[int, int]) -> None:
+    def choose(why: str, place: Place) -> None:
         before = chosen.get(place)
         chosen[place] = why if before is None else f"{before}, {why.lower()}"
 
@@ -75,28 +100,39 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
         choose("Worst good fit", by_misfit[-1])
         barrier = np.where(sites.trusted, dataset["barrier"].values, np.nan)
         if np.isfinite(barrier).any():
-            row, col = divmod(int(np.nanargmin(barrier)), barrier.shape[1])
-            choose("Lowest barrier", (row, col))
+            choose("Lowest barrier", _index(int(np.nanargmin(barrier)), barrier.shape))
     if sites.doubtful.any():
         by_misfit = _by_misfit(dataset, sites.doubtful)
         choose("Model not adequate", by_misfit[len(by_misfit) // 2])
         if sites.indicative:
             choose("Model not adequate, least misfit", by_misfit[0])
             choose("Model not adequate, largest misfit", by_misfit[-1])
-    rows, cols = np.nonzero(sites.failed)
-    if len(rows):
-        choose("Failed fit", (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
+    if facts_of(dataset).fitted:
+        failed = np.argwhere(sites.failed)
+        if len(failed):
+            choose("Failed fit", _tuple(failed[len(failed) // 2]))
+    else:
+        taken = np.argwhere(sites.measured)
+        for number in np.unique(np.linspace(0, len(taken) - 1, min(len(taken), 6)).astype(int)):
+            choose(f"Spectrum {number + 1} of {len(taken)}", _tuple(taken[number]))
     x, y = dataset["x"].values, dataset["y"].values
     return tuple(
-        Example(ascii_lowercase[number], why, row, col, float(x[col]), float(y[row]))
-        for number, ((row, col), why) in enumerate(chosen.items())
+        Example(ascii_lowercase[number], why, place, float(x[place[-1]]), float(y[place[-2]]))
+        for number, (place, why) in enumerate(chosen.items())
     )
 
 
-def _by_misfit(dataset: xr.Dataset, mask: Mask) -> list[tuple[int, int]]:
-    rows, cols = np.nonzero(mask)
+def _by_misfit(dataset: xr.Dataset, mask: Mask) -> list[Place]:
     order = np.argsort(dataset["reduced_chi_square"].values[mask])
-    return [(int(row), int(col)) for row, col in zip(rows[order], cols[order], strict=True)]
+    return [_tuple(place) for place in np.argwhere(mask)[order]]
+
+
+def _index(number: int, shape: tuple[int, ...]) -> Place:
+    return tuple(int(k) for k in np.unravel_index(number, shape))
+
+
+def _tuple(place: NDArray[np.int64]) -> Place:
+    return tuple(int(k) for k in place)
 
 
 @in_house_style
@@ -121,15 +157,21 @@ def figure_spectra(
     """
     if not examples:
         raise NothingToShowError("No spectrum was taken.")
-    bias, sites = dataset["bias"].values, sites_of(dataset)
+    swept, sites = swept_of(dataset), sites_of(dataset)
+    trace = trace_of(dataset)
     # unused columns stay empty: the page shows every figure equally wide, and text equally large
-    figure, panels = _panels(len(examples), COLUMNS)
+    residual = RESIDUAL if facts_of(dataset).fitted and fit_curve is not None else 0.05
+    figure, panels = _panels(len(examples), COLUMNS, swept.label, trace.label, residual)
     for example, (upper, lower) in zip(examples, panels, strict=True):
-        conductance = dataset["conductance"].values[example.row, example.col]
+        measured = dataset[trace.name].values[example.place] * trace.factor
         curve = _curve_at(dataset, example, fit_curve)
-        place = example.row, example.col
+        place = example.place
         colour = FIT if sites.trusted[place] else DOUBTFUL if sites.doubtful[place] else FAILED
-        _draw_spectrum(upper, lower, bias, conductance, curve, colour)
+        shown = None if curve is None else curve * NS
+        ways = zip(measured, [None, None] if shown is None else shown, strict=True)
+        both = ways if has_return(dataset) else [(measured, shown)]
+        for way, (values, fitted) in enumerate(both):
+            _draw_spectrum(upper, lower, swept.values, values, fitted, colour, back=way == 1)
         upper.set_title(_describe(dataset, example), fontsize=7, linespacing=1.3)
     return figure
 
@@ -152,30 +194,33 @@ def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Fi
     if not spectra:
         raise NothingToShowError("There is no spectrum to draw.")
     shown = spectra[:MOST_PANELS]
-    figure, panels = _panels(len(shown), min(len(shown), COLUMNS))
+    figure, panels = _panels(len(shown), min(len(shown), COLUMNS), "Bias (mV)", "dI/dV (nS)")
     for (label, bias, conductance, curve), (upper, lower) in zip(shown, panels, strict=True):
-        _draw_spectrum(upper, lower, bias, conductance, curve, FIT)
+        fitted = None if curve is None else curve * NS
+        _draw_spectrum(upper, lower, bias * MV, conductance * NS, fitted, FIT)
         upper.set_title(label, fontsize=7, parse_math=False)
     if len(shown) < len(spectra):
         figure.suptitle(f"the first {len(shown)} of {len(spectra)} spectra", fontsize=8)
     return figure
 
 
-def _panels(count: int, columns: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
+def _panels(
+    count: int, columns: int, along: str, up: str, residual: float = RESIDUAL
+) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     """Return a figure and, for each spectrum, the axes of data and of residuals."""
     rows = math.ceil(count / columns)
     figure = new_figure(2.6 * rows, WIDTH * columns / COLUMNS)
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.4, 1) * rows)
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(1.0, residual) * rows)
     panels = []
     for number in range(count):
         row, column = divmod(number, columns)
         upper = figure.add_subplot(grid[2 * row, column])
         lower = figure.add_subplot(grid[2 * row + 1, column], sharex=upper)
         upper.tick_params(labelbottom=False)
-        lower.set_xlabel("Bias (mV)")
+        lower.set_xlabel(along)
         lower.locator_params(axis="x", nbins=5, steps=(1, 2, 4, 5, 10))
         if column == 0:
-            upper.set_ylabel("dI/dV (nS)")
+            upper.set_ylabel(up)
             lower.set_ylabel("Residual")
         panels.append((upper, lower))
     figure.align_ylabels()
@@ -183,54 +228,75 @@ def _panels(count: int, columns: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
 
 
 def _draw_spectrum(
-    upper: Axes, lower: Axes, bias: Array, conductance: Array, curve: Array | None, colour: str
+    upper: Axes,
+    lower: Axes,
+    swept: Array,
+    measured: Array,
+    curve: Array | None,
+    colour: str,
+    *,
+    back: bool = False,
 ) -> None:
-    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": DATA}
-    upper.plot(bias * MV, conductance * NS, label="data", **points)
-    shown = conductance if curve is None else np.append(conductance, curve)
-    top = NS * float(np.nanmax(shown, initial=0.0))
-    upper.set_ylim(NS * float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
-    lower.axhline(0, color=colour, linewidth=0.8)
+    """Draw one way of one spectrum, all in the units of people."""
+    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5}
+    points["color"] = BLUE if back else DATA
+    upper.plot(swept, measured, label="back" if back else "data", **points)
+    shown = measured if curve is None else np.append(measured, curve)
+    top = float(np.nanmax(shown, initial=0.0))
+    upper.set_ylim(float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
     if curve is None:
+        lower.set_axis_off()
+        upper.tick_params(labelbottom=True)
+        upper.set_xlabel(lower.get_xlabel())
         return
-    upper.plot(bias * MV, curve * NS, color=colour, linewidth=1.2, label="fit")
-    residual = (conductance - curve) * NS
-    lower.plot(bias * MV, residual, **points)
+    lower.axhline(0, color=colour, linewidth=0.8)
+    upper.plot(swept, curve, color=colour, linewidth=1.2, label="fit")
+    residual = measured - curve
+    lower.plot(swept, residual, **points)
     reach = 1.1 * float(np.nanmax(np.abs(residual), initial=0.0))
     lower.set_ylim(-reach or -1.0, reach or 1.0)
     lower.locator_params(axis="y", nbins=3, min_n_ticks=2)
 
 
-def values_at(dataset: xr.Dataset, row: int, col: int) -> dict[str, float]:
+def values_at(dataset: xr.Dataset, place: Place) -> dict[str, float]:
     """Return every value fitted at a site: the variables that come with a ``<name>_std``."""
     return {
-        str(name): float(dataset[name].values[row, col])
+        str(name): float(dataset[name].values[place])
         for name in dataset.data_vars
         if f"{name}_std" in dataset
     }
 
 
 def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None) -> Array | None:
-    values = values_at(dataset, example.row, example.col)
+    values = values_at(dataset, example.place)
     if fit_curve is None or not math.isfinite(values["gap"]):
         return None
     facts = facts_of(dataset)
     curve = fit_curve(dataset["bias"].values, values, facts.fit_model, facts.modulation)
-    return remember(curve, np.array(facts.step_memory))
+    memory = np.array(facts.step_memory)
+    if not has_return(dataset):
+        return remember(curve, memory)
+    there, back = np.split(remember(in_order(np.stack([curve, curve])), memory), 2)
+    return np.stack([there, back[::-1]])
 
 
 def _describe(dataset: xr.Dataset, example: Example) -> str:
     """Write what an example is, where, why its fit failed if it did, and its values."""
-    site = dataset.isel(y=example.row, x=example.col)
+    site = dataset.isel(dict(zip(dataset["time"].dims, example.place, strict=True)))
     first, *more = wrap(example.why, width=40)
     lines = [rf"$\mathbf{{{example.letter}}}$  {first}", *more]
+    lines += [
+        axis_value(dataset, name, number)
+        for name, number in zip(outer_axes(dataset), example.place, strict=False)
+    ]
     if not bool(site["fit_ok"]):
         lines += wrap(str(site["fit_flags"].item()).replace(",", ", "), width=44)
     place = f"({example.x * NM:.1f}, {example.y * NM:.1f}) nm"
     misfit = float(site["reduced_chi_square"])
     lines.append(f"{place}, $\\chi^2_\\nu$ = {misfit:.2f}" if math.isfinite(misfit) else place)
     known = [_value_text(site, quantity) for quantity in FITTED if _is_known(site, quantity)]
-    lines += [", ".join(known[:1]), ", ".join(known[1:])] if known else ["no values"]
+    if facts_of(dataset).fitted:
+        lines += [", ".join(known[:1]), ", ".join(known[1:])] if known else ["no values"]
     return "\n".join(lines)
 
 

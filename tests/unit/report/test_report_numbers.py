@@ -16,7 +16,7 @@ from stm_daq.report.maps import round_length
 from stm_daq.report.raster import robust_limits
 from stm_daq.report.sites import count_flags, sites_of
 from stm_daq.report.spectra import pick_examples, values_at
-from stm_daq.report.timeline import pace_of_rows
+from stm_daq.report.timeline import pace_of
 
 Night = Callable[..., xr.Dataset]
 MV = 1e-3
@@ -182,10 +182,10 @@ def test_scale_bars_are_round(longest: float, length: float) -> None:
 
 def test_pace_counts_the_topograph_and_leaves_out_rows_without_spectra() -> None:
     times = np.array([[110.0, 120.0], [230.0, 240.0], [np.nan, np.nan]])
-    edges, rates = pace_of_rows(times, started=0.0)
+    edges, rates = pace_of(times, started=0.0)
     np.testing.assert_allclose(edges, [0, 120, 240])
     np.testing.assert_allclose(rates.sum() * 120 / 3600, 4)
-    assert len(pace_of_rows(times[2:], 0.0)[1]) == 0
+    assert len(pace_of(times[2:], 0.0)[1]) == 0
 
 
 def test_examples_are_the_extremes(night: Night, spoiled: Night) -> None:
