@@ -158,8 +158,9 @@ def pace_of(times: Array, started: float) -> tuple[Array, Array]:
         return np.empty(0), np.empty(0)
     at_a_time = max(times.shape[-1], math.ceil(len(known) / MOST_BARS))
     places = np.append(np.arange(at_a_time, len(known), at_a_time), len(known)) - 1
-    edges = np.append(min(started, known[0] - 1.0), known[places])
-    return edges, np.diff(np.append(0, places + 1)) / np.diff(edges) * HOUR
+    edges = np.unique(np.append(min(started, known[0] - 1.0), known[places]))
+    counts = np.diff(np.searchsorted(known, edges, side="right"))
+    return edges, counts / np.diff(edges) * HOUR
 
 
 def _name_events(axes: Axes, kinds: list[str]) -> None:

@@ -221,7 +221,7 @@ def test_one_site_can_be_several_examples(night: Night) -> None:
 
 def test_the_drawn_curve_is_the_one_that_was_measured(night: Night) -> None:
     dataset = night(2, 2)
-    curve = fitted_curve(dataset["bias"].values, values_at(dataset, 1, 0), "btk", 1.4e-4)
+    curve = fitted_curve(dataset["bias"].values, values_at(dataset, (1, 0)), "btk", 1.4e-4)
     residual = dataset["conductance"].values[1, 0] - curve
     assert residual[np.abs(dataset["bias"].values) > 2 * MV].std() == pytest.approx(3e-10, rel=0.2)
 
