@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from stm_daq.records import Event
 from stm_daq.report.curve import FitCurve
+from stm_daq.report.examples import Example, pick_examples
 from stm_daq.report.facts import Facts, facts_of
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
 from stm_daq.report.shape import has_return, is_line, is_single, outer_axes, outer_steps, trace_of
 from stm_daq.report.sites import sites_of
-from stm_daq.report.spectra import Example, figure_spectra, pick_examples
+from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
