@@ -19,9 +19,9 @@ from collections import Counter
 import numpy as np
 
 from stm_daq.fitting import compare, fit
+from stm_daq.fitting.data import Conditions
 from stm_daq.fitting.models import choose
 from stm_daq.fitting.solver import Tile
-from stm_daq.fitting.spectra import prepare
 from stm_daq.physics import btk
 
 RANGES = {"gap": (0.2e-3, 1.5e-3), "temperature": (0.3, 4.0), "barrier": (0.0, 5.0)}
@@ -57,7 +57,7 @@ def spectra(bias, count, noise, seed):
 
 def excess(bias, truth, rows, noise):
     """Relative excess of chi-square over that of a search that starts at the truth, (count,)."""
-    solver = prepare(bias, choose("btk"), 0.0, 0.0, "linear")
+    solver = Conditions().solver(choose("btk"), bias)
     count = len(rows)
     weight = np.full(rows.shape, noise**-2.0)
     tile = Tile(
@@ -108,23 +108,36 @@ def honesty(count=20_000, noise=0.02):
     }
 
 
-def identifiability(count=100, noise=0.02):
-    """By set of Table I: how often each verdict is given, and what is said of the barrier."""
+def identifiability(count=300, noise=0.02):
+    """By set of Table I: shares of the verdicts, those expected, and what is said of the barrier.
+
+    Expected: chi-squares of two models that are not nested differ by a normal variable of mean d and
+    variance 4 d, where d is what the wrong model misses of the noiseless spectrum.
+    """
     bias = np.linspace(-4e-3, 4e-3, POINTS)
-    verdicts, barriers = {}, {}
+    found = {}
     for name, (gap, kelvin, barrier) in TABLE_1.items():
         rng = np.random.default_rng([9, ord(name)])
         clean = btk.conductance(bias, gap, kelvin, barrier)
         rows = clean + noise * rng.standard_normal((count, POINTS))
+        known = compare(bias, clean, models=["btk", "dynes"], noise=noise)
+        lead = float(known.chi_square[1] - known.chi_square[0])
         table = compare(bias, rows, models=["btk", "dynes"])
-        verdicts[name] = Counter(
-            (p or v) for p, v in zip(table.preferred.values, table.verdict.values, strict=True)
-        )
+        pairs = zip(table.verdict.values, table.preferred.values, strict=True)
+        told = Counter(" ".join(filter(None, pair)) for pair in pairs)
         alone = fit(bias, rows)
-        limited = [("barrier_upper_limit" in flags) for flags in alone.flags.values]
-        limit = np.nanmedian(alone.barrier_limit) if any(limited) else np.nan
-        barriers[name] = (np.mean(limited), limit)
-    return verdicts, barriers
+        limited = np.array(["barrier_upper_limit" in flags for flags in alone.flags.values])
+        limit = np.median(alone.barrier_limit.values[limited]) if limited.any() else np.nan
+        found[name] = (told, lead, expected(lead), np.mean(limited), limit)
+    return found
+
+
+def expected(lead):
+    """Probabilities of "preferred", "weak", "tied" and of a weak verdict for the wrong model."""
+    from scipy.stats import norm
+
+    above = norm.sf([10.0, 2.0, -2.0], lead, 2.0 * np.sqrt(lead))
+    return above[0], above[1] - above[0], above[2] - above[1], 1.0 - above[2]
 
 
 def main(count=20_000):
@@ -136,12 +149,13 @@ def main(count=20_000):
         print(
             f"  {name:12s} {number} spectra, pull {mean:+.3f} +- {std:.3f}, coverage {coverage:.1%}"
         )
-    verdicts, barriers = identifiability()
     print("identifiability, sets of Table I at 2 % noise: BTK against Dynes; barrier")
-    for name, counted in verdicts.items():
-        share, limit = barriers[name]
-        told = ", ".join(f"{word} {n}" for word, n in counted.most_common())
-        print(f"  {name}: {told}; upper limit in {share:.0%} (median {limit:.3g})")
+    for name, (told, lead, chances, share, limit) in identifiability().items():
+        words = ", ".join(f"{word} {n / told.total():.1%}" for word, n in told.most_common())
+        theory = ", ".join(f"{chance:.1%}" for chance in chances)
+        print(f"  {name}: {words}")
+        print(f"     expected for a lead of {lead:.1f}: preferred, weak, tied, wrong {theory}")
+        print(f"     barrier an upper limit in {share:.1%} (median {limit:.3g})")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stm_daq.fitting.tiles import FitSettings, fit_tiles
+from stm_daq.fitting import FitSettings, fit_tiles
 from stm_daq.physics import btk
 
 POINTS = 256

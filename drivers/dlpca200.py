@@ -1,8 +1,12 @@
 """FEMTO DLPCA-200 current preamplifier: no bus, its switches are written in station.yaml.
 
-Bandwidths as FEMTO specifies them for the two positions of the mode switch (compare with the sheet
-that came with the amplifier before trusting a new gain). The dependence on frequency is assumed to
-be that of one pole.
+Bandwidths are the typical upper cut-off frequencies of FEMTO's data sheet "DLPCA-200, variable gain
+low noise current amplifier", for both positions of the mode switch. They were entered from memory
+of that sheet: compare with the one that came with the amplifier. That the response is that of one
+pole is an assumption.
+
+Gain, mode, bandwidth and full scale are in the snapshot of every run; a spectrum whose current
+reached full scale carries the flag ``preamplifier_overload``.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qcodes.instrument import Instrument
+from qcodes.parameters import Parameter
 
 from stm_daq.clock import Clock
 from stm_daq.errors import BadInputError
@@ -51,6 +56,8 @@ class Dlpca200(Instrument):
         V/A.
     mode : str
         "low_noise" or "high_speed".
+    coupling : str
+        "dc" or "ac"; with ac there is no dc current to record.
 
     Raises
     ------
@@ -63,6 +70,7 @@ class Dlpca200(Instrument):
         name: str,
         gain: float = 1e9,
         mode: str = "low_noise",
+        coupling: str = "dc",
         label: str | None = None,
         metadata: Mapping[Any, Any] | None = None,
     ) -> None:
@@ -75,20 +83,27 @@ class Dlpca200(Instrument):
             raise BadInputError(
                 f"{name}: a DLPCA-200 has no gain of {gain:g} V/A in mode '{mode}' ({there_are})"
             )
+        if coupling != "dc":
+            raise BadInputError(
+                f"{name}: coupling '{coupling}': set the switch to dc, the tunnelling current is a "
+                "dc current"
+            )
         super().__init__(name, metadata=metadata, label=label)
-        self.mode = self.add_parameter(
-            "mode", label="Mode", get_cmd=None, set_cmd=False, initial_cache_value=mode
-        )
-        self.gain = self.add_parameter(
-            "gain", label="Gain", unit="V/A", get_cmd=None, set_cmd=False, initial_cache_value=gain
-        )
-        self.bandwidth = self.add_parameter(
-            "bandwidth",
-            label="Bandwidth",
-            unit="Hz",
+        self.mode = self._written("mode", "Mode", "", mode)
+        self.coupling = self._written("coupling", "Input coupling", "", coupling)
+        self.gain = self._written("gain", "Gain", "V/A", gain)
+        self.bandwidth = self._written("bandwidth", "Bandwidth", "Hz", gains[gain])
+        self.full_scale = self._written("full_scale", "Full scale", "A", OVERLOAD / gain)
+
+    def _written(self, name: str, label: str, unit: str, value: object) -> Parameter:
+        """Add a parameter that is what the station file says and cannot be set."""
+        return self.add_parameter(
+            name,
+            label=label,
+            unit=unit,
             get_cmd=None,
             set_cmd=False,
-            initial_cache_value=gains[gain],
+            initial_cache_value=value,
         )
 
     def get_idn(self) -> dict[str, str | None]:
@@ -117,6 +132,10 @@ class Dlpca200Preamplifier:
     def response(self, frequency: float) -> complex:
         """Return the complex gain at `frequency` (Hz), V/A: ``gain / (1 + i f / bandwidth)``."""
         return self._gain / (1 + 1j * frequency / self._bandwidth)
+
+    def bandwidth(self) -> float:
+        """Return the frequency at which the gain is 3 dB down, Hz."""
+        return self._bandwidth
 
     def full_scale(self) -> float:
         """Return the largest current that is not overloaded, A."""

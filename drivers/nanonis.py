@@ -1,6 +1,7 @@
 """A Nanonis controller, by its TCP programming interface.
 
-`NanonisController` is the QCoDeS instrument; `NanonisStm` makes it the station's STM controller.
+`NanonisController` is the QCoDeS instrument; `NanonisStm` makes it the station's STM controller,
+`NanonisSpectroscopy` lets it sweep the bias by itself.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from qcodes.instrument import Instrument
 from qcodes.validators import Bool, Numbers
 
 from drivers.nanonis_connection import NanonisConnection
+from drivers.nanonis_spectroscopy import NanonisSpectroscopy
 from drivers.nanonis_stm import NanonisStm
 from stm_daq.errors import InstrumentError
 
-__all__ = ["NanonisController", "NanonisStm"]
+__all__ = ["NanonisController", "NanonisSpectroscopy", "NanonisStm"]
 
 
 class NanonisController(Instrument):
@@ -29,13 +31,24 @@ class NanonisController(Instrument):
         One of its four ports, 6501 to 6504; each serves one client.
     timeout : float
         Longest wait for a reply, beyond the time that a command itself takes, s.
+    aside_port : int
+        Another of the ports, for what must get through while a command on the first one waits:
+        stopping, above all. Connected when it is first needed.
     """
 
-    def __init__(self, name: str, address: str, port: int = 6501, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        port: int = 6501,
+        timeout: float = 5.0,
+        aside_port: int = 6502,
+    ) -> None:
         super().__init__(name)
         self.connections = 1
         """How often a connection was made; a change means that the state must be read again."""
         self._connection = NanonisConnection(address, port, timeout, self._reconnected)
+        self._aside = NanonisConnection(address, aside_port, timeout, _nothing_to_do)
         self._signals: dict[str, int] = {}
         self._add("bias", "Bias output", "V", "Bias", limits=(-10.0, 10.0))
         self._add("current", "Tunnelling current", "A", "Current")
@@ -75,9 +88,15 @@ class NanonisController(Instrument):
         )
         self._connection.open()
 
-    def call(self, command: str, *arguments: Any, duration: float = 0.0) -> tuple[Any, ...]:
-        """Carry out one command; see :meth:`drivers.nanonis_connection.NanonisConnection.call`."""
-        return self._connection.call(command, *arguments, duration=duration)
+    def call(
+        self, command: str, *arguments: Any, duration: float = 0.0, aside: bool = False
+    ) -> tuple[Any, ...]:
+        """Carry out one command; see :meth:`drivers.nanonis_connection.NanonisConnection.call`.
+
+        With `aside` it goes over the second connection.
+        """
+        connection = self._aside if aside else self._connection
+        return connection.call(command, *arguments, duration=duration)
 
     def signal(self, name: str) -> int:
         """Return the number of the signal called `name`, such as ``"Z (m)"``.
@@ -106,6 +125,7 @@ class NanonisController(Instrument):
         """Disconnect; the controller keeps doing what it does."""
         if hasattr(self, "_connection"):
             self._connection.close()
+            self._aside.close()
         super().close()
 
     def _reconnected(self) -> None:
@@ -141,3 +161,7 @@ class NanonisController(Instrument):
             get_cmd=lambda: bool(self.call(f"{command}Get")[0]),
             set_cmd=lambda on: self.call(f"{command}Set", int(on)),
         )
+
+
+def _nothing_to_do() -> None:
+    """Called when the second connection is made anew: nothing is remembered of it."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drivers.nanonis_connection import ConnectionLostError
+from drivers.nanonis_height import AT_LIMIT, NanonisHeight
 from drivers.nanonis_scan import NanonisScan, require_columns
 from stm_daq.clock import Clock, wait_until
 from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError
 from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
 from stm_daq.station.limits import Limits, extent
-from stm_daq.station.roles import Finding, PlanNeeds, refusal
+from stm_daq.station.roles import DriftCompensation, Finding, PlanNeeds, refusal
 
 if TYPE_CHECKING:
     from drivers.nanonis import NanonisController
@@ -27,8 +28,8 @@ CURRENT, Z = "Current (A)", "Z (m)"
 FEEDBACK_DEADLINE = 2.0
 """Time within which the controller must confirm that the loop is open or closed, s."""
 FEEDBACK_POLL = 0.02
-AT_LIMIT = 20e-12
-"""A tip as near to a limit of z as this (m, a few times the noise) is taken to stand at it."""
+SAFE_TIP = 5
+"""Status of the z controller after the safe tip has tripped."""
 SIGNAL_TIME = 0.5
 """Longest time that two acquisition periods of the signals may last, s."""
 
@@ -51,6 +52,7 @@ class NanonisStm:
         self._clock = clock
         self._scan = NanonisScan(instrument, clock, instrument.signal(Z))
         self._channels = (instrument.signal(Z), instrument.signal(CURRENT))
+        self._height = NanonisHeight(instrument, limits.z)
         self._loop_closed: bool | None = None
         """None: not known. False after a hold until the loop is seen closed again."""
         self._position: tuple[float, float] | None = None
@@ -188,7 +190,7 @@ class NanonisStm:
         narrower ones.
         """
         self._limits.setpoint_current.require(current, "set-point current")
-        self._limit_z()
+        self._height.limit()
         self._nanonis.setpoint(current)
         found = self.setpoint()
         if abs(found - current) > 1e-5 * abs(current):
@@ -207,21 +209,41 @@ class NanonisStm:
         self._nanonis.call("ZCtrl.Withdraw", 1, round(duration * 1e3), duration=duration)
         self._await_feedback(False)
 
-    def _limit_z(self) -> None:
-        """Narrow the controller's limits of z to those of the station, and read them back."""
-        call, low, high = self._nanonis.call, self._limits.z.low, self._limits.z.high
-        if call("ZCtrl.LimitsEnabledGet")[0]:
-            highest, lowest = call("ZCtrl.LimitsGet")
-            low, high = max(low, lowest), min(high, highest)
-        call("ZCtrl.LimitsSet", high, low)
-        call("ZCtrl.LimitsEnabledSet", 1)
-        found = call("ZCtrl.LimitsGet")
-        enabled = call("ZCtrl.LimitsEnabledGet")[0]
-        if not enabled or not np.allclose(found, (high, low), rtol=1e-6, atol=0.0):
-            raise InstrumentError(
-                f"the limits of z read back {found[1]:g} m to {found[0]:g} m "
-                f"({'on' if enabled else 'off'}) instead of {low:g} m to {high:g} m"
-            )
+    def z_range(self) -> tuple[float, float]:
+        """Read between which heights, m, the tip may be: limits of station and controller."""
+        return self._height.range()
+
+    def offset_z(self, distance: float) -> None:
+        """Move the held tip by `distance` (positive: away from the sample), m, and confirm it."""
+        if self.feedback_on():
+            raise FeedbackError("the height can be set only while the feedback is held")
+        self._height.offset(distance)
+
+    # -- what the controller does by itself ---------------------------------------------------
+
+    def safe_tip_tripped(self) -> bool:
+        """Read whether the controller has withdrawn the tip because the current grew too large."""
+        return bool(self._nanonis.call("ZCtrl.StatusGet")[0] == SAFE_TIP)
+
+    def drift_compensation(self) -> DriftCompensation:
+        """Read what the controller does against drift."""
+        on, x, y, z, *saturated, _ = self._nanonis.call("Piezo.DriftCompGet")
+        return DriftCompensation(bool(on), (x, y, z), any(saturated))
+
+    def set_drift_compensation(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos steadily along x, y, z (m/s) and confirm it; three zeros switch it off.
+
+        Raises
+        ------
+        InstrumentError
+            If the controller does not do so.
+        """
+        on = any(velocity)
+        limit = self._nanonis.call("Piezo.DriftCompGet")[-1]
+        self._nanonis.call("Piezo.DriftCompSet", 1 if on else 2, *velocity, limit)
+        found = self.drift_compensation()
+        if found.on != on or not np.allclose(found.velocity, velocity, rtol=1e-6, atol=1e-18):
+            raise InstrumentError(f"the drift compensation reads back {found}")
 
     # -- topograph ----------------------------------------------------------------------------
 

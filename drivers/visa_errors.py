@@ -6,11 +6,11 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 from pyvisa.constants import StatusCode
 from pyvisa.errors import Error, VisaIOError
-from qcodes.instrument import VisaInstrument
 
 from stm_daq.errors import DeadlineError, InstrumentError
 from stm_daq.records import Array
@@ -18,8 +18,25 @@ from stm_daq.records import Array
 log = logging.getLogger(__name__)
 
 
+class MessageInstrument(Protocol):
+    """An opened instrument that answers messages: a QCoDeS driver or a wrapped PyMeasure one."""
+
+    @property
+    def name(self) -> str:
+        """Its name in station.yaml."""
+        ...
+
+    def ask(self, cmd: str) -> str:
+        """Send a question and return the reply."""
+        ...
+
+    def device_clear(self) -> None:
+        """Clear the interface."""
+        ...
+
+
 @contextmanager
-def reported(instrument: VisaInstrument, doing: str) -> Iterator[None]:
+def reported(instrument: MessageInstrument, doing: str) -> Iterator[None]:
     """Turn VISA errors inside the block into this project's errors.
 
     After a time-out the instrument is cleared, so that a late reply does not answer the next
@@ -49,7 +66,7 @@ def reported(instrument: VisaInstrument, doing: str) -> Iterator[None]:
         raise InstrumentError(f"{instrument.name}: {doing}: {error}") from error
 
 
-def ask_number(instrument: VisaInstrument, query: str) -> float:
+def ask_number(instrument: MessageInstrument, query: str) -> float:
     """Ask for one finite number.
 
     Raises
@@ -68,7 +85,7 @@ def ask_number(instrument: VisaInstrument, query: str) -> float:
     return value
 
 
-def ask_numbers(instrument: VisaInstrument, query: str, count: int) -> Array:
+def ask_numbers(instrument: MessageInstrument, query: str, count: int) -> Array:
     """Ask for `count` finite numbers with commas between them (errors as :func:`ask_number`)."""
     with reported(instrument, query):
         reply = instrument.ask(query)
@@ -83,7 +100,7 @@ def ask_numbers(instrument: VisaInstrument, query: str, count: int) -> Array:
     return values
 
 
-def ask_whole(instrument: VisaInstrument, query: str) -> int:
+def ask_whole(instrument: MessageInstrument, query: str) -> int:
     """Ask for one whole number (errors as :func:`ask_number`)."""
     value = ask_number(instrument, query)
     if value != int(value):

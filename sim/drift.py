@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compensation import Compensation
+
 type Array = NDArray[np.float64]
 
 CREEP_TIMES = np.array([0.3, 3.0, 30.0, 300.0, 3000.0])
@@ -51,23 +53,31 @@ class Drift:
     def __init__(self, x: float, y: float, z: float, thermal: Thermal) -> None:
         self._x, self._y, self._z = x, y, z
         self.thermal = thermal
-        self.lateral = bool(x or y or thermal.x or thermal.y)
-        """Whether the surface moves sideways."""
+        self.compensation = Compensation()
+        """What the controller does against the drift; not part of the x, y and z that it reads."""
+
+    @property
+    def lateral(self) -> bool:
+        """Whether the surface moves sideways under the piezos."""
+        moved = self._x or self._y or self.thermal.x or self.thermal.y
+        return bool(moved) or self.compensation.lateral
 
     def x(self, times: Array) -> Array:
         """Return the displacement along x since the world began, m, same shape."""
-        return self._along(self._x, self.thermal.x, times)
+        return self._along(0, self._x, self.thermal.x, times)
 
     def y(self, times: Array) -> Array:
         """Return the displacement along y, m."""
-        return self._along(self._y, self.thermal.y, times)
+        return self._along(1, self._y, self.thermal.y, times)
 
     def z(self, times: Array) -> Array:
         """Return how far the surface has risen, m."""
-        return self._along(self._z, self.thermal.z, times)
+        return self._along(2, self._z, self.thermal.z, times)
 
-    def _along(self, speed: float, thermal: float, times: Array) -> Array:
-        steady = speed * times
+    def _along(self, axis: int, speed: float, thermal: float, times: Array) -> Array:
+        steady: Array = speed * times
+        if self.compensation.active:
+            steady = steady - self.compensation.along(axis, times)
         if not thermal:
             return steady
         approach: Array = -np.expm1(-times / self.thermal.relaxation)

@@ -32,7 +32,6 @@ class Ground:
         self._drift = drift
         self._creep = creep
         self._apex = apex
-        self._slides = drift.lateral or bool(creep.lateral)
 
     def place(
         self, contact: Contact, times: Array, x: Array | float, y: Array | float
@@ -50,7 +49,7 @@ class Ground:
 
     def under(self, contact: Contact, times: Array) -> Array:
         """Return the height at `times` (s) within `contact`, m, shape (n,)."""
-        if not self._slides:
+        if not (self._drift.lateral or self._creep.lateral):
             return self.lifted(contact.surface, contact, times)
         surface = self._sample.height(*self.place(contact, times, contact.x, contact.y))
         return self.lifted(surface, contact, times)

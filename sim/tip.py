@@ -88,6 +88,8 @@ class Tip(TipState):
             flake,
         )
         self.z_noise = z_noise
+        self.withdrawals = 0
+        """How often the tip was pulled back."""
         self._initial_setpoint = setpoint
         self._retracted = retracted
         self._truth: dict[str, float] = {}
@@ -176,6 +178,7 @@ class Tip(TipState):
 
     def withdraw(self) -> None:
         """Pull the tip back as far as it can go, feedback open."""
+        self.withdrawals += 1
         self.set_z(self.travel.range[1])
 
     def limit_z(self, limits: tuple[float, float], limited: bool) -> None:
@@ -197,6 +200,11 @@ class Tip(TipState):
         self.catch_up()
         if self._feels_microwaves:
             self._renew(self._world.clock.now(), 0.0)
+
+    def compensate(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos at `velocity` (x, y, z; m/s) from now on, against the drift."""
+        self._world.inspect()
+        self.drift.compensation.set(velocity, self._world.clock.now())
 
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""

@@ -134,6 +134,11 @@ class TipState:
         surface = self._world.sample.height(*self._ground.place(now, times, x, y))
         return self._ground.lifted(surface, now, times)
 
+    def surface_place(self, x: float, y: float, time: float) -> tuple[float, float]:
+        """Return where on the sample the tip is when the controller says (x, y), m, at `time` (s)."""
+        along, up = self._ground.place(self._now, np.array([time]), x, y)
+        return float(along[0]), float(up[0])
+
     def displacement(self, time: float) -> tuple[float, float, float]:
         """Return how far the surface has drifted under the tip since the world began, m.
 

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from pyvisa.rname import InvalidResourceName
 
-from sim.blocks import GIVEN_TO_DEVICES, GIVEN_TO_SAMPLES, BlockReader, Mistake, Recipe
+from sim.blocks import Mistake, Recipe
 from sim.bus import Bus
 from sim.devices.mfli import Mfli
-from sim.devices.nanonis import Nanonis
+from sim.devices.nanonis import CLIENTS, Nanonis
 from sim.devices.nanonis_stream import DeviceStream
+from sim.devices.outside import LogWriter, StreamDevice, WebDevice, WebRequest
 from sim.devices.scpi import Device
 from sim.devices.trigger_line import TriggerLine
-from sim.fridge import Fridge
-from sim.preamplifier import Preamplifier
 from sim.samples.measured import Measured
-from sim.tip import Tip
+from sim.serve.service import Servable, Service
+from sim.simulation import made, read_simulation
 from sim.virtual_time import VirtualTime
 from sim.visa import close_bus, library, open_bus
 from sim.world import World
-from stm_daq.clock import VirtualClock
+from stm_daq.clock import PacedClock, VirtualClock
 from stm_daq.errors import BadInputError
-
-BLOCKS = ("seed", "sample", "devices", "preamplifier", "fridge", "tip")
-"""What the ``simulation:`` block may hold besides ``type``."""
 
 
 class Twin:
@@ -44,6 +45,9 @@ class Twin:
     overrides : mapping, optional
         Instead of those of the block: ``seed`` (int), ``sample`` (a ready sample), or ``measured``
         (anything with ``height``, ``size`` and ``spectra`` as :class:`Measured` wants them).
+    speed : float, optional
+        Virtual seconds per real second, for a twin that is served to other programs; without it
+        time jumps.
 
     Raises
     ------
@@ -57,6 +61,7 @@ class Twin:
         instruments: Mapping[str, Mapping[str, Any]],
         epoch: float,
         overrides: Mapping[str, Any] | None = None,
+        speed: float | None = None,
     ) -> None:
         settings = {**simulation, **(overrides or {})}
         measured = settings.pop("measured", None)
@@ -67,12 +72,17 @@ class Twin:
             lines = [": ".join(["simulation", *path, text]) for path, text in mistakes]
             raise BadInputError("\n".join(lines))
         seed = int(settings.get("seed", 1))
-        self.clock = VirtualClock(epoch)
-        self.world = World(self.clock, seed, **_made(parts, seed))
+        self.clock = VirtualClock(epoch) if speed is None else PacedClock(epoch, speed)
+        self.world = World(self.clock, seed, **made(parts, seed))
         self._time = VirtualTime(self.clock)
         self._bus = Bus(self.clock, on_open=self._time.refresh)
-        self._controllers: dict[tuple[str, int], Nanonis] = {}
-        self._servers: dict[tuple[str, int], Mfli] = {}
+        self._streamed: dict[tuple[str, int], StreamDevice] = {}
+        self._sessions: dict[tuple[str, int], Mfli] = {}
+        self._web: dict[tuple[str, int], WebDevice] = {}
+        self._logs: dict[Path, LogWriter] = {}
+        self._files: TemporaryDirectory[str] | None = None
+        self._session = Path()
+        self._served: dict[str, Servable] = {}
         self._trigger = TriggerLine()
         for name, recipe in devices.items():
             self._add(name, recipe, instruments[name])
@@ -102,6 +112,9 @@ class Twin:
         """Give drivers the real time back and disappear."""
         self._time.restore()
         close_bus(self._bus)
+        if self._files is not None:
+            self._files.cleanup()
+            self._files = None
 
     def open_stream(self, host: str, port: int, timeout: float) -> DeviceStream:
         """Connect to a device that speaks a byte stream.
@@ -111,11 +124,11 @@ class Twin:
         ConnectionRefusedError
             If the twin has none at this address.
         """
-        controller = self._controllers.get((host, port))
-        if controller is None:
+        device = self._streamed.get((host, port))
+        if device is None:
             raise ConnectionRefusedError(f"nothing listens at {host}:{port} on the twin")
         self._time.refresh()
-        stream = controller.connect()
+        stream = device.connect()
         stream.set_timeout(timeout)
         return stream
 
@@ -127,11 +140,87 @@ class Twin:
         ConnectionRefusedError
             If the twin has none at this address.
         """
-        server = self._servers.get((host, port))
-        if server is None:
+        device = self._sessions.get((host, port))
+        if device is None:
             raise ConnectionRefusedError(f"no data server at {host}:{port} on the twin")
         self._time.refresh()
-        return server
+        return device
+
+    def answer(self, request: WebRequest) -> tuple[int, bytes]:
+        """Ask a web service; see :mod:`stm_daq.station.surroundings`.
+
+        Raises
+        ------
+        ConnectionRefusedError
+            If the twin has none at this address.
+        TimeoutError
+            If it does not answer; costs the request's time-out in virtual time.
+        """
+        device = self._web.get((request.host, request.port))
+        if device is None:
+            raise ConnectionRefusedError(
+                f"nothing listens at {request.host}:{request.port} on the twin"
+            )
+        device.transactions += 1
+        self.clock.sleep(device.latency)
+        answer = device.answer(request.method, request.target, request.body)
+        if answer is None:
+            self.clock.sleep(request.timeout)
+            raise TimeoutError("timed out")
+        return answer
+
+    def folder(self, path: Path) -> Path:
+        """Return where the twin of a folder of logs is, written up to now."""
+        writer = self._logs.get(path)
+        if writer is None:
+            raise FileNotFoundError(f"the twin writes no logs for {path}")
+        if self._files is None:
+            self._files = TemporaryDirectory(prefix="stm-daq-")
+        real = Path(self._files.name) / writer.name
+        writer.write(real)
+        return real
+
+    @contextmanager
+    def serve(self, port: int, session: Path | None = None) -> Iterator[Service]:
+        """Let other programs reach the devices over TCP on this computer.
+
+        Parameters
+        ----------
+        port : int
+            First port; 0: any free ones.
+        session : Path, optional
+            Where controllers save their files; by default a temporary folder.
+
+        Raises
+        ------
+        BadInputError
+            If a port is taken, the folder cannot be used, or the twin's time jumps.
+        """
+        if not isinstance(self.clock, PacedClock):
+            raise BadInputError("only a twin with a speed can be served")
+        with TemporaryDirectory(prefix="stm-daq-") as temporary:
+            self._session = session or Path(temporary)
+            try:
+                for controller in self._controllers:
+                    controller.save_in(self._session)
+            except OSError as error:
+                raise BadInputError(f"{self._session}: cannot be used ({error.strerror})") from None
+            self.world.current(np.array([self.clock.now()]))  # compiles what is slow the first time
+            with Service(
+                self.clock, self._served, self._bus, self._tick, first_port=port
+            ) as service:
+                yield service
+
+    def _tick(self) -> None:
+        """Let happen what nobody asked for: a scan goes on, a safe tip trips."""
+        for controller in self._controllers:
+            controller.catch_up()
+        for writer in self._logs.values():
+            writer.write(self._session / writer.name)
+
+    @property
+    def _controllers(self) -> list[Nanonis]:
+        return [d for d in dict.fromkeys(self._streamed.values()) if isinstance(d, Nanonis)]
 
     def truth(self) -> dict[str, float]:
         """Return what was true at the last hold (see :meth:`sim.world.World.truth`)."""
@@ -160,8 +249,9 @@ class Twin:
     def transactions(self) -> int:
         """Return how many messages all devices have received."""
         ports = sum(port.transactions for port in self._bus.ports.values())
-        others = sum(c.transactions for c in self._controllers.values())
-        return ports + others + sum(s.transactions for s in self._servers.values())
+        streamed = sum(device.transactions for device in dict.fromkeys(self._streamed.values()))
+        asked = sum(device.transactions for device in self._web.values())
+        return ports + streamed + asked + sum(s.transactions for s in self._sessions.values())
 
     def violations(self) -> list[str]:
         """Return everything that would have harmed tip or measurement."""
@@ -169,9 +259,13 @@ class Twin:
 
     def unknown_commands(self) -> list[str]:
         """Return every command that a device did not know, as ``instrument: command``."""
-        devices: list[Device | Mfli] = [port.device for port in self._bus.ports.values()]
-        devices += self._servers.values()
-        return [f"{device.name}: {command}" for device in devices for command in device.unknown]
+        devices: list[Any] = [port.device for port in self._bus.ports.values()]
+        devices += [*self._streamed.values(), *self._web.values(), *self._sessions.values()]
+        return [
+            f"{device.name}: {command}"
+            for device in devices
+            for command in getattr(device, "unknown", ())
+        ]
 
     def device(self, name: str) -> Device:
         """Return a message-based device by the name of its instrument."""
@@ -182,52 +276,27 @@ class Twin:
         device = recipe.make(name=name, world=self.world, trigger=self._trigger)
         address = str(instrument.get("address", ""))
         if isinstance(device, Mfli):
-            self._servers[address, int(instrument.get("port", 8004))] = device
+            self._sessions[address, int(instrument.get("port", 8004))] = device
             return
         if not isinstance(device, Device):
-            self._controllers[address, int(instrument.get("port", 0))] = device
+            self._add_outside(name, device, (address, int(instrument.get("port", 0))), instrument)
             return
         try:
             self._bus.connect(address, device)
         except InvalidResourceName as error:
             raise BadInputError(f"instruments: {name}: {error}") from None
 
-
-def _made(parts: Mapping[str, Recipe], seed: int) -> dict[str, Any]:
-    """Build the parts of the world."""
-    made = {}
-    for name, recipe in parts.items():
-        try:
-            made[name] = recipe.make(seed=seed)
-        except ValueError as error:
-            raise BadInputError(f"simulation: {name}: {error}") from None
-    return made
-
-
-def read_simulation(
-    settings: Mapping[str, Any], instruments: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Recipe], dict[str, Recipe], list[Mistake]]:
-    """Read the whole block: parts of the world, devices by name, and all mistakes."""
-    reader = BlockReader()
-    reader.require_known(settings, list(BLOCKS), ())
-    sample = settings.get("sample")
-    if sample is None:
-        example = "needs a sample, for example {type: sim.samples.tin.TinFilm}"
-        reader.mistakes.append(((), example))
-    ready = sample is not None and not isinstance(sample, Mapping | str)
-    parts = {
-        name: reader.options(factory, settings.get(name), (name,))
-        for name, factory in (("preamplifier", Preamplifier), ("fridge", Fridge), ("tip", Tip))
-    }
-    if ready:
-        parts["sample"] = Recipe(lambda: sample)
-    elif sample is not None:
-        parts["sample"] = reader.typed(sample, ("sample",), GIVEN_TO_SAMPLES)
-    devices = {}
-    for name, block in (settings.get("devices") or {}).items():
-        path = ("devices", name)
-        devices[name] = reader.typed(block, path, GIVEN_TO_DEVICES)
-        if name not in instruments:
-            text = f"the station has no instrument of this name; it has {', '.join(instruments)}"
-            reader.mistakes.append((path, text))
-    return parts, devices, reader.mistakes
+    def _add_outside(
+        self, name: str, device: Any, place: tuple[str, int], instrument: Mapping[str, Any]
+    ) -> None:
+        """Put a device where it is reached: at a TCP port, as web service, in a folder of logs."""
+        if isinstance(device, LogWriter):
+            self._logs[Path((instrument.get("init") or {}).get("folder", ""))] = device
+            return
+        if isinstance(device, WebDevice):
+            self._web[place] = device
+        else:
+            host, port = place
+            for number in range(CLIENTS if isinstance(device, Nanonis) else 1):
+                self._streamed[host, port + number] = device
+        self._served[name] = device

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sim.approach import Response, respond
 from sim.fridge import Fridge
 from sim.interference import Interference
+from sim.line import MicrowaveLine
 from sim.preamplifier import Preamplifier
 from sim.samples import Junction, Sample
 from sim.tip import ZERO_BIAS, Tip
@@ -25,6 +26,8 @@ from sim.waveform import Waveform
 from stm_daq.clock import VirtualClock
 
 type Array = NDArray[np.float64]
+type Microwaves = Callable[[float], tuple[float, float] | None]
+"""Frequency (Hz) and power (dBm) of a source at a time; None while it is off."""
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 BIAS_WINDOW = 10e-3
@@ -45,6 +48,8 @@ class World:
     preamplifier : Preamplifier
     fridge : Fridge
     tip : Tip
+    microwave_line : MicrowaveLine, optional
+        From the microwave sources to the tip.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class World:
         preamplifier: Preamplifier,
         fridge: Fridge,
         tip: Tip,
+        microwave_line: MicrowaveLine | None = None,
     ) -> None:
         self.clock = clock
         self.seed = seed
@@ -63,11 +69,13 @@ class World:
         self.preamplifier = preamplifier
         self.fridge = fridge
         self.tip = tip
+        self.line = microwave_line or MicrowaveLine()
         self.interference = Interference(preamplifier, self.rng("interference"))
         self.modulation_frequency = 0.0
         self.modulation_peak = 0.0
         self._microwaves = Waveform(0.0)
         self._sources: dict[str, Waveform] = {}
+        self._microwave_sources: dict[str, Microwaves] = {}
         self._inspected = 0.0
         self._seen_bias = 0.0
         self._biased = False
@@ -118,16 +126,31 @@ class World:
         self.modulation_frequency = frequency
         self.modulation_peak = peak
 
+    # -- microwaves ---------------------------------------------------------------------------
+
+    def add_microwaves(self, name: str, source: Microwaves) -> None:
+        """Connect a microwave source to the line that leads to the tip."""
+        self._microwave_sources[name] = source
+
+    def microwaves_changed(self) -> None:
+        """Let the junction feel that a source gives another power from now on."""
+        self.tip.refresh()
+
     def set_microwave_power(self, power: float) -> None:
-        """Let this much microwave power, W, arrive at the tip from now on."""
+        """Let this much microwave power, W, arrive at the tip from now on, besides all sources."""
         if power < 0:
             raise ValueError(f"microwave power must not be negative: {power:g} W")
         self._microwaves.ramp(self.clock.now(), power, math.inf)
-        self.tip.refresh()
+        self.microwaves_changed()
 
     def microwave_power(self, time: float) -> float:
         """Return the microwave power at the tip at `time` (s), W."""
-        return self._microwaves.value(time)
+        total = self._microwaves.value(time)
+        for source in self._microwave_sources.values():
+            emitted = source(time)
+            if emitted is not None:
+                total += self.line.power_at_tip(*emitted)
+        return total
 
     # -- what instruments can measure ---------------------------------------------------------
 

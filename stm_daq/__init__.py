@@ -37,9 +37,12 @@ def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -
 
 
 def read(
-    path: Path | str, bias_column: str | None = None, conductance_column: str | None = None
+    path: Path | str,
+    bias_column: str | None = None,
+    conductance_column: str | None = None,
+    noise_column: str | None = None,
 ) -> MeasuredSpectra:
     """Read measured spectra; see :func:`stm_daq.store.formats.read_spectra`."""
     from stm_daq.store.formats import read_spectra
 
-    return read_spectra(path, bias_column, conductance_column)
+    return read_spectra(path, bias_column, conductance_column, noise_column)

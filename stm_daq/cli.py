@@ -2,8 +2,8 @@
 
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
-the twin; 10 stopped on request before the end (what was measured is safe and readable); 11 a plan
-failed its dry run (`rehearse --ci`); 130 interrupted outside a measurement.
+the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
+and readable); 11 a plan failed its dry run (`rehearse --ci`); 130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its 
 StationPath = Annotated[Path, typer.Option("--station", help="The station.", metavar="FILE")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="Where runs are kept.", metavar="FOLDER")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Port = Annotated[int, typer.Option("--port", help="Loopback port that `stm-daq watch` listens to.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65_535,
+        help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(help='When it begins: "20:00", "2026-11-23 20:00", "2 h".', metavar="WHEN"),
@@ -118,6 +126,9 @@ def run(
     station: StationPath = STATION,
     runs: RunsPath = RUNS,
     helium_until: HeliumUntil = None,
+    watchdog: Annotated[
+        bool, typer.Option(help="Let a second process make the station safe if this one dies.")
+    ] = True,
     port: Port = PORT,
     report: Report = True,
     as_json: AsJson = False,
@@ -125,7 +136,7 @@ def run(
     """Run a plan on the microscope."""
     from stm_daq.commands.measure import run_plan
 
-    raise typer.Exit(run_plan(plan, station, runs, helium_until, port, report, as_json))
+    raise typer.Exit(run_plan(plan, station, runs, helium_until, watchdog, port, report, as_json))
 
 
 @app.command()
@@ -157,7 +168,10 @@ def fit(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN|ARCHIVE|FILE...")],
     model: Annotated[
         str | None,
-        typer.Option(help="btk, dynes, ...; for a run btk, for a file the simplest that suits."),
+        typer.Option(
+            help="btk, dynes, two_gaps, ...; for a run btk, for a file dynes or btk+broadening, "
+            "the simpler that suits."
+        ),
     ] = None,
     compare: Annotated[
         str | None, typer.Option(help="Fit this model too and say which one each spectrum prefers.")
@@ -165,6 +179,9 @@ def fit(
     fixed: Annotated[
         list[str] | None,
         typer.Option(help="Parameter not to fit, such as temperature=1.2K.", metavar="NAME=VALUE"),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="exact, or table for large maps.", metavar="exact|table")
     ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one a core.")
@@ -179,12 +196,20 @@ def fit(
     conductance_column: Annotated[
         str | None, typer.Option(help="dI/dV column: name or number, with unit if needed (2:uS).")
     ] = None,
+    noise_column: Annotated[
+        str | None,
+        typer.Option(help="Column of the standard deviations of dI/dV, if there is one."),
+    ] = None,
     modulation: Annotated[
         str | None,
         typer.Option(help='Peak lock-in modulation of measured files, such as "140 uV".'),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw data and fits to this file.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Draw data, fits and residuals: .png, .svg (24 spectra) or .pdf (all of them).",
+            metavar="FILE",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -192,22 +217,32 @@ def fit(
 
     The refit of a run is stored beside it, in its folder fits, and never replaces another. An
     archive is a folder of runs. What was interrupted goes on where it stopped.
+
+    Exit code 0: everything was fitted, whatever the verdicts; 2: an option makes no sense, or a file
+    could not be read or fitted (the others were); 5: the same of a run.
     """
-    of_runs = {"--compare": compare, "--fixed": fixed, "--processes": processes,
-               "--scheduler": scheduler}  # fmt: skip
+    of_runs = {"--compare": compare, "--engine": engine,
+               "--processes": processes, "--scheduler": scheduler}  # fmt: skip
     of_files = {"--bias-column": bias_column, "--conductance-column": conductance_column,
-                "--modulation": modulation, "--figure": figure}  # fmt: skip
+                "--noise-column": noise_column, "--modulation": modulation,
+                "--figure": figure}  # fmt: skip
     if _all_runs(paths):
         _refuse(of_files, "measured files, not runs")
         from stm_daq.commands.refit import RefitOptions, refit_paths
 
-        options = RefitOptions(model or "btk", compare, tuple(fixed or ()), processes, scheduler)
+        options = RefitOptions(
+            model or "btk", compare, tuple(fixed or ()), processes, scheduler, engine or "exact"
+        )
         refit_paths(paths, options, as_json)
     else:
         _refuse(of_runs, "runs, not measured files")
-        from stm_daq.commands.fit import fit_files
+        from stm_daq.commands.fit import FileOptions, fit_files
 
-        fit_files(paths, model, bias_column, conductance_column, modulation, figure, as_json)
+        chosen = FileOptions(
+            model, tuple(fixed or ()), bias_column, conductance_column, noise_column,
+            modulation, figure,
+        )  # fmt: skip
+        fit_files(paths, chosen, as_json)
 
 
 def _all_runs(paths: list[Path]) -> bool:
@@ -244,6 +279,29 @@ def watch(
     from stm_daq.commands.watch import watch_run
 
     watch_run(address, stay)
+
+
+@app.command()
+def simulate(
+    station: StationPath = STATION,
+    port: Annotated[
+        int, typer.Option(min=0, max=65000, help="First port; 0 takes any free ones.")
+    ] = 6501,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.")] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the twin's world.")] = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(help="Where the STM controller saves; else temporary.", metavar="FOLDER"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the station's twin to other programs, on TCP ports of this computer.
+
+    Nanonis clients connect to the first four ports, VISA programs to the sockets that are listed.
+    """
+    from stm_daq.commands.simulate import simulate_station
+
+    simulate_station(station, port, speed, seed, session, as_json)
 
 
 def main() -> None:

@@ -110,6 +110,16 @@ class JournalError(StmDaqError):
     exit_code = 5
 
 
+class StationBusyError(StmDaqError):
+    """Another run uses the station."""
+
+    exit_code = 7
+
+
+class ClockStoppedError(StmDaqError):
+    """The twin that somebody waits for was switched off."""
+
+
 class SimulationLivelockError(StmDaqError):
     """A driver on the twin repeats the same query without end; names instrument and query."""
 

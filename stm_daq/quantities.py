@@ -116,12 +116,17 @@ def show(value: float, unit: str, digits: int = 3) -> str:
     """Write an SI number for people: ``show(4e-3, "V")`` is ``"4 mV"``."""
     if value == 0 or not math.isfinite(value) or unit in ("dBm", "°", ""):
         return f"{value:.{digits}g} {unit}".rstrip()
-    size = abs(value)
-    factor, prefix = _PREFIXES[0]
-    for candidate, name in _PREFIXES:
-        if size >= candidate * 0.9995:
-            factor, prefix = candidate, name
+    factor, prefix = prefix_of(value)
     return f"{value / factor:.{digits}g} {prefix}{unit}"
+
+
+def prefix_of(value: float) -> tuple[float, str]:
+    """Return the prefix that suits a number, and its factor: ``prefix_of(4e-3)`` is (1e-3, "m")."""
+    found = _PREFIXES[0]
+    for candidate in _PREFIXES:
+        if abs(value) >= candidate[0] * 0.9995:
+            found = candidate
+    return found
 
 
 def show_duration(seconds: float) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -15,6 +16,36 @@ from stm_daq.errors import BadInputError, Problem
 from stm_daq.records import Array
 from stm_daq.station.config import StationConfig
 from stm_daq.station.streams import ByteStream
+from stm_daq.station.surroundings import Request
+
+
+class ServedDevice(Protocol):
+    """A device of the twin that other programs can reach."""
+
+    @property
+    def name(self) -> str:
+        """Name in station.yaml."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """What it speaks, such as "SCPI"."""
+        ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def ports(self) -> tuple[int, ...]: ...
+
+
+class ServiceLike(Protocol):
+    """A twin that is being served."""
+
+    @property
+    def table(self) -> Sequence[ServedDevice]:
+        """All devices with their addresses."""
+        ...
 
 
 class TwinLike(Protocol):
@@ -41,6 +72,18 @@ class TwinLike(Protocol):
 
     def open_stream(self, host: str, port: int, timeout: float) -> ByteStream:
         """Connect to a device that speaks a byte stream."""
+        ...
+
+    def answer(self, request: Request) -> tuple[int, bytes]:
+        """Ask a web service."""
+        ...
+
+    def folder(self, path: Path) -> Path:
+        """Return where the twin of a folder is."""
+        ...
+
+    def serve(self, port: int, session: Path | None) -> AbstractContextManager[ServiceLike]:
+        """Let other programs reach the devices over TCP; only of a twin made with a speed."""
         ...
 
     def open_session(self, host: str, port: int) -> Any:
@@ -101,8 +144,15 @@ class Rehearsal:
         return {"seed": self.seed, "epoch": self.epoch, "measured": self.measured is not None}
 
 
-def make_twin(config: StationConfig, rehearsal: Rehearsal) -> TwinLike:
+def make_twin(config: StationConfig, rehearsal: Rehearsal, speed: float | None = None) -> TwinLike:
     """Build the twin of a station.
+
+    Parameters
+    ----------
+    config : StationConfig
+    rehearsal : Rehearsal
+    speed : float, optional
+        Virtual seconds per real second, for a twin that is to be served; by default time jumps.
 
     Raises
     ------
@@ -119,7 +169,7 @@ def make_twin(config: StationConfig, rehearsal: Rehearsal) -> TwinLike:
     if problems:
         raise BadInputError.from_problems(problems)
     factory, options = _factory(config)
-    twin: TwinLike = factory(options, config.instruments, epoch, overrides)
+    twin: TwinLike = factory(options, config.instruments, epoch, overrides, speed)
     return twin
 
 

@@ -24,6 +24,7 @@ from stm_daq.station.config import load_station
 from stm_daq.station.loader import Station, open_station
 from stm_daq.station.sessions import sessions_from
 from stm_daq.station.streams import streams_from
+from stm_daq.station.surroundings import surrounded_by
 
 EPOCH = 1_795_000_000.0
 """When a virtual night begins (18 Nov 2026): always then, so that a test always does the same."""
@@ -54,6 +55,7 @@ def twin(station_file: Path) -> Iterator[TwinLike]:
         stack.enter_context(visa_library(made.visa_library))
         stack.enter_context(streams_from(made.open_stream))
         stack.enter_context(sessions_from(made.open_session))
+        stack.enter_context(surrounded_by(made))
         yield made
 
 

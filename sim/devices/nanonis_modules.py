@@ -1,4 +1,4 @@
-"""Modules of the simulated controller: bias, current, z controller, safe tip, moves.
+"""Modules of the simulated controller: z controller, safe tip, moves.
 
 Every method carries out the command of its name (``z_pos_set`` is ``ZPosSet``): it receives the
 command's arguments and returns its return values.
@@ -7,100 +7,46 @@ command's arguments and returns its return values.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
+from sim.devices.nanonis_process import BUSY, Later, Process
 from sim.devices.nanonis_refusal import Values, require
 from sim.devices.nanonis_scan import Scan
+from sim.devices.nanonis_scan_module import XY_RANGE
 from sim.devices.nanonis_signals import CURRENT, Signals, Z
-from sim.waveform import Waveform
 from sim.world import World
-from stm_daq.clock import VirtualClock
 
-BIAS_RANGE = 10.0
-"""Largest bias of the controller's own output, V."""
-REMEMBER = 60.0
-"""History of the bias that is kept for readings of the near past, s."""
 ROUNDING = 1 + 1e-6
 """Numbers come as float32."""
+SLOWEST = 1e-12
+"""Least speed that may be set, m/s."""
+LONGEST_DELAY = 100.0
+"""s."""
 OFF, ON, SWITCHING_OFF, SAFE_TIP = 1, 2, 4, 5
-
-
-class Later:
-    """One action that waits for its time and can be recalled."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-        self._order: object | None = None
-
-    @property
-    def pending(self) -> bool:
-        """Whether the action is still to come."""
-        return self._order is not None
-
-    def do(self, delay: float, action: Callable[[], None]) -> None:
-        """Carry out `action` after `delay` seconds, at once if that is zero."""
-        self.recall()
-        if delay <= 0:
-            action()
-            return
-        order = self._order = object()
-
-        def act() -> None:
-            if self._order is order:
-                self._order = None
-                action()
-
-        self._clock.call_at(self._clock.now() + delay, act)
-
-    def recall(self) -> None:
-        """Forget the action."""
-        self._order = None
-
-
-class BiasModule:
-    """The controller's own bias output."""
-
-    def __init__(self, world: World, signals: Signals) -> None:
-        self._clock = world.clock
-        self._signals = signals
-        self._waveform = Waveform(0.0)
-        world.add_bias("nanonis", self._waveform)
-
-    def set(self, volts: float) -> Values:
-        require(abs(volts) <= BIAS_RANGE, f"Bias out of range: {volts:g} V")
-        now = self._clock.now()
-        self._waveform.forget_before(now - REMEMBER)
-        self._waveform.ramp(now, volts, math.inf)
-        self._signals.bias = volts
-        return ()
-
-    def get(self) -> Values:
-        return (self._signals.bias,)
-
-
-class CurrentModule:
-    """The current input."""
-
-    def __init__(self, signals: Signals) -> None:
-        self._signals = signals
-
-    def get(self) -> Values:
-        return (self._signals.value(CURRENT),)
 
 
 class ZController:
     """The feedback loop and the z piezo."""
 
     def __init__(
-        self, world: World, signals: Signals, scan: Scan, delay: float, withdraw_rate: float
+        self,
+        world: World,
+        signals: Signals,
+        scan: Scan,
+        experiment: Process,
+        delay: float,
+        withdraw_rate: float,
     ) -> None:
         self._world = world
         self._tip = world.tip
         self._signals = signals
         self._scan = scan
+        self._experiment = experiment
         self._delay = delay
         self._rate = withdraw_rate
         self._switch_off = Later(world.clock)
+        self._lift = 0.0
+        self._home = (True, 0.0)
+        self._gains = (1e-12, 1e-3, 1e-9)
         self.safe_tip_tripped = False
 
     def on_off_set(self, on: int) -> Values:
@@ -109,8 +55,21 @@ class ZController:
         if on:
             self._tip.release()
         elif self._tip.feedback_on:
-            self._switch_off.do(self._delay, self._tip.hold)
+            self._switch_off.do(self._delay, self._open)
         return ()
+
+    def _open(self) -> None:
+        """Open the loop and lift the tip."""
+        self._tip.hold()
+        if self._lift:  # as far as the piezo goes
+            low, high = self._tip.travel.range
+            lifted = self._tip.z(self._world.clock.now()) + self._lift
+            self._tip.set_z(min(max(lifted, low), high))
+
+    def _place(self, z: float) -> None:
+        low, high = self._tip.travel.range
+        require(low <= z <= high, f"Z position out of range: {z:g} m")
+        self._tip.set_z(z)
 
     def on_off_get(self) -> Values:
         return (int(self._tip.feedback_on),)
@@ -123,10 +82,8 @@ class ZController:
         return (ON if self._tip.feedback_on else OFF,)
 
     def z_pos_set(self, z: float) -> Values:
-        low, high = self._tip.travel.range
         require(not self._tip.feedback_on, "Switch the Z-Controller off before setting Z")
-        require(low <= z <= high, f"Z position out of range: {z:g} m")
-        self._tip.set_z(z)
+        self._place(z)
         return ()
 
     def z_pos_get(self) -> Values:
@@ -142,15 +99,58 @@ class ZController:
         return (self._tip.setpoint,)
 
     def switch_off_delay_set(self, delay: float) -> Values:
-        require(delay >= 0, f"Switch-off delay out of range: {delay:g} s")
+        require(0 <= delay <= LONGEST_DELAY, f"Switch-off delay out of range: {delay:g} s")
         self._delay = delay
         return ()
 
     def switch_off_delay_get(self) -> Values:
         return (self._delay,)
 
+    def gain_set(self, p: float, time_constant: float, i: float) -> Values:
+        """Remember the gains; the twin's loop has a time constant of its own."""
+        require(p >= 0 and time_constant > 0 and i >= 0, "Gains and time constant out of range")
+        self._gains = (p, time_constant, i)
+        return ()
+
+    def gain_get(self) -> Values:
+        return self._gains
+
+    def tip_lift_set(self, lift: float) -> Values:
+        require(abs(lift) < 1e-6, f"Tip lift out of range: {lift:g} m")
+        self._lift = lift
+        return ()
+
+    def tip_lift_get(self) -> Values:
+        return (self._lift,)
+
+    def home(self) -> Values:
+        absolute, position = self._home
+        here = 0.0 if absolute else self._tip.z(self._world.clock.now())
+        self._switch_off.recall()
+        self._tip.hold()
+        self._place(here + position)
+        return ()
+
+    def home_props_set(self, reference: int, position: float) -> Values:
+        require(reference in (0, 1, 2), "0 as it is, 1 absolute, 2 relative")
+        require(abs(position) < 1e-6, f"Home position out of range: {position:g} m")
+        self._home = (reference == 1 if reference else self._home[0], position)
+        return ()
+
+    def home_props_get(self) -> Values:
+        absolute, position = self._home
+        return int(absolute), position
+
+    def active_ctrl_set(self, controller: int) -> Values:
+        require(controller == 0, f"There is no Z-Controller number {controller}")
+        return ()
+
+    def ctrl_list_get(self) -> Values:
+        return ("log Current",), 0
+
     def withdraw(self, wait: int, timeout_ms: int) -> Values:
         self._scan.stop()
+        self._experiment.stop()
         self._switch_off.recall()
         clock = self._world.clock
         travel = (self._tip.travel.range[1] - self._tip.z(clock.now())) / self._rate
@@ -160,7 +160,7 @@ class ZController:
         return ()
 
     def withdraw_rate_set(self, rate: float) -> Values:
-        require(rate > 0, f"Withdraw rate out of range: {rate:g} m/s")
+        require(SLOWEST <= rate < 1, f"Withdraw rate out of range: {rate:g} m/s")
         self._rate = rate
         return ()
 
@@ -213,7 +213,7 @@ class SafeTip:
 
     def props_set(self, auto_recovery: int, auto_pause_scan: int, threshold: float) -> Values:
         require(auto_recovery != 1, "The twin's safe tip has no auto recovery")
-        require(threshold > 0, f"Threshold out of range: {threshold:g} A")
+        require(0 < threshold < 1, f"Threshold out of range: {threshold:g} A")
         self._threshold = threshold
         return ()
 
@@ -224,24 +224,28 @@ class SafeTip:
 class FollowMe:
     """Moves of the tip outside the scan."""
 
-    def __init__(self, world: World, signals: Signals, scan: Scan, speed: float) -> None:
+    def __init__(
+        self, world: World, signals: Signals, scan: Scan, experiment: Process, speed: float
+    ) -> None:
         self._world = world
         self._signals = signals
         self._scan = scan
+        self._experiment = experiment
         self._speed = speed
         self._custom = 1
+        self._oversampling = 10
         self._move = Later(world.clock)
 
     def xy_pos_set(self, x: float, y: float, wait: int) -> Values:
         require(not self._scan.running, "Pause or stop the scan before moving the tip")
+        require(not self._experiment.running, BUSY)
+        inside = abs(x) <= XY_RANGE and abs(y) <= XY_RANGE
+        require(inside, f"Position out of range: {x:g} m, {y:g} m")
         tip = self._world.tip
-        travel = math.dist(tip.position, (x, y)) / self._current_speed()
-        self._move.recall()
+        travel = math.dist(tip.position, (x, y)) / self.speed
+        self._move.do(travel, lambda: tip.move_to(x, y))
         if wait:
             self._world.clock.sleep(travel)
-            tip.move_to(x, y)
-        else:
-            self._move.do(travel, lambda: tip.move_to(x, y))
         return ()
 
     def xy_pos_get(self, wait_for_newest: int) -> Values:
@@ -250,16 +254,33 @@ class FollowMe:
         return self._world.tip.position
 
     def speed_set(self, speed: float, custom: int) -> Values:
-        require(speed > 0, f"Speed out of range: {speed:g} m/s")
+        require(SLOWEST <= speed < 1, f"Speed out of range: {speed:g} m/s")
         self._speed, self._custom = speed, custom
         return ()
 
     def speed_get(self) -> Values:
-        return self._current_speed(), self._custom
+        return self.speed, self._custom
 
     def stop(self) -> Values:
         self._move.recall()
         return ()
 
-    def _current_speed(self) -> float:
+    def oversampl_set(self, oversampling: int) -> Values:
+        require(1 <= oversampling <= 10_000, f"Oversampling out of range: {oversampling}")
+        self._oversampling = oversampling
+        return ()
+
+    def oversampl_get(self) -> Values:
+        return self._oversampling, 1 / self._signals.period
+
+    def ps_on_off_set(self, on: int) -> Values:
+        require(not on, "The twin has no Point & Shoot")
+        return ()
+
+    def ps_on_off_get(self) -> Values:
+        return (0,)
+
+    @property
+    def speed(self) -> float:
+        """Speed of the moves, m/s."""
         return self._speed if self._custom else self._scan.settings.speed

@@ -7,17 +7,22 @@ with the clock, line by line.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.devices.nanonis_images import LineRecorder
 from sim.world import World
+from stm_daq.clock import RealClock
 
 type Array = NDArray[np.float64]
 
 PIXEL_PACKET = 16
 """Pixels per line are coerced to a multiple of this."""
+ROUNDING = 1e-9
+"""Times that differ by less are the same, s."""
 FORWARD, BACKWARD, TO_START = 0, 1, 3
 
 
@@ -56,15 +61,28 @@ class LineEnd:
 
 
 class Scan:
-    """The scan engine; heights are recorded forward and backward.
+    """The scan engine; signals are recorded forward and backward.
 
     Scan time runs only while the scan does: a pause stops it, and the tip comes back to where the
     scan was when it goes on.
+
+    Parameters
+    ----------
+    world : World
+    recorder : LineRecorder
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, recorder: LineRecorder) -> None:
         self._world = world
-        self._rng = world.rng("nanonis scan")
+        self._recorder = recorder
+        self.frame_done: Callable[[], None] = lambda: None
+        """Called when the last line of a frame is recorded."""
+        self.budget = math.inf
+        """Real time that one look may take, s; a scan that needs more lags behind the clock."""
+        self._real = RealClock()
+        self._rest_until = 0.0
+        self.started = 0.0
+        """World time at which the frame was begun, s."""
         self.settings = ScanSettings()
         self.running = False
         self.active = False
@@ -82,6 +100,7 @@ class Scan:
         self.settings.upwards = upwards
         self._blank()
         self._progress, self._recorded = 0.0, 0
+        self.started = self._world.clock.now()
         self._lead = self._travel_time(*self._place(0.0, 0))
         self.active = self.running = True
         self._caught_up = self._world.clock.now()
@@ -99,6 +118,10 @@ class Scan:
         if self.active and not self.running:
             x, y = self._where()
             self._world.clock.sleep(self._travel_time(x, y))
+            self._go_on(x, y)
+
+    def _go_on(self, x: float, y: float) -> None:
+        if self.active:  # unless somebody has stopped it meanwhile
             self._world.tip.move_to(x, y)
             self.running = True
             self._caught_up = self._world.clock.now()
@@ -111,12 +134,17 @@ class Scan:
 
     def catch_up(self) -> None:
         """Do what the scan has done since the last look."""
-        if not self.running:
+        began = self._real.now()
+        if not self.running or began < self._rest_until:
             return
         now = self._world.clock.now()
         offset = now - self._caught_up
         self._progress += offset
-        while self.running and self._progress >= self._end_of(self._recorded):
+        while self.running and self._progress >= self._end_of(self._recorded) - ROUNDING:
+            if self._real.now() - began > self.budget:
+                self._progress = self._start_of(self._recorded)
+                self._rest_until = 2 * self._real.now() - began  # the others' turn for as long
+                break
             self._record_line(now - (self._progress - self._start_of(self._recorded)))
             self._recorded += 1
             if self._recorded == self.settings.lines:
@@ -143,16 +171,21 @@ class Scan:
         """Return how long the running scan needs until the last line is done, s."""
         return self._end_of(self.settings.lines - 1) - self._progress
 
-    def data(self, forward: bool) -> Array:
-        """Return z, m, shape (lines, pixels), top of the frame first; NaN where not scanned."""
-        return (self._forward if forward else self._backward)[::-1]
+    def data(self, signal: int, forward: bool) -> Array:
+        """Return a signal, shape (lines, pixels), top of the frame first; NaN where not scanned."""
+        image: Array = self._images[signal][0 if forward else 1][::-1]
+        return image
+
+    def as_scanned(self) -> dict[int, Array]:
+        """Return all signals, shape (2, lines, pixels): forward, backward; first line first."""
+        ways = slice(None, None, 1 if self.settings.upwards else -1)
+        return {signal: images[:, ways] for signal, images in self._images.items()}
 
     # -- inside -------------------------------------------------------------------------------
 
     def _blank(self) -> None:
-        shape = (self.settings.lines, self.settings.pixels)
-        self._forward: Array = np.full(shape, np.nan)
-        self._backward: Array = np.full(shape, np.nan)
+        shape = (2, self.settings.lines, self.settings.pixels)
+        self._images = {signal: np.full(shape, np.nan) for signal in self.settings.channels}
 
     def _start_of(self, line: int) -> float:
         return self._lead + line * (self.settings.forward_time + self.settings.backward_time)
@@ -161,6 +194,7 @@ class Scan:
         return self._start_of(line + 1)
 
     def _finish_frame(self) -> None:
+        self.frame_done()
         if not self.settings.continuous:
             self.stop()
             return
@@ -203,11 +237,9 @@ class Scan:
         along = (np.arange(s.pixels) + 0.5) / s.pixels
         x, y = self._places(along, self._recorded)
         row = self._row(self._recorded)
-        self._forward[row] = self._heights(x, y, started + along * s.forward_time)
         turned = started + s.forward_time
-        self._backward[row] = self._heights(x, y, turned + (1 - along) * s.backward_time)
-
-    def _heights(self, x: Array, y: Array, times: Array) -> Array:
-        noise = self._world.tip.z_noise * self._rng.standard_normal(len(x))
-        heights: Array = self._world.tip.line(x, y, times) + noise
-        return heights
+        there = started + along * s.forward_time
+        back = turned + (1 - along) * s.backward_time
+        for signal, images in self._images.items():
+            for way, times, duration in ((0, there, s.forward_time), (1, back, s.backward_time)):
+                images[way, row] = self._recorder.record(signal, x, y, times, duration / s.pixels)

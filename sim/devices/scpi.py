@@ -143,11 +143,11 @@ def split_units(message: bytes) -> tuple[list[str], bytes]:
     found = _BLOCK.search(message)
     block = b""
     if found and b'"' not in message[: found.start()]:
-        digits = int(found.group(1))
-        start = found.end() + digits
-        length = int(message[found.end() : start])
-        block = message[start : start + length]
-        message = message[: found.start()] + message[start + length :]
+        start = found.end() + int(found.group(1))
+        length = message[found.end() : start]
+        if length.isdigit():  # else it only looked like a block
+            end = start + int(length)
+            block, message = message[start:end], message[: found.start()] + message[end:]
     units = (unit.strip() for unit in message.decode("latin-1").split(";"))
     return [unit for unit in units if unit], block
 

@@ -1,12 +1,13 @@
 """Rohde & Schwarz SGS100A microwave source. It is off when the twin begins.
 
-The commands are those of the QCoDeS driver. Nothing in the world feels the microwaves yet.
+The commands are those of the QCoDeS driver, and the static error queue that R&S sources have.
 """
 
 from __future__ import annotations
 
-from sim.devices.scpi import SCPI_ERRORS, Device
-from sim.devices.scpi_rows import choice, number, stored, switch
+from sim.devices.microwave_output import MicrowaveOutput, static_error
+from sim.devices.scpi import SCPI_ERRORS
+from sim.devices.scpi_rows import Row, choice, number, stored, switch
 
 _PULSE_TIMES = (
     ("DELay", "0", number(0, 100)),
@@ -17,12 +18,13 @@ _PULSE_TIMES = (
 )
 
 
-class Sgs100a(Device):
+class Sgs100a(MicrowaveOutput):
     """The source as its driver sees it."""
 
     IDENTITY = "Rohde&Schwarz,SGS100A,1416.0505k02/100001,3.1.19.15-3.20.390.24"
     COMMANDS = (
         *SCPI_ERRORS,
+        Row("SYSTem:SERRor?", static_error),
         *stored("SOURce:FREQuency", "1000000000", number(1e6, 20e9)),
         *stored("SOURce:PHASe", "0", number(0, 360)),
         *stored("SOURce:POWer", "-30", number(-120, 25)),

@@ -2,206 +2,166 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from stm_daq.commands.fit_table import Fitted, as_json_text, print_table
+from stm_daq.commands.options import check_model, parse_fixed
+from stm_daq.commands.work import work_display
 from stm_daq.errors import BadInputError
-from stm_daq.fitting import FitResult, explain
 from stm_daq.fitting.measured import fit_measured
-from stm_daq.fitting.series import fit_gap_series
 from stm_daq.quantities import parse
-from stm_daq.records import Array
+from stm_daq.store.formats import MeasuredSpectra
 
-MODELS = ("btk", "btk+broadening", "dynes")
-CLOSING_NEEDS = 3
-"""Spectra at known temperatures from which a closing temperature of the gap is estimated."""
-LISTED = 12
-"""Spectra of one source that are listed one by one; more are summed up."""
+AUTOMATIC = ("dynes", "btk+broadening")
+"""Models between which a fit chooses unless one is named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """One fitted spectrum and where it came from."""
+class FileOptions:
+    """What the command line says about measured files."""
 
-    source: Path
-    label: str
-    temperature: float | None
-    """Stated by the source, K."""
-    bias: Array
-    conductance: Array
-    result: FitResult
+    model: str | None = None
+    fixed: tuple[str, ...] = ()
+    """Such as "temperature=4.2K"."""
+    bias_column: str | None = None
+    conductance_column: str | None = None
+    noise_column: str | None = None
+    modulation: str | None = None
+    figure: Path | None = None
 
 
-def fit_files(
-    paths: list[Path],
-    model: str | None,
-    bias_column: str | None,
-    conductance_column: str | None,
-    modulation: str | None,
-    figure: Path | None,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    model: str | None
+    fixed: Mapping[str, float]
+    modulation: float
+
+
+def fit_files(paths: list[Path], options: FileOptions, as_json: bool) -> None:
     """Fit everything that was named and print parameters with their uncertainty and verdict.
+
+    A file that cannot be read or fitted does not stop the others.
 
     Raises
     ------
     BadInputError
-        If a path cannot be read, or the model or modulation makes no sense.
+        If an option makes no sense (nothing is fitted then), or, in the end, if a file could not
+        be read or fitted.
     """
-    if model is not None and model not in MODELS:
-        raise BadInputError(f"--model {model}: unknown; choose one of {', '.join(MODELS)}")
+    settings = _settings(options)
+    if options.figure is not None:
+        _check_figure(options.figure)
+    problems: list[str] = []
+    data = list(_read_all(paths, options, problems))
+    fitted = _fit_all(data, settings, as_json, problems)
+    if as_json:
+        print(as_json_text(fitted))
+    elif fitted:
+        print_table(fitted)
+    if options.figure is not None and fitted:
+        _draw(fitted, options.figure)
+    if problems:
+        raise BadInputError("\n".join(problems))
+
+
+def _settings(options: FileOptions) -> _Settings:
+    if options.model is not None:
+        check_model(options.model)
+    models = AUTOMATIC if options.model is None else (options.model,)
+    fixed = parse_fixed(options.fixed, models)
     try:
-        peak = 0.0 if modulation is None else parse(modulation, "V")
+        peak = 0.0 if options.modulation is None else parse(options.modulation, "V")
     except ValueError as error:
         raise BadInputError(f"--modulation: {error}") from None
-    fitted: list[Fitted] = []
-    for path in paths:
-        fitted.extend(_fit_file(path, model, bias_column, conductance_column, peak))
-    if as_json:
-        print(json.dumps([_as_dict(item) for item in fitted], indent=1))
-    else:
-        _print(fitted)
-    if figure is not None:
-        from stm_daq.report.spectra import figure_fits
-
-        drawn = figure_fits([(f.label, f.bias, f.conductance, f.result.curve) for f in fitted])
-        try:
-            drawn.savefig(figure)
-        except (OSError, ValueError) as error:
-            raise BadInputError(f"--figure {figure}: cannot be written ({error})") from None
+    every = {name: value for model in models for name, value in fixed[model].items()}
+    return _Settings(options.model, every, peak)
 
 
-def _fit_file(
-    path: Path,
-    model: str | None,
-    bias_column: str | None,
-    conductance_column: str | None,
-    peak: float,
-) -> Iterator[Fitted]:
+def _read_all(
+    paths: list[Path], options: FileOptions, problems: list[str]
+) -> Iterator[MeasuredSpectra]:
     from stm_daq.store.formats import read_spectra
 
-    data = read_spectra(path, bias_column, conductance_column)
-    shape = data.conductance.shape[:-1]
-    for place in np.ndindex(*shape):
-        conductance = data.conductance[place]
-        if place and not np.isfinite(conductance).any():
-            continue
-        label = path.name + (f" {list(place)}" if place else "")
+    columns = (options.bias_column, options.conductance_column, options.noise_column)
+    for path in paths:
         try:
-            result = fit_measured(
-                data.bias, conductance, temperature=data.temperature, model=model, modulation=peak
-            )
-        except ValueError as error:
-            columns = ", ".join(data.columns.values())
-            advice = "" if data.units_known else "; give units with the columns, such as 1:mV"
-            raise BadInputError(f"{path} ({columns}): {error}{advice}") from None
-        yield Fitted(path, label, data.temperature, data.bias, conductance, result)
+            yield read_spectra(path, *columns)
+        except BadInputError as error:
+            problems.append(str(error))
 
 
-def _as_dict(item: Fitted) -> dict[str, Any]:
-    result = item.result
-    return {
-        "source": str(item.source),
-        "label": item.label,
-        "stated_temperature": item.temperature,
-        "model": result.model,
-        "values": {name: _or_null(value) for name, value in result.values.items()},
-        "std": {name: _or_null(value) for name, value in result.std.items()},
-        "reduced_chi_square": _or_null(result.reduced_chi_square),
-        "ok": result.ok,
-        "flags": list(result.flags),
-    }
+def _fit_all(
+    data: list[MeasuredSpectra], settings: _Settings, quiet: bool, problems: list[str]
+) -> list[Fitted]:
+    total = sum(int(np.prod(one.conductance.shape[:-1])) for one in data)
+    fitted: list[Fitted] = []
+    done = 0
+    with work_display("fitting", quiet) as progress:
+        for spectra in data:
+            for place in np.ndindex(*spectra.conductance.shape[:-1]):
+                done += 1
+                try:
+                    fitted.extend(_fit_one(spectra, place, settings))
+                except ValueError as error:
+                    problems.append(_complaint(spectra, error))
+                    break  # the bias is common to all spectra of a file
+                if progress is not None:
+                    progress(done, total)
+    return fitted
 
 
-HEADINGS = ("spectrum", "stated T", "gap (meV)", "T (K)", "barrier", "chi²/dof", "model", "verdict")
-
-
-def _or_null(value: float) -> float | None:
-    """JSON knows no NaN."""
-    return value if np.isfinite(value) else None
-
-
-def _print(fitted: list[Fitted]) -> None:
-    rows: list[tuple[str, ...]] = [HEADINGS]
-    for source, items in _by_source(fitted).items():
-        if len(items) > LISTED:
-            rows.append(_summary_cells(source, items))
-        else:
-            rows.extend(_cells(item) for item in items)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
-    _print_explanations(fitted)
-    _print_closing(fitted)
-
-
-def _by_source(fitted: list[Fitted]) -> dict[Path, list[Fitted]]:
-    groups: dict[Path, list[Fitted]] = {}
-    for item in fitted:
-        groups.setdefault(item.source, []).append(item)
-    return groups
-
-
-def _cells(item: Fitted) -> tuple[str, ...]:
-    result = item.result
-    return (
-        item.label,
-        "" if item.temperature is None else f"{item.temperature:.3g} K",
-        _number(result, "gap", 1e3),
-        _number(result, "temperature"),
-        _number(result, "barrier"),
-        f"{result.reduced_chi_square:.2f}",
-        result.model,
-        ", ".join(result.flags) or "good",
-    )
-
-
-def _number(result: FitResult, name: str, factor: float = 1.0) -> str:
-    value = result.values.get(name, np.nan) * factor
-    if not np.isfinite(value):
-        return "-"
-    if name not in result.free:
-        return f"{value:.3f} fixed"
-    return f"{value:.3f} ± {result.std[name] * factor:.3f}"
-
-
-def _summary_cells(source: Path, items: list[Fitted]) -> tuple[str, ...]:
-    good = [item.result for item in items if item.result.ok]
-
-    def spread(name: str, factor: float = 1.0) -> str:
-        found = np.array([r.values[name] for r in good if name in r.values]) * factor
-        if not len(found):
-            return "-"
-        low, middle, high = np.percentile(found, [16, 50, 84])
-        return f"{middle:.3f} +{high - middle:.3f} -{middle - low:.3f}"
-
-    chi = f"{np.median([r.reduced_chi_square for r in good]):.2f}" if good else "-"
-    models = ", ".join(sorted({item.result.model for item in items}))
-    values = (spread("gap", 1e3), spread("temperature"), spread("barrier"))
-    verdict = f"{len(good)} of {len(items)} good"
-    return (f"{source.name}: median", "", *values, chi, models, verdict)
-
-
-def _print_explanations(fitted: list[Fitted]) -> None:
-    seen = sorted({flag for item in fitted for flag in item.result.flags})
-    for flag in seen:
-        print(explain((flag,))[0])
-
-
-def _print_closing(fitted: list[Fitted]) -> None:
-    """Where several temperatures are known: where does the gap close?"""
-    series = [f for f in fitted if f.temperature is not None]
-    if len(series) < CLOSING_NEEDS:
+def _fit_one(
+    spectra: MeasuredSpectra, place: tuple[int, ...], settings: _Settings
+) -> Iterator[Fitted]:
+    """Fit one spectrum of a file; nothing if it was not measured."""
+    conductance = spectra.conductance[place]
+    if place and not np.isfinite(conductance).any():
         return
-    gaps = [f.result.values.get("gap", np.nan) for f in series]
-    stds = [f.result.std.get("gap", np.nan) for f in series]
+    current = spectra.current if spectra.units_known else None
+    result = fit_measured(
+        spectra.bias,
+        conductance,
+        temperature=spectra.temperature,
+        current=None if current is None else current[place],
+        model=settings.model,
+        modulation=settings.modulation,
+        noise=spectra.noise,
+        fixed=settings.fixed,
+    )
+    yield Fitted(spectra, place, result)
+
+
+def _complaint(spectra: MeasuredSpectra, error: ValueError) -> str:
+    columns = ", ".join(spectra.columns.values())
+    advice = "" if spectra.units_known else "; give units with the columns, such as 1:mV"
+    return f"{spectra.source} ({columns}): {error}{advice}"
+
+
+def _check_figure(path: Path) -> None:
+    """Complain before the fits, which may take long, and not after them."""
+    from matplotlib.figure import Figure
+
+    kinds = Figure().canvas.get_supported_filetypes()
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in kinds:
+        some = ", ".join(sorted(kinds))
+        raise BadInputError(f"--figure {path}: cannot be written; name a file ending in {some}")
+    if not path.parent.is_dir():
+        raise BadInputError(
+            f"--figure {path}: cannot be written (there is no folder {path.parent})"
+        )
+
+
+def _draw(fitted: list[Fitted], path: Path) -> None:
+    from stm_daq.report.fits import save_fits
+
     try:
-        print(fit_gap_series([f.temperature or np.nan for f in series], gaps, stds))
-    except ValueError as error:
-        print(f"no closing temperature: {error}")
+        save_fits([item.drawn() for item in fitted], path)
+    except OSError as error:
+        raise BadInputError(
+            f"--figure {path}: cannot be written ({error.strerror or error})"
+        ) from None

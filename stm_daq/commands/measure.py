@@ -53,6 +53,7 @@ def run_plan(
     station: Path,
     runs: Path,
     helium_until: str | None,
+    watchdog: bool,
     port: int,
     report: bool,
     as_json: bool,
@@ -69,7 +70,13 @@ def run_plan(
     seen = night.outlook(prepared, runs, RealClock().wall(), helium_until)
     seen.require()
     _warn(seen.warnings)
-    return _finish(prepared, port, report, as_json, lambda watched: night.run(watched, runs))
+    return _finish(
+        prepared,
+        port,
+        report,
+        as_json,
+        lambda watched: night.run(watched, runs, watchdog=watchdog),
+    )
 
 
 def resume_run(folder: Path, as_begun: bool, port: int, report: bool, as_json: bool) -> int:

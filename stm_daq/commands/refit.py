@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from stm_daq.commands.options import check_model, parse_fixed
+from stm_daq.commands.work import work_display
 from stm_daq.errors import BadInputError, JournalError
-from stm_daq.fitting import MODELS, explain
-from stm_daq.fitting.models import unit
-from stm_daq.quantities import parse
+from stm_daq.fitting import VERDICTS, explain, grade
+from stm_daq.fitting.data import ENGINES
 from stm_daq.refit import Refit, cluster, find_runs, refit_run, settings_for
 from stm_daq.store.reading import journal_path
 from stm_daq.store.refit_maps import refit_columns
@@ -30,6 +31,7 @@ class RefitOptions:
     """Such as "temperature=1.2K"."""
     processes: int | None
     scheduler: str | None
+    engine: str = "exact"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -45,14 +47,15 @@ def refit_paths(paths: list[Path], options: RefitOptions, as_json: bool) -> None
     Raises
     ------
     BadInputError
-        If an option makes no sense or a path holds no runs.
+        If an option makes no sense or a path holds no runs; nothing is fitted then.
     JournalError
         If runs could not be refitted; the others were.
     """
     for model in options.models:
-        if model not in MODELS:
-            raise BadInputError(f"model {model}: unknown; choose one of {', '.join(MODELS)}")
-    fixed = _fixed(options)
+        check_model(model)
+    if options.engine not in ENGINES:
+        raise BadInputError(f"--engine {options.engine}: choose one of {', '.join(ENGINES)}")
+    fixed = parse_fixed(options.fixed, options.models)
     runs = [run for path in paths for run in find_runs(path)]
     done: list[tuple[Path, Refit]] = []
     problems: list[str] = []
@@ -78,8 +81,10 @@ def _refit(
     place: Mapping[str, Any],
     quiet: bool,
 ) -> Refit:
-    settings = tuple(settings_for(run, model, fixed[model]) for model in options.models)
-    with _bar(run.name, quiet) as progress:
+    settings = tuple(
+        settings_for(run, model, fixed[model], options.engine) for model in options.models
+    )
+    with work_display(run.name, quiet) as progress:
         return refit_run(run, settings, processes=options.processes, progress=progress, **place)
 
 
@@ -93,48 +98,15 @@ def _place(options: RefitOptions) -> Iterator[dict[str, Any]]:
         yield {"executor": executor, "workers": workers}
 
 
-@contextmanager
-def _bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on standard error."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _fixed(options: RefitOptions) -> dict[str, dict[str, float]]:
-    """The fixed parameters of each model; one that no model has is a mistake."""
-    fixed: dict[str, dict[str, float]] = {model: {} for model in options.models}
-    for text in options.fixed:
-        name, equals, value = (piece.strip() for piece in text.partition("="))
-        having = [model for model in options.models if name in MODELS[model].names]
-        if not equals or not having:
-            known = sorted({n for model in options.models for n in MODELS[model].names})
-            raise BadInputError(
-                f"--fixed {text}: write name=value with one of {', '.join(known)}, "
-                "for example temperature=1.2K"
-            )
-        for model in having:
-            try:
-                fixed[model][name] = parse(value, unit(MODELS[model], name))
-            except ValueError as error:
-                raise BadInputError(f"--fixed {text}: {error}") from None
-    return fixed
-
-
 def _print(run: Path, refit: Refit) -> None:
     print(f"{run.name}: {refit.spectra} spectra", end="")
     print(f", {refit.resumed} of them fitted before" if refit.resumed else "")
     for model in refit.info.models:
         columns = refit_columns(refit.info, model)
-        ok = columns["ok"].astype(bool)
-        values = [_median(columns, n, ok) for n in ("gap", "temperature", "barrier", "broadening")]
-        print(f"  {model}: {refit.ok[model]} good; median {', '.join(filter(None, values))}")
+        medians = ", ".join(filter(None, (_median(columns, name) for name in _SHOWN)))
+        print(
+            f"  {model}: {_grades(columns['flags'])}" + (f"; median {medians}" if medians else "")
+        )
         for flag, count in _flags(columns["flags"]):
             print(f"    {count:6d}  {explain((flag,))[0]}")
     for verdict, count in sorted(refit.verdicts.items(), key=lambda item: -item[1]):
@@ -142,10 +114,10 @@ def _print(run: Path, refit: Refit) -> None:
     print(f"  stored in {refit.info.path}")
 
 
-def _verdict(verdict: str) -> str:
-    if not verdict:
-        return "without a verdict (no spectrum to compare)"
-    return verdict if verdict in ("tied", "none adequate") else f"prefer {verdict}"
+def _verdict(words: str) -> str:
+    """A verdict and its preferred model as a sentence."""
+    verdict, _, model = words.partition(" ")
+    return f"{words}: {VERDICTS[verdict].format(model=model)}"
 
 
 def _flags(texts: Any) -> list[tuple[str, int]]:
@@ -160,13 +132,25 @@ _SHOWN = {"gap": (1e3, "meV"), "temperature": (1.0, "K"), "barrier": (1.0, ""),
           "broadening": (1e3, "meV")}  # fmt: skip
 
 
-def _median(columns: Mapping[str, Any], name: str, ok: Any) -> str:
-    """Median and the central 68 % of the good fits."""
+def _grades(texts: Any) -> str:
+    grades = [grade(filter(None, str(text).split(","))) for text in texts]
+    return ", ".join(f"{grades.count(word)} {word}" for word in ("good", "doubtful", "failed"))
+
+
+def _median(columns: Mapping[str, Any], name: str) -> str:
+    """Median and the central 68 % of the good fits that know more than a limit."""
+    ok = columns["ok"].astype(bool)
     if name not in columns or not ok.any():
         return ""
+    flags = columns["flags"].astype(str)
+    limited = np.array([f"{name}_upper_limit" in t or f"{name}_lower_limit" in t for t in flags])
+    known = columns[name][ok & ~limited]
+    if not len(known):
+        return f"{name} limits only"
     factor, unit_ = _SHOWN[name]
-    low, middle, high = np.nanpercentile(columns[name][ok], [16, 50, 84]) * factor
-    return f"{name} {middle:.3f} +{high - middle:.3f} -{middle - low:.3f} {unit_}".strip()
+    low, middle, high = np.nanpercentile(known, [16, 50, 84]) * factor
+    text = f"{name} {middle:.3f} +{high - middle:.3f} -{middle - low:.3f} {unit_}".strip()
+    return text if len(known) == ok.sum() else f"{text} (of {len(known)}, else limits)"
 
 
 def _as_dict(run: Path, refit: Refit) -> dict[str, Any]:

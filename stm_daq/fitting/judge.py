@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stm_daq.fitting.background import Background, inverse
 from stm_daq.fitting.models import MOST_REFLECTION, Choice, family, to_value
+from stm_daq.fitting.residuals import deviate, even_deviation
 from stm_daq.fitting.solver import KNEES, Found, Solver, Tile
 
 type Array = NDArray[np.float64]
@@ -17,6 +18,10 @@ type Mask = NDArray[np.bool_]
 
 SIGNIFICANT = 4.5
 """Deviations from chance, in standard deviations, that are taken to be real."""
+
+EVEN = 3.5
+"""The same for residuals summed over both polarities. Noise alone exceeds 2 in one of 100 spectra; it
+exceeds this in one of 10 000, behind a filter of three points in one of 700."""
 
 FEW_RUNS = -4.0
 """Deviate of the number of runs below which residuals are not white."""
@@ -39,6 +44,10 @@ CLOSE = 4.0
 SEEN = 2.0
 """Standard deviations from zero (or from one, for R) at which a parameter counts as determined."""
 
+TRANSPARENT = 3.0
+"""The same for R from zero: Z is its root, and one draw of 20 of a contact without barrier would be
+said to have Z = 0.12 +- 0.03."""
+
 ONE_SIDED = 1.645
 """Standard deviations of a limit of 95 % confidence."""
 
@@ -54,6 +63,8 @@ class Judgement:
     reduced: Array
     """Chi-square per degree of freedom."""
     misfit: Array
+    inflation: Array
+    """What correlated neighbours, or else a misfit, enlarge variances by."""
     limits: dict[str, Array]
     """One-sided limits where a parameter is not determined, else NaN; by name."""
     flags: list[tuple[str, ...]]
@@ -68,8 +79,9 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
     choice = solver.choice
     reduced = found.chi_square / (tile.counts - len(choice.free))
     reduced = reduced / _expected(solver.loss, "cost")
-    misfit, stretch, systematic, few_runs = _misfit(tile, found, reduced)
-    factor = np.where(systematic, misfit, stretch) * _expected(solver.loss, "variance")
+    misfit, stretch, systematic, few_runs = _misfit(solver, tile, found, reduced)
+    inflation = np.where(systematic, misfit, stretch)
+    factor = inflation * _expected(solver.loss, "variance")
     covariance = inverse(found.matrix) * factor[:, None, None]
     sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     correlation = covariance / (sigma[:, :, None] * sigma[:, None, :])
@@ -92,15 +104,18 @@ def judge(solver: Solver, tile: Tile, found: Found, background: Background) -> J
         plain = background.chi_square - found.chi_square < EVIDENCE * misfit
         flags = [("no_gap",) if n else f for n, f in zip(plain, flags, strict=True)]
     std = _physical(choice, theta, sigma)
-    return Judgement(std, correlation, reduced, misfit, limits, flags)
+    return Judgement(std, correlation, reduced, misfit, inflation, limits, flags)
 
 
-def _misfit(tile: Tile, found: Found, reduced: Array) -> tuple[Array, Array, Mask, Mask]:
+def _misfit(
+    solver: Solver, tile: Tile, found: Found, reduced: Array
+) -> tuple[Array, Array, Mask, Mask]:
     """Misfit relative to independent noise, its share from correlated neighbours, and verdicts.
 
     Correlated neighbours enlarge variances by (1 + c)/(1 - c) for a decay c^k. The misfit beyond
-    has two measures: reduced chi-square, which spikes raise, and the same over sums of neighbouring
-    residuals, which a wrong shape raises long before chi-square shows it.
+    has three measures: reduced chi-square, which spikes raise; the same over sums of neighbouring
+    residuals, which a wrong shape raises long before chi-square shows it; and over sums of those at
+    both polarities, for shapes that are wrong over a few points only.
     """
     from stm_daq.fitting import kernel_noise
 
@@ -109,12 +124,14 @@ def _misfit(tile: Tile, found: Found, reduced: Array) -> tuple[Array, Array, Mas
     alike, power, blocks, runs = signs.T
     stretch = (1.0 + alike) / (1.0 - alike)
     power = power / (blocks * stretch)
-    width = 2.0 / (9.0 * blocks)  # normal deviate of chi-square: E. B. Wilson, M. M. Hilferty,
-    smooth = (np.cbrt(power) - (1.0 - width)) / np.sqrt(width)  # PNAS 17, 684 (1931)
     whole = (reduced - 1.0) / np.sqrt(5.0 / tile.counts)
     misfit = stretch * np.maximum(1.0, np.maximum(power, reduced))
-    systematic = (smooth > SIGNIFICANT) | (whole > SIGNIFICANT)
-    return misfit, stretch, systematic, runs < FEW_RUNS
+    systematic = (deviate(power, blocks) > SIGNIFICANT) | (whole > SIGNIFICANT)
+    normal = found.residual * np.sqrt(found.weight)
+    centre = np.ascontiguousarray(found.theta[:, len(solver.choice.model.shape.names) + 1])
+    even, both = even_deviation(tile.bias, normal, tile.counts, centre, solver.largest)
+    misfit = np.where(even > EVEN, np.maximum(misfit, both), misfit)
+    return misfit, stretch, systematic | (even > EVEN), runs < FEW_RUNS
 
 
 @cache
@@ -173,7 +190,7 @@ def _limits(
         if family(name) not in ("barrier", "broadening"):
             continue
         at, error = theta[:, k], sigma[:, k]
-        above = at < SEEN * error
+        above = at < (TRANSPARENT if family(name) == "barrier" else SEEN) * error
         limit = np.where(above, at + ONE_SIDED * error, np.nan)
         raised.append((f"{name}_upper_limit", above))
         if family(name) == "barrier":

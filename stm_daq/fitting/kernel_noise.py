@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stm_daq.physics.kernel_cache import entry, inner
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]
@@ -20,22 +21,13 @@ DIAGNOSES = 4
 """Columns of `diagnose`: correlation of neighbours, power of blocks, blocks, deviate of runs."""
 
 
-@njit(cache=True, error_model="numpy")
 def weights_before(
     bias: Array, values: Array, counts: Counts, centre: Array, clip: float, floor: float, out: Array
 ) -> None:
     """Inverse variance of every point from second differences, which lose a smooth signal."""
-    for p in range(len(values)):
-        terms = counts[p] - 2
-        square, place = np.empty(terms), np.empty(terms)
-        row = values[p]
-        for n in range(terms):
-            square[n] = (row[n] - 2.0 * row[n + 1] + row[n + 2]) ** 2 / 6.0
-            place[n] = abs(bias[p, n + 1] - centre[p])
-        _growing_variance(bias[p, : counts[p]], square, place, centre[p], clip, floor, out[p])
+    _weights(bias, values, counts, centre, True, clip, floor, out)
 
 
-@njit(cache=True, error_model="numpy")
 def weights_after(
     bias: Array,
     residual: Array,
@@ -50,42 +42,83 @@ def weights_after(
     Differences lose what is smooth, so that a wrong model is not taken for noise; the lag is beyond
     the reach of a lock-in's filter, which makes the noise of neighbours alike.
     """
-    for p in range(len(residual)):
-        terms = counts[p] - LAG
-        square, place = np.empty(terms), np.empty(terms)
-        row = residual[p]
-        for n in range(terms):
-            square[n] = 0.5 * (row[n + LAG] - row[n]) ** 2
-            place[n] = abs(0.5 * (bias[p, n] + bias[p, n + LAG]) - centre[p])
-        _growing_variance(bias[p, : counts[p]], square, place, centre[p], clip, floor, out[p])
+    _weights(bias, residual, counts, centre, False, clip, floor, out)
 
 
-@njit(cache=True, error_model="numpy")
-def _growing_variance(
-    bias: Array, square: Array, place: Array, centre: float, clip: float, floor: float, out: Array
+@entry(no_cfunc_wrapper=True)
+def _weights(
+    bias: Array,
+    rows: Array,
+    counts: Counts,
+    centre: Array,
+    bent: bool,
+    clip: float,
+    floor: float,
+    out: Array,
 ) -> None:
-    """Inverse of a variance a + b |bias - centre| (b: shot noise) from single estimates at `place`.
+    """Inverse variances of points from second differences (`bent`) or from those LAG points apart.
 
-    Estimates beyond `clip` times the variance (spikes, edges) are pulled in. At least `floor`.
+    The variance is a + b |bias - centre| (b: shot noise); single estimates beyond `clip` times that
+    (spikes, edges) are pulled in. At least `floor`.
     """
-    constant, linear = max(np.median(square) / 0.4549, floor), 0.0
-    for _ in range(6):
-        before, growth = constant, linear
-        constant, linear = _line(place, square, constant, linear, clip, floor)
-        change = abs(constant - before) + abs(linear - growth) * abs(bias[0] - centre)
-        if change < 1e-3 * constant:
-            break
-    for n in range(len(bias)):
-        out[n] = 1.0 / max(constant + linear * abs(bias[n] - centre), floor)
+    points = bias.shape[1]
+    square, place, order = np.empty(points), np.empty(points), np.empty(points)
+    for p in range(len(rows)):
+        terms = counts[p] - (2 if bent else LAG)
+        for n in range(terms):
+            if bent:
+                square[n] = (rows[p, n] - 2.0 * rows[p, n + 1] + rows[p, n + 2]) ** 2 / 6.0
+                place[n] = abs(bias[p, n + 1] - centre[p])
+            else:
+                square[n] = 0.5 * (rows[p, n + LAG] - rows[p, n]) ** 2
+                place[n] = abs(0.5 * (bias[p, n] + bias[p, n + LAG]) - centre[p])
+            order[n] = square[n]
+        constant, linear = max(_middle(order, terms) / 0.4549, floor), 0.0
+        for _ in range(6):
+            before, growth = constant, linear
+            constant, linear = _line(place, square, terms, constant, linear, clip, floor)
+            change = abs(constant - before) + abs(linear - growth) * abs(bias[p, 0] - centre[p])
+            if change < 1e-3 * constant:
+                break
+        for n in range(out.shape[1]):
+            out[p, n] = 1.0 / max(constant + linear * abs(bias[p, n] - centre[p]), floor)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@inner()
+def _middle(values: Array, count: int) -> float:
+    """The median (of an even number the upper one) of the first values, which are rearranged."""
+    first, last, middle = 0, count - 1, count // 2
+    while first < last:  # quickselect, C. A. R. Hoare, Commun. ACM 4, 321 (1961)
+        pivot, i, k = values[middle], first, last
+        while i <= k:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[k]:
+                k -= 1
+            if i <= k:
+                values[i], values[k] = values[k], values[i]
+                i += 1
+                k -= 1
+        if k < middle:
+            first = i
+        if middle < i:
+            last = k
+    return float(values[middle])
+
+
+@inner(fastmath={"contract", "reassoc"})
 def _line(
-    place: Array, square: Array, constant: float, linear: float, clip: float, floor: float
+    place: Array,
+    square: Array,
+    count: int,
+    constant: float,
+    linear: float,
+    clip: float,
+    floor: float,
 ) -> tuple[float, float]:
     """One reweighted least-squares step for square ~ constant + linear place, both >= 0."""
     s0, s1, s2, t0, t1, total = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for n in range(len(place)):
+    for n in range(count):
         variance = max(constant + linear * place[n], floor)
         weight = 1.0 / (variance * variance)
         value = min(square[n], clip * variance)
@@ -102,13 +135,13 @@ def _line(
     constant = (t0 - linear * s1) / s0
     if linear < 0.0:
         return t0 / s0, 0.0
-    least = 0.02 * total / len(place)  # an amplifier is never silent
+    least = 0.02 * total / count  # an amplifier is never silent
     if constant < least:
         return least, max((t1 - least * s1) / s2, 0.0)
     return constant, linear
 
 
-@njit(cache=True, error_model="numpy")
+@entry(no_cfunc_wrapper=True)
 def diagnose(residual: Array, weight: Array, counts: Counts, blocks: int, out: Array) -> None:
     """What residuals tell of each spectrum, into out (p, DIAGNOSES).
 
@@ -120,9 +153,11 @@ def diagnose(residual: Array, weight: Array, counts: Counts, blocks: int, out: A
       (A. Wald, J. Wolfowitz, Ann. Math. Stat. 11, 147 (1940); neighbours of correlation c have
       different signs with probability arccos(c)/pi).
     """
+    normal = np.empty(residual.shape[1])
     for p in range(len(residual)):
         size = counts[p]
-        normal = residual[p, :size] * np.sqrt(weight[p, :size])
+        for n in range(size):
+            normal[n] = residual[p, n] * math.sqrt(weight[p, n])
         near, far, changes = 0.0, 0.0, 0
         for n in range(size - 1):
             changes += (normal[n] > 0.0) != (normal[n + 1] > 0.0)
@@ -130,20 +165,19 @@ def diagnose(residual: Array, weight: Array, counts: Counts, blocks: int, out: A
                 near += (normal[n + 1] - normal[n]) ** 2
                 far += (normal[n + LAG] - normal[n]) ** 2
         alike = min(max(1.0 - near / far, 0.0), 0.9) if far > 0.0 else 0.0
-        used = min(blocks, size // 6)
-        power = 0.0
+        used, power = min(blocks, size // 6), 0.0
         for b in range(used):
-            first, last = b * size // used, (b + 1) * size // used
-            power += np.sum(normal[first:last]) ** 2 / (last - first)
+            first, last, total = b * size // used, (b + 1) * size // used, 0.0
+            for n in range(first, last):
+                total += normal[n]
+            power += total * total / (last - first)
         chance = math.acos(alike) / math.pi
         spread = math.sqrt(chance * (1.0 - chance) * (size - 1))
-        out[p, 0] = alike
-        out[p, 1] = power
-        out[p, 2] = used
+        out[p, 0], out[p, 1], out[p, 2] = alike, power, used
         out[p, 3] = (changes - chance * (size - 1)) / spread
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@entry(fastmath={"contract", "reassoc"}, no_cfunc_wrapper=True)
 def polynomial_equations(
     x: Array, values: Array, weight: Array, counts: Counts, matrix: Array, vector: Array, out: Array
 ) -> None:
@@ -154,8 +188,9 @@ def polynomial_equations(
     terms = vector.shape[1]
     moments = np.empty(2 * terms - 1)
     for p in range(len(values)):
-        moments[:] = 0.0
-        vector[p] = 0.0
+        for k in range(terms):
+            vector[p, k] = 0.0
+            moments[k] = moments[terms - 1 + k] = 0.0
         total = 0.0
         for n in range(counts[p]):
             power = weight[p, n]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from stm_daq.fitting.calibration import TOLERATED, calibration
+from stm_daq.fitting.checks import check_current, check_stack
 from stm_daq.fitting.judge import EVIDENCE
+from stm_daq.fitting.models import MODELS, family
 from stm_daq.fitting.result import FitResult
 from stm_daq.fitting.spectrum import fit_spectrum
-
-CALIBRATION = 0.05
-"""Relative difference of integrated conductance and current that is worth a remark."""
 
 
 def fit_measured(
@@ -23,6 +24,8 @@ def fit_measured(
     current: ArrayLike | None = None,
     model: str | None = None,
     modulation: float = 0.0,
+    noise: ArrayLike | None = None,
+    fixed: Mapping[str, float] | None = None,
 ) -> FitResult:
     """Fit a measured dI/dV spectrum with the settings that suit most of them.
 
@@ -47,14 +50,18 @@ def fit_measured(
     temperature : float, optional
         Of the junction, K, from a thermometer.
     current : array_like, shape (n,), optional
-        dc current, A. Only compared with the conductance: where their integrals differ by more than
-        5 % the flag "calibration" is raised, because then `scale` is wrong by that much (the other
+        dc current, A. Only compared with the conductance: where it does not rise by their integral
+        within 5 % the flag "calibration" is raised, because then `scale` is wrong by that much (the other
         parameters are not concerned).
     model : str, optional
-        By default the simpler of "dynes" and "btk+broadening" ("btk" if no `temperature` is given)
-        that does as well; the result tells which.
+        A key of `stm_daq.fitting.MODELS`. By default the simpler of "dynes" and "btk+broadening"
+        ("btk" if no `temperature` is given) that does as well; the result tells which.
     modulation : float
         Peak amplitude of the lock-in modulation, V.
+    noise : float or array_like, shape (n,), optional
+        Standard deviation of the conductance, in its unit; by default estimated.
+    fixed : mapping, optional
+        Parameters not to fit and their values (eV, K, 1, eV, S, V, 1/V).
 
     Returns
     -------
@@ -70,51 +77,56 @@ def fit_measured(
     """
     if temperature is not None and not temperature > 0:
         raise ValueError(f"temperature of {temperature} K: give a positive number, or None")
+    held = dict(fixed or {})
+    if temperature is not None:
+        held.setdefault("temperature", float(temperature))
+
+    def fitted(name: str) -> FitResult:
+        return _fit(bias, conductance, name, held, modulation, noise)
+
     if model is not None:
-        result = _fit(bias, conductance, model, temperature, modulation)
+        result = fitted(model)
     else:
-        contact = "btk" if temperature is None else "btk+broadening"
-        tunnel = _fit(bias, conductance, "dynes", temperature, modulation)
-        result = _fit(bias, conductance, contact, temperature, modulation)
-        if tunnel.chi_square - result.chi_square < EVIDENCE * result.misfit:
-            result = tunnel
-    if current is not None and not _agree(np.asarray(bias), np.asarray(conductance), current):
+        result = fitted("btk+broadening" if "temperature" in held else "btk")
+        if set(held) <= set(MODELS["dynes"].names):
+            tunnel = fitted("dynes")
+            if tunnel.chi_square - result.chi_square < EVIDENCE * result.misfit:
+                result = tunnel
+    if current is not None and _disagree(bias, conductance, current):
         return replace(result, flags=(*result.flags, "calibration"))
     return result
+
+
+def _disagree(bias: ArrayLike, conductance: ArrayLike, current: ArrayLike) -> bool:
+    values = check_stack(conductance)
+    amperes = check_current(current, values.shape)
+    volts = np.asarray(bias, dtype=np.float64)
+    ratio = float(calibration(volts[None], values[None], amperes)[0])
+    return abs(ratio - 1.0) > TOLERATED
 
 
 def _fit(
     bias: ArrayLike,
     conductance: ArrayLike,
     model: str,
-    temperature: float | None,
+    held: Mapping[str, float],
     modulation: float,
+    noise: ArrayLike | None,
 ) -> FitResult:
     """Fit with free offset and slope, and either temperature or broadening."""
-    free = ["gap", "scale", "offset", "slope"]
-    fixed = {}
-    if temperature is None:
-        free.append("temperature")
-    else:
-        fixed["temperature"] = float(temperature)
-    if model != "dynes":
-        free.append("barrier")
-    if model == "btk+broadening" or (model == "dynes" and temperature is not None):
-        free.append("broadening")
+    if model not in MODELS:
+        raise ValueError(f"unknown model '{model}': use one of {', '.join(MODELS)}")
+    names = MODELS[model].shape.names
+    fixed = {name: value for name, value in held.items() if name in names or name != "temperature"}
+    broadened = model == "btk+broadening" or ("temperature" in fixed and model != "btk")
+    wanted = [name for name in names if broadened or family(name) != "broadening"]
+    wanted += ["scale", "offset", "slope"] if names else ["scale", "slope"]
     return fit_spectrum(
-        bias, conductance, model=model, modulation=modulation, fixed=fixed, free=free
+        bias,
+        conductance,
+        model=model,
+        modulation=modulation,
+        fixed=fixed,
+        free=[name for name in wanted if name not in fixed],
+        noise=noise,
     )
-
-
-def _agree(bias: NDArray[np.float64], conductance: NDArray[np.float64], current: ArrayLike) -> bool:
-    """Whether the current changes over the sweep by the integral of the conductance."""
-    amperes = np.asarray(current, dtype=np.float64)
-    if amperes.shape != bias.shape:
-        raise ValueError(f"current has shape {amperes.shape} but bias {bias.shape}")
-    order = np.argsort(bias, kind="stable")
-    order = order[np.isfinite(bias + conductance + amperes)[order]]
-    if len(order) < 2:
-        return True
-    rise = float(amperes[order[-1]] - amperes[order[0]])
-    integral = float(np.trapezoid(conductance[order], bias[order]))
-    return abs(rise - integral) <= CALIBRATION * abs(integral)

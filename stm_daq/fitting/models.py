@@ -27,6 +27,11 @@ NUISANCES = {"scale": "S", "offset": "V", "slope": "1/V", "current_offset": "A"}
 MOST_REFLECTION = 100.0 / 101.0
 """Z = 10. Beyond, a contact cannot be told from a tunnel junction."""
 
+HIGHEST_GAP = 0.1
+"""eV. No superconductor known has a larger one: the bias was not in V."""
+HIGHEST_TEMPERATURE = 200.0
+"""K. Nothing superconducts there: the bias was not in V."""
+
 _SIGNED = ("offset", "slope", "current_offset")
 _MAY_VANISH = ("barrier", "broadening", "weight", "exponent")
 """Kinds of parameters that may be zero."""
@@ -130,7 +135,9 @@ def choose(
     if model not in MODELS:
         raise ValueError(f"unknown model '{model}': use one of {', '.join(MODELS)}")
     chosen = MODELS[model]
-    given = {name: np.asarray(v, dtype=np.float64) for name, v in (fixed or {}).items()}
+    given = {name: _number(name, value) for name, value in (fixed or {}).items()}
+    if isinstance(free, str):
+        raise ValueError(f"free is the text '{free}': give a list of names")
     wanted = _default_free(chosen, given, with_current) if free is None else tuple(free)
     unknown = sorted((set(given) | set(wanted)) - set(chosen.names))
     if unknown:
@@ -152,6 +159,13 @@ def choose(
     _check_fixed(given)
     held = {n: np.asarray(values[n], dtype=np.float64) for n in chosen.names if n not in wanted}
     return Choice(chosen, tuple(name for name in chosen.names if name in wanted), held)
+
+
+def _number(name: str, value: ArrayLike) -> Array:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"fixed {name} of {value!r}: give a number, or one a spectrum") from None
 
 
 def _default_free(model: Model, given: Mapping[str, Array], with_current: bool) -> tuple[str, ...]:
@@ -219,14 +233,16 @@ def bounds(model: Model, largest: float, spacing: float) -> tuple[Array, Array]:
     ----------
     model : Model
     largest : float
-        Largest |bias|, V: a gap beyond it, or kT beyond half of it, cannot be seen.
+        Largest |bias|, V: a gap beyond it, or kT beyond half of it, cannot be seen. Nor is there any
+        beyond `HIGHEST_GAP` and `HIGHEST_TEMPERATURE`.
     spacing : float
         Typical distance of neighbouring biases, V: kT far below it cannot be seen.
     """
-    coldest = max(0.1 * spacing / K_B, 2.0 * LOWEST_TEMPERATURE)
+    coldest = min(max(0.1 * spacing / K_B, 2.0 * LOWEST_TEMPERATURE), 0.1 * HIGHEST_TEMPERATURE)
+    hottest = min(0.5 * largest / K_B, HIGHEST_TEMPERATURE)
     ranges = {
-        "gap": (1e-2 * largest, largest),
-        "temperature": (math.log(coldest), math.log(0.5 * largest / K_B)),
+        "gap": (1e-2 * largest, min(largest, HIGHEST_GAP)),
+        "temperature": (math.log(coldest), math.log(hottest)),
         "barrier": (0.0, MOST_REFLECTION),
         "broadening": (1e-4 * largest, largest),
         "weight": (0.0, 1.0),

@@ -11,8 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.models import Choice, bounds, to_coordinate
-from stm_daq.fitting.start import Templates
+from stm_daq.fitting.descent import Descent, Part
+from stm_daq.fitting.models import Choice, bounds, family, to_coordinate
+from stm_daq.fitting.start import Templates, templates_of
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -20,8 +21,11 @@ type Mask = NDArray[np.bool_]
 ACCURACY = 1e-4
 """The noise is never taken smaller than this part of the conductance."""
 
-COARSE, FINE = 0.3, 5e-2
+COARSE, FINE = 0.3, 1e-3
 """Decrease of chi-square at which the search stops before and after the noise is known."""
+
+LEAP = 2.0
+"""A gap changes by no more than this factor in one step: far from it nothing is known."""
 
 APART = 1.5
 """Ratio of gaps by which the second start differs from the first."""
@@ -34,6 +38,9 @@ RIVAL = 25.0
 
 MATCH = 20.0
 """Difference in chi-square, before the noise is known, up to which a second search is finished."""
+
+NEAR = 1.0
+"""Squared distance, in standard deviations, below which two searches have found the same minimum."""
 
 DISTINCT = 9.0
 """Squared distance, in standard deviations, of a second minimum from the first."""
@@ -75,7 +82,7 @@ class Found:
     vector: Array
     """J^T W residual, (p, f)."""
     columns: Array
-    """Model and derivatives at theta, (p, (m + 2) n)."""
+    """Model and derivatives at theta, (p, m + 2, n), as long as the search goes on."""
     residual: Array
     weight: Array
     converged: Mask
@@ -112,13 +119,23 @@ class Solver:
         self.smearing = (modulation, voltage_noise)
         lower, upper = bounds(choice.model, largest, spacing)
         self.lower, self.upper = lower[choice.index], upper[choice.index]
+        leaps = [LEAP if family(name) == "gap" else np.inf for name in choice.free]
+        self._leap = np.array(leaps)
         self._spacing = spacing
         self._shape = len(choice.model.shape.names)
 
     @cached_property
+    def descent(self) -> Descent:
+        """The same search in Python, for what the compiled one does not know."""
+        robust = (LOSSES.index(self.loss), KNEES[self.loss])
+        return Descent(self.choice, self.lower, self.upper, self.smearing, robust)
+
+    @cached_property
     def _templates(self) -> Templates:
         """Made when first needed: a map fitted by a table may never need them."""
-        return Templates(self.choice, self.largest, self._spacing, *self.smearing)
+        choice = self.choice
+        scalars = tuple(choice.scalar(name) for name in choice.model.shape.names)
+        return templates_of(choice.model.name, scalars, self.largest, self._spacing, *self.smearing)
 
     def held(self, rows: NDArray[np.int64], unit: Array) -> Array:
         """Search coordinates of the fixed parameters of some spectra of the stack, else NaN.
@@ -166,6 +183,7 @@ class Solver:
             self._descend(tile, other, try_, COARSE, last=False)
             _keep_better(found, other, try_)
             try_ &= other.chi_square < found.chi_square + MATCH
+            try_ &= self._distance(found, other) > NEAR
         if tile.weight is None:
             self._estimate_noise(tile, found)
         self._descend(tile, found, every, FINE, last=True)
@@ -220,7 +238,7 @@ class Solver:
             chi_square=np.full(count, np.inf),
             matrix=np.zeros((count, free, free)),
             vector=np.zeros((count, free)),
-            columns=np.empty((count, (self._shape + 2) * points)),
+            columns=np.empty((count, self._shape + 2, points)),
             residual=np.zeros_like(tile.values),
             weight=weight.copy(),
             converged=np.zeros(count, dtype=np.bool_),
@@ -230,6 +248,9 @@ class Solver:
     def _descend(
         self, tile: Tile, found: Found, wanted: Mask, tolerance: float, *, last: bool
     ) -> None:
+        if not self.choice.model.shape.compiled:
+            self._descend_slowly(tile, found, wanted, tolerance)
+            return
         from stm_daq.fitting import kernel_search
 
         kernel_search.descend(
@@ -237,30 +258,60 @@ class Solver:
             (self.choice.model.shape.places, *self.smearing),
             (LOSSES.index(self.loss), KNEES[self.loss]),
             tile.bias, tile.values, found.weight, tile.counts,
-            self.choice.index, self.lower, self.upper, tolerance, last, wanted,
+            self.choice.index, self.lower, self.upper, self._leap, tolerance, last, wanted,
             found.theta, found.chi_square, found.matrix, found.vector, found.columns,
             found.residual, found.converged,
         )  # fmt: skip
 
+    def _descend_slowly(self, tile: Tile, found: Found, wanted: Mask, tolerance: float) -> None:
+        """The same for a model that the compiled search cannot evaluate."""
+        for p in np.flatnonzero(wanted).tolist():
+            used = slice(tile.counts[p])
+            part = Part(tile.bias[p, used], tile.values[p, used], found.weight[p, used])
+            best = self.descent.search((part,), found.theta[p], tolerance)
+            found.theta[p], found.chi_square[p] = best.theta, best.chi_square
+            found.matrix[p], found.vector[p] = best.matrix, best.vector
+            found.residual[p, used] = best.residuals[0]
+            found.converged[p] = best.converged
+
     def _estimate_noise(self, tile: Tile, found: Found) -> None:
+        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
+        self._weigh(tile.bias, found.residual, tile.counts, offset, ACCURACY**2, found.weight)
+
+    def weights(self, bias: Array, residual: Array, centre: float, floor: float) -> Array:
+        """Inverse variances of the points (n,) of one spectrum from residuals, ascending in bias."""
+        weight = np.ones((1, len(bias)))
+        counts, centres = np.array([len(bias)]), np.array([centre])
+        self._weigh(bias[None], residual[None], counts, centres, floor, weight)
+        return np.asarray(weight[0])
+
+    def _weigh(
+        self,
+        bias: Array,
+        residual: Array,
+        counts: NDArray[np.int64],
+        centre: Array,
+        floor: float,
+        weight: Array,
+    ) -> None:
         from stm_daq.fitting import kernel_noise
 
         plain = self.loss == "linear"
-        offset = np.ascontiguousarray(found.theta[:, self._shape + 1])
-        kernel_noise.weights_after(
-            tile.bias, found.residual, tile.counts, offset, _CLIP[plain], ACCURACY**2, found.weight
-        )
-        np.multiply(found.weight, _CLIPPED[plain], out=found.weight)
+        kernel_noise.weights_after(bias, residual, counts, centre, _CLIP[plain], floor, weight)
+        np.multiply(weight, _CLIPPED[plain], out=weight)
 
     def _compare(self, tile: Tile, found: Found, other: Found, tried: Mask) -> None:
         """Finish the second search where it is a match for the first, and keep the better one."""
         other.weight[:] = found.weight
         self._descend(tile, other, tried, FINE, last=True)
         _keep_better(found, other, tried)
-        change = (found.theta - other.theta)[:, self.choice.index]
-        distance = np.einsum("pi,pij,pj->p", change, found.matrix, change)
-        distinct = tried & other.converged & (distance > DISTINCT)
+        distinct = tried & other.converged & (self._distance(found, other) > DISTINCT)
         found.rival[distinct] = other.chi_square[distinct]
+
+    def _distance(self, found: Found, other: Found) -> Array:
+        """Squared distance of two places in standard deviations, (p,)."""
+        change = (found.theta - other.theta)[:, self.choice.index]
+        return np.asarray(np.einsum("pi,pij,pj->p", change, found.matrix, change))
 
 
 def _keep_better(found: Found, other: Found, tried: Mask) -> None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from stm_daq.fitting.checks import check_bias, check_fixed, check_noise, check_stack
-from stm_daq.fitting.lag import forget
-from stm_daq.fitting.models import Choice, choose, unit
-from stm_daq.fitting.solver import LOSSES, Solver
-from stm_daq.fitting.stack import Outcome, StackFitter
+from stm_daq.fitting.checks import check_fixed
+from stm_daq.fitting.data import Conditions, Data, read
+from stm_daq.fitting.dataset import as_dataset
+from stm_daq.fitting.joint import fit_with_current
+from stm_daq.fitting.models import choose
+from stm_daq.fitting.outcome import Outcome
+from stm_daq.fitting.solver import Solver
+from stm_daq.fitting.stack import StackFitter
 from stm_daq.fitting.table import fit_table
 
 if TYPE_CHECKING:
     import xarray
-
-type Array = NDArray[np.float64]
-
-ENGINES = ("exact", "table")
 
 
 def fit(
@@ -31,6 +29,8 @@ def fit(
     free: Iterable[str] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
     noise: ArrayLike | None = None,
+    current: ArrayLike | None = None,
+    current_noise: ArrayLike | None = None,
     modulation: float = 0.0,
     voltage_noise: float = 0.0,
     memory: ArrayLike = (1.0,),
@@ -86,104 +86,20 @@ def fit(
     ValueError
         If shapes differ, the bias is not in V, or the choice of parameters is not possible.
     """
-    _check_settings(loss, engine)
-    values = check_stack(conductance)
-    leading, points = values.shape[:-1], values.shape[-1]
-    volts = check_bias(bias, values.shape, modulation)
-    choice = choose(model, fixed, free)
-    choice = check_fixed(choice, leading)
-    deviation = check_noise(noise, values.shape)
-    solver = prepare(volts, choice, modulation, voltage_noise, loss)
-    rows = forget(values.reshape(-1, points), np.asarray(memory, dtype=np.float64))
-    grids = np.broadcast_to(volts, values.shape).reshape(-1, points)
-    if engine == "table":
-        outcome = fit_table(solver, grids, rows, deviation)
+    conditions = Conditions(modulation, voltage_noise, memory, loss, engine)
+    data = read(bias, conductance, conditions, noise, current, current_noise)
+    chosen = choose(model, fixed, free, with_current=current is not None)
+    choice = check_fixed(chosen, data.leading, data.volts)
+    if current is None:
+        outcome = run(data, conditions.solver(choice, data.volts), engine)
     else:
-        outcome = StackFitter(solver).fit(grids, rows, deviation)
-    settings = {
-        "modulation": modulation,
-        "voltage_noise": voltage_noise,
-        "memory": np.asarray(memory, dtype=np.float64),
-        "loss": loss,
-        "engine": engine,
-        "noise": "estimated" if noise is None else "given",
-    }
-    return as_dataset(outcome, conductance, leading, settings | outcome.notes)
+        outcome = fit_with_current(data, choice, conditions)
+    settings = conditions.as_dict() | {"noise": "estimated" if noise is None else "given"}
+    return as_dataset(outcome, data, settings)
 
 
-def prepare(
-    bias: Array, choice: Choice, modulation: float, voltage_noise: float, loss: str
-) -> Solver:
-    """The solver for spectra at these biases (V, any shape)."""
-    finite = np.sort(np.atleast_2d(np.where(np.isfinite(bias), bias, np.nan)), axis=-1)
-    largest = float(np.nanmax(np.abs(finite)))
-    spacing = float(np.nanmedian(np.diff(finite, axis=-1)))
-    return Solver(choice, largest, spacing, float(modulation), float(voltage_noise), loss)
-
-
-def _check_settings(loss: str, engine: str) -> None:
-    if loss not in LOSSES:
-        raise ValueError(f"unknown loss '{loss}': use one of {', '.join(LOSSES)}")
-    if engine not in ENGINES:
-        raise ValueError(f"unknown engine '{engine}': use one of {', '.join(ENGINES)}")
-
-
-def as_dataset(
-    outcome: Outcome,
-    conductance: Any,
-    leading: tuple[int, ...],
-    settings: Mapping[str, Any],
-) -> xarray.Dataset:
-    """Fits of a stack with `leading` axes as a dataset, with the names these have in `conductance`."""
-    import xarray
-
-    choice = outcome.choice
-    dims, coords = _leading(conductance, leading)
-    data = xarray.Dataset(coords=coords | {"parameter": list(choice.free)})
-
-    def put(name: str, values: Any, what: str, units: str = "") -> None:
-        shaped = np.asarray(values).reshape(leading)
-        attributes = {"long_name": what} | ({"units": units} if units else {})
-        data[name] = xarray.DataArray(shaped, dims=dims, attrs=attributes)
-
-    for name in choice.reported:
-        units = unit(choice.model, name)
-        put(name, outcome.values[name], name.replace("_", " "), units)
-        put(f"{name}_std", outcome.std[name], f"standard deviation of {name}", units)
-        if name in outcome.limits:
-            what = f"95 % limit of {name} where it is not determined"
-            put(f"{name}_limit", outcome.limits[name], what, units)
-    put("chi_square", outcome.chi_square, "chi-square")
-    put("dof", outcome.dof, "degrees of freedom")
-    put("reduced_chi_square", outcome.reduced, "chi-square per degree of freedom")
-    put("misfit", outcome.misfit, "power of the residuals over that of independent noise")
-    parameters = outcome.points - outcome.dof
-    put("aic", outcome.chi_square + 2.0 * parameters, "Akaike's information criterion")
-    penalty = parameters * np.log(np.maximum(outcome.points, 1))
-    put("bic", outcome.chi_square + penalty, "Bayesian information criterion")
-    put("ok", outcome.ok, "whether every value may be used within its standard deviation")
-    put("flags", np.array([",".join(f) for f in outcome.flags], dtype=object), "verdicts")
-    square = (*leading, len(choice.free), len(choice.free))
-    data["correlation"] = ((*dims, "parameter", "parameter_"), outcome.correlation.reshape(square))
-    data = data.assign_coords(parameter_=list(choice.free))
-    return data.assign_attrs(_attributes(choice, settings))
-
-
-def _leading(conductance: Any, leading: tuple[int, ...]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Names and coordinates of the axes of the stack."""
-    names = getattr(conductance, "dims", None)
-    if names is not None:
-        kept = {key: c for key, c in conductance.coords.items() if names[-1] not in c.dims}
-        return tuple(names[:-1]), kept
-    if len(leading) <= 2:
-        return ((), ("spectrum",), ("y", "x"))[len(leading)], {}
-    return tuple(f"dim_{axis}" for axis in range(len(leading))), {}
-
-
-def _attributes(choice: Choice, settings: Mapping[str, Any]) -> dict[str, Any]:
-    fixed = {
-        f"fixed_{name}": float(value) if value.ndim == 0 else "one for every spectrum"
-        for name, value in choice.fixed.items()
-        if name in choice.reported
-    }
-    return {"model": choice.model.name, "free": list(choice.free)} | fixed | dict(settings)
+def run(data: Data, solver: Solver, engine: str = "exact") -> Outcome:
+    """Fit checked spectra with one model."""
+    if engine == "table":
+        return fit_table(solver, data.bias, data.conductance, data.deviation)
+    return StackFitter(solver).fit(data.bias, data.conductance, data.deviation)

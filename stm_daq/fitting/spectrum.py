@@ -8,12 +8,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stm_daq.fitting.checks import check_bias, check_noise, check_stack
+from stm_daq.fitting.checks import check_bias, check_fixed, check_noise, check_stack
+from stm_daq.fitting.data import Conditions
 from stm_daq.fitting.lag import forget, remember
 from stm_daq.fitting.models import choose
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.result import FitResult
-from stm_daq.fitting.spectra import prepare
-from stm_daq.fitting.stack import Outcome, StackFitter
+from stm_daq.fitting.stack import StackFitter
 
 
 class OnlineFitter:
@@ -56,9 +57,10 @@ class OnlineFitter:
         self.memory = np.array(memory, dtype=np.float64)
         if self.bias.ndim != 1:
             raise ValueError(f"bias has shape {self.bias.shape}: give a vector in V")
+        conditions = Conditions(modulation, memory=self.memory)
         check_bias(self.bias, self.bias.shape, modulation)
-        self.choice = choose(model, fixed, free)
-        self._stack = StackFitter(prepare(self.bias, self.choice, modulation, 0.0, "linear"))
+        self.choice = check_fixed(choose(model, fixed, free), (), self.bias)
+        self._stack = StackFitter(conditions.solver(self.choice, self.bias))
 
     def warm_up(self) -> None:
         """Compile and load the kernels, so that the first spectrum is as quick as the others."""

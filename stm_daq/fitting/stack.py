@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.fitting.background import TERMS, Background, smooth_background
 from stm_daq.fitting.judge import Judgement, judge
-from stm_daq.fitting.models import Choice, to_value
+from stm_daq.fitting.models import to_value
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import ACCURACY, Found, Solver, Tile
-from stm_daq.fitting.verdict import is_ok
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.int64]
@@ -19,44 +19,10 @@ type Index = NDArray[np.int64]
 SPARE_POINTS = 10
 """A fit needs this many points more than parameters."""
 
-TILE = 64
+TILE = 128
 """Spectra that are handled together: their arrays stay in the processor's cache."""
 
 _OF_CONDUCTANCE = ("scale", "current_offset")
-
-
-@dataclass
-class Outcome:
-    """Fits of p spectra in physical units. NaN where a spectrum does not tell."""
-
-    choice: Choice
-    values: dict[str, Array]
-    """All parameters of the model, free and fixed, each (p,)."""
-    std: dict[str, Array]
-    """Standard deviations, 0 for fixed parameters."""
-    limits: dict[str, Array]
-    correlation: Array
-    """(p, f, f)"""
-    chi_square: Array
-    reduced: Array
-    misfit: Array
-    dof: Index
-    points: Index
-    flags: list[tuple[str, ...]]
-    deviation: Array
-    """Standard deviation of every point of the conductance, given or estimated, (p, n)."""
-    theta: Array
-    """Search coordinates, (p, m + 4), of spectra in units of `unit`."""
-    unit: Array
-    backgrounds: dict[int, Array] = field(default_factory=dict)
-    """Smooth curves of those without gap, as polynomials of bias / largest, by spectrum."""
-    notes: dict[str, float] = field(default_factory=dict)
-    """What an engine says of itself."""
-
-    @property
-    def ok(self) -> NDArray[np.bool_]:
-        """Whether every value of a spectrum may be used within its standard deviation."""
-        return np.array([is_ok(flags) for flags in self.flags], dtype=np.bool_)
 
 
 class StackFitter:
@@ -83,9 +49,10 @@ class StackFitter:
         """
         outcome = self.nothing(conductance.shape)
         for first in range(0, len(conductance), TILE):
-            rows = np.arange(first, min(first + TILE, len(conductance)))
-            known = None if deviation is None else deviation[rows]
-            self.fit_tile(outcome, rows, bias[rows], conductance[rows], known)
+            part = slice(first, min(first + TILE, len(conductance)))
+            known = None if deviation is None else deviation[part]
+            rows = np.arange(part.start, part.stop)
+            self.fit_tile(outcome, rows, bias[part], conductance[part], known)
         return outcome
 
     def nothing(self, shape: tuple[int, ...]) -> Outcome:
@@ -105,6 +72,7 @@ class StackFitter:
             chi_square=unknown(),
             reduced=unknown(),
             misfit=unknown(),
+            inflation=unknown(),
             dof=np.zeros(count, dtype=np.int64),
             points=np.zeros(count, dtype=np.int64),
             flags=[()] * count,
@@ -119,10 +87,7 @@ class StackFitter:
         """Fit the few spectra (k, n) of these rows of the stack."""
         line = _in_line(bias, values, deviation)
         outcome.points[rows] = line.counts
-        hopeless = [
-            self._hopeless(row[:size])
-            for row, size in zip(line.values, line.counts.tolist(), strict=True)
-        ]
+        hopeless = self._hopeless(line)
         for row, flag in zip(rows.tolist(), hopeless, strict=True):
             outcome.flags[row] = (flag,) if flag else ()
         good = np.flatnonzero([not flag for flag in hopeless])
@@ -151,16 +116,23 @@ class StackFitter:
         np.put_along_axis(spread, line.order, unit[:, None] / np.sqrt(found.weight), axis=1)
         outcome.deviation[rows] = spread
 
-    def _hopeless(self, values: Array) -> str:
-        """Why a spectrum cannot be fitted; empty if it can."""
+    def _hopeless(self, line: _Line) -> list[str]:
+        """Why each spectrum cannot be fitted; empty if it can."""
+        used = np.arange(line.values.shape[1]) < line.counts[:, None]
+        lowest = np.min(line.values, axis=1, initial=np.inf, where=used)
+        highest = np.max(line.values, axis=1, initial=-np.inf, where=used)
+        few = line.counts < len(self.choice.free) + SPARE_POINTS
+        reasons = [""] * len(few)
+        for row in np.flatnonzero(few | (lowest == highest) | (highest < -lowest)).tolist():
+            reasons[row] = self._reason(line.values[row, : line.counts[row]])
+        return reasons
+
+    def _reason(self, values: Array) -> str:
         if len(values) < len(self.choice.free) + SPARE_POINTS:
             return "too_few_points"
-        lowest, highest = values.min(), values.max()
-        if lowest == highest:
+        if values.min() == values.max():
             return "constant"
-        if highest < -lowest and np.median(values) < 0.0:
-            return "negative"
-        return ""
+        return "negative" if np.median(values) < 0.0 else ""
 
     def fill(
         self, outcome: Outcome, rows: Index, tile: Tile, found: Found, judgement: Judgement
@@ -181,6 +153,7 @@ class StackFitter:
         outcome.chi_square[rows] = found.chi_square
         outcome.reduced[rows] = judgement.reduced
         outcome.misfit[rows] = judgement.misfit
+        outcome.inflation[rows] = judgement.inflation
         outcome.dof[rows] = tile.counts - len(free)
         for row, flags in zip(rows.tolist(), judgement.flags, strict=True):
             outcome.flags[row] = flags
@@ -238,9 +211,15 @@ def _in_line(bias: Array, values: Array, deviation: Array | None) -> _Line:
         valid &= np.isfinite(deviation)
     counts = np.count_nonzero(valid, axis=1)
     complete = bool(valid.all())
-    order = np.argsort(bias if complete else np.where(valid, bias, np.inf), axis=1, kind="stable")
+    if complete and len(bias) and not bias.strides[0]:  # one grid for all
+        order = np.broadcast_to(np.argsort(bias[0], kind="stable"), bias.shape)
+    else:
+        keys = bias if complete else np.where(valid, bias, np.inf)
+        order = np.argsort(keys, axis=1, kind="stable")
 
     def arranged(rows: Array) -> Array:
+        if complete and not order.strides[0]:
+            return np.ascontiguousarray(rows[:, order[0]])
         return np.take_along_axis(rows if complete else np.where(valid, rows, 0.0), order, axis=1)
 
     known = None if deviation is None else arranged(deviation)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.models import Choice, bounds, family, to_coordinate
+from stm_daq.fitting.models import MODELS, Model, bounds, family, to_coordinate
 from stm_daq.physics.btk import K_B
 
 type Array = NDArray[np.float64]
+type Scalars = tuple[float | None, ...]
 
 _TABLES = {
     "gap": np.geomspace(0.03, 0.8, 16),  # of the largest bias
@@ -27,6 +29,8 @@ _RATIOS = np.geomspace(1.3, 4.0, 5)
 _MOST = 6000
 """Templates of all combinations; where there are more, _SAMPLE of them are spread over the ranges."""
 _SAMPLE = 4096
+_SLOW_SAMPLE = 512
+"""The same for a model that is not compiled."""
 
 _WIDTHS = {"temperature": 0.6, "barrier": 0.25, "weight": 0.3, "exponent": 0.3}
 """How far a start value may lie from its template, in the coordinates of the search."""
@@ -39,8 +43,9 @@ class Templates:
 
     Parameters
     ----------
-    choice : Choice
-        A parameter fixed at one number for all spectra is the same in every template.
+    model : Model
+    scalars : tuple of float or None
+        Values of the parameters of its shape that are the same in all spectra, else None.
     largest, spacing : float
         Largest |bias| and typical distance of neighbouring biases, V.
     modulation, voltage_noise : float
@@ -57,7 +62,8 @@ class Templates:
 
     def __init__(
         self,
-        choice: Choice,
+        model: Model,
+        scalars: Scalars,
         largest: float,
         spacing: float,
         modulation: float,
@@ -65,40 +71,51 @@ class Templates:
     ) -> None:
         from stm_daq.fitting.kernel_start import BINS
 
-        shape = choice.model.shape
-        coordinates = _grid(choice, largest, spacing)
+        coordinates = _grid(model, scalars, largest, spacing)
         count, size = coordinates.shape
         centres = np.asarray((np.arange(BINS) + 0.5) * (largest / BINS), dtype=np.float64)
         self.spectra = np.empty((count, BINS), dtype=np.float32)
         self.slopes = np.empty((count, size, BINS), dtype=np.float32)
         out = np.empty((size + 2, BINS))
         for row, theta in enumerate(coordinates):
-            shape.evaluate(centres, theta, modulation, voltage_noise, out)
+            model.shape.evaluate(centres, theta, modulation, voltage_noise, out)
             self.spectra[row] = out[0]
             self.slopes[row] = out[1:-1]
-        self.boxes = _boxes(choice, coordinates, largest, spacing)
+        self.boxes = _boxes(model, scalars, coordinates, largest, spacing)
 
 
-def _grid(choice: Choice, largest: float, spacing: float) -> Array:
+@lru_cache(maxsize=8)
+def templates_of(
+    model: str,
+    scalars: Scalars,
+    largest: float,
+    spacing: float,
+    modulation: float,
+    voltage_noise: float,
+) -> Templates:
+    """The `Templates` of a model; making them takes as long as some hundred fits."""
+    return Templates(MODELS[model], scalars, largest, spacing, modulation, voltage_noise)
+
+
+def _grid(model: Model, scalars: Scalars, largest: float, spacing: float) -> Array:
     """Coordinates (k, m) of the templates."""
-    names = choice.model.shape.names
+    names = model.shape.names
     if not names:
         return np.empty((1, 0))
-    scalars = [choice.scalar(name) for name in names]
     tables = [
         _table(name) if value is None else np.array([value])
         for name, value in zip(names, scalars, strict=True)
     ]
-    rows = _combinations(tables)
+    rows = _combinations(tables, _SAMPLE if model.shape.compiled else _SLOW_SAMPLE)
     gap = rows[:, 0] * (largest if scalars[0] is None else 1.0)
     units = {"gap": gap, "temperature": gap / K_B, "broadening": gap}
-    lower, upper = bounds(choice.model, largest, spacing)
+    lower, upper = bounds(model, largest, spacing)
     for k, (name, value) in enumerate(zip(names, scalars, strict=True)):
         if value is None:
             column = gap if k == 0 else rows[:, k] * units.get(family(name), 1.0)
-            rows[:, k] = np.clip(to_coordinate(choice.model, name, column), lower[k], upper[k])
+            rows[:, k] = np.clip(to_coordinate(model, name, column), lower[k], upper[k])
         else:
-            rows[:, k] = to_coordinate(choice.model, name, rows[:, k])
+            rows[:, k] = to_coordinate(model, name, rows[:, k])
     return rows
 
 
@@ -106,16 +123,16 @@ def _table(name: str) -> Array:
     return _RATIOS if name == "gap2" else _TABLES[family(name)]
 
 
-def _combinations(tables: list[Array]) -> Array:
-    """All combinations of the tables' values, or an even sample of them if those are too many."""
-    if math.prod(len(table) for table in tables) <= _MOST:
+def _combinations(tables: list[Array], sample: int) -> Array:
+    """All combinations of the tables' values, or an even sample of so many if those are too many."""
+    if math.prod(len(table) for table in tables) <= max(_MOST * sample // _SAMPLE, 1):
         return np.array(list(product(*tables)))
     open_ = [k for k, table in enumerate(tables) if len(table) > 1]
     ratio = 2.0
     for _ in range(40):  # root of x^(d+1) = x + 1: the golden ratio of d dimensions
         ratio = (1.0 + ratio) ** (1.0 / (len(open_) + 1))
-    number = np.arange(1, _SAMPLE + 1)
-    rows = np.empty((_SAMPLE, len(tables)))
+    number = np.arange(1, sample + 1)
+    rows = np.empty((sample, len(tables)))
     rows[:] = [table[0] for table in tables]
     for dimension, k in enumerate(open_):
         place = (0.5 + number * ratio ** -(dimension + 1.0)) % 1.0 * (len(tables[k]) - 1)
@@ -123,12 +140,13 @@ def _combinations(tables: list[Array]) -> Array:
     return rows
 
 
-def _boxes(choice: Choice, coordinates: Array, largest: float, spacing: float) -> Array:
-    model = choice.model
+def _boxes(
+    model: Model, scalars: Scalars, coordinates: Array, largest: float, spacing: float
+) -> Array:
     lower, upper = bounds(model, largest, spacing)
     boxes = np.repeat(coordinates[:, None, :], 3, axis=1)
     for k, name in enumerate(model.shape.names):
-        if choice.scalar(name) is not None:
+        if scalars[k] is not None:
             continue
         kind, column = family(name), coordinates[:, k]
         if kind in _FACTORS:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from stm_daq.fitting.background import Background
 from stm_daq.fitting.judge import judge
 from stm_daq.fitting.models import to_coordinate
+from stm_daq.fitting.outcome import Outcome
 from stm_daq.fitting.solver import ACCURACY, Found, Solver, Tile
-from stm_daq.fitting.stack import TILE, Outcome, StackFitter
+from stm_daq.fitting.stack import TILE, StackFitter
 from stm_daq.fitting.table_model import Request, Table, axis_of, table_of
 from stm_daq.fitting.table_search import Basis, Searcher, State
 from stm_daq.fitting.verdict import is_ok
@@ -215,7 +216,7 @@ class TableFitter:
         state, weights = self._search(rows, values, single, weight, unit)
         found = self._found(values, weights, state)
         tile = Tile(
-            bias=np.empty((0, 0)),
+            bias=np.tile(self.bias, (len(values), 1)),
             values=values,
             counts=np.full(len(rows), len(self.bias)),
             weight=None if weight is None else weights,

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stm_daq.fitting.kernel_search import _bounded_step as bounded_step
+from stm_daq.fitting.kernel_step import bounded_step
 
 type Array = NDArray[np.float64]
 type Single = NDArray[np.float32]

@@ -15,8 +15,10 @@ EXPLANATIONS = {
     "model_inadequate": "the residuals are systematic: this model cannot describe the spectrum; "
     "standard deviations are scaled up accordingly but do not cover the model's own error",
     "too_noisy": "gap or temperature is hardly determined by this spectrum",
-    "gap_at_bound": "the gap is at the edge of what the bias range can show",
-    "temperature_at_bound": "the temperature is at the edge of what the bias grid can show",
+    "gap_at_bound": "the gap is at the edge of what the bias range can show, or of what "
+    "superconductors have: is the bias in V?",
+    "temperature_at_bound": "the temperature is at the edge of what the bias grid can show, or of "
+    "where there are superconductors: is the bias in V?",
     "broadening_at_bound": "the broadening is as large as the bias range",
     "scale_at_bound": "the normal-state conductance ran away from the measured conductance",
     "offset_at_bound": "the bias offset is larger than a fifth of the bias range",
@@ -65,6 +67,17 @@ FATAL = frozenset(
 def is_ok(flags: tuple[str, ...]) -> bool:
     """Whether every value may be used within its standard deviation."""
     return not flags or FATAL.isdisjoint(_kind(flag) for flag in flags)
+
+
+def grade(flags: Iterable[str]) -> str:
+    """ "good", "doubtful" or "failed".
+
+    A doubtful fit settled, but its model misses something systematic: its values are indicative.
+    """
+    fatal = {_kind(flag) for flag in flags} & FATAL
+    if not fatal:
+        return "good"
+    return "doubtful" if fatal == {"model_inadequate"} else "failed"
 
 
 def meaning(flag: str) -> str | None:

@@ -24,6 +24,9 @@ from stm_daq.records import Array, Event, Fit, Progress, RunStarted, Spectrum
 _REDRAW = 0.25
 _SHOWN_EVENTS = 5
 _PLOT_WIDTH = 36
+UNHEARD = 5.0
+"""Silence (s) from the beginning after which the address is in doubt: publishers speak every second,
+also while they wait for a run."""
 _PLAIN_PROGRESS = 30.0
 """Without a terminal: a line of progress so often (s)."""
 
@@ -61,6 +64,11 @@ class Watcher:
         state = self.view.state
         if self.view.ended is not None:
             return f"ended: {state} {self.view.ended.text}".rstrip()
+        if not self.heard and self.silent >= UNHEARD:
+            return (
+                f"nobody answers at {self.address}: a run tells its address when it starts "
+                "(`stm-daq watch ADDRESS`) and can be watched from its own computer only; still waiting"
+            )
         if not self.heard or state == "waiting":
             return f"waiting for a run at {self.address}"
         if self.silent >= STALE:

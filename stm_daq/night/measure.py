@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import shutil
@@ -29,6 +30,7 @@ from stm_daq.station.roles import TemperatureReading
 from stm_daq.store.done import DoneSoFar
 from stm_daq.store.journal import Journal, new_run_folder
 from stm_daq.store.reading import RESUMED
+from stm_daq.watchdog.heartbeat import REPORT, BeatingClock, SafetyState, watched
 
 if TYPE_CHECKING:
     from stm_daq.fitting import OnlineFitter
@@ -64,6 +66,8 @@ class Venue:
     twin: TwinLike | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What a rehearsal needs to make the same twin again."""
+    watched_clock: BeatingClock | None = None
+    """The same clock, where a watchdog shall look after the run."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,10 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
         around = surroundings(folder, Control(stop), recording, unfinished, twin)
         expected = night.estimate.total
         runner = Runner(night.plan, station, clock, recording.emit, expected, around)
+        if venue.watched_clock is not None:
+            path, beating = night.config.path, venue.watched_clock
+            heartbeat = stack.enter_context(watched(path, folder, beating, stop.request))
+            heartbeat.start(lambda: SafetyState(*runner.safety))
         sweep = stack.enter_context(runner.prepared())
         journal, started = _journal(night, venue, folder, station, sweep, unfinished)
         stack.enter_context(journal)
@@ -197,6 +205,12 @@ def _take_up(recording: Recording, unfinished: Unfinished, clock: Clock) -> None
         recording.remember(done.latest_fit)
     for spectrum in done.unfitted:
         recording.derive(spectrum)
+    report = unfinished.folder / REPORT
+    if report.exists():
+        found = json.loads(report.read_text(encoding="utf-8"))
+        text = "; ".join([found["cause"], found["done"], *found["failures"]])
+        recording.emit(Event(float(found["time"]), "watchdog", text, found))
+        report.unlink()
 
 
 @contextmanager

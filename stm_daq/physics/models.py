@@ -112,7 +112,8 @@ class Model:
         if not self.compiled:
             sis.evaluate(bias, theta, modulation, noise, out)
             return
-        kernel.evaluate_channels(bias, theta, self.places, float(modulation), float(noise), out)
+        noises = float(modulation), float(noise)
+        kernel.evaluate_channels(bias, theta, self.places, *noises, False, out)
 
     def evaluate_current(
         self, bias: Array, theta: Array, modulation: float, noise: float, out: Array
@@ -123,9 +124,8 @@ class Model:
         if not self.compiled:
             sis.evaluate(bias, theta, modulation, noise, out, dc=True)
             return
-        kernel.evaluate_channels_current(
-            bias, theta, self.places, float(modulation), float(noise), out
-        )
+        noises = float(modulation), float(noise)
+        kernel.evaluate_channels(bias, theta, self.places, *noises, True, out)
 
 
 _OF_A_CHANNEL = ("gap", "temperature", "barrier", "broadening", "exponent", "weight")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from stm_daq.physics.kernel import _NODES, _WEIGHTS, REACH, _gather, _places
+from stm_daq.physics.kernel_cache import entry, inner
+from stm_daq.physics.kernel_spread import NODES, REACH, WEIGHTS, places
 
 type Array = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ ROWS = 7
 """N, N f, E N, E N f, E N df/dE, dN/d(broadening), dN/d(broadening) f."""
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def density(x: float, gap: float, broadening: float) -> tuple[float, float]:
     """Dynes density of states Re w/sqrt(w^2 - gap^2) and d/d(broadening) at E = gap + x >= 0."""
     w = complex(gap + x, broadening)
@@ -32,7 +32,7 @@ def density(x: float, gap: float, broadening: float) -> tuple[float, float]:
     return (w / root).real, (-1j * gap * gap / (square * root)).real
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def _edges(gap: float, broadening: float, kt: float, step: float, top: float, below: bool) -> Array:
     """Edges in t of the panels: E = gap cos(t) below the gap, gap cosh(t) above it, up to `top`."""
     finest = max(math.sqrt(2.0 * broadening / gap), 1e-5)
@@ -57,7 +57,7 @@ def _edges(gap: float, broadening: float, kt: float, step: float, top: float, be
     return edges[:count]
 
 
-@njit(cache=True, error_model="numpy")
+@entry()
 def electrode(gap: float, broadening: float, kt: float, step: float, moments: Array) -> None:
     """Add the moments of an electrode, see ROWS, to `moments`, whose middle is energy zero.
 
@@ -69,7 +69,8 @@ def electrode(gap: float, broadening: float, kt: float, step: float, moments: Ar
     gap = max(gap, 1e-9 * step)
     values = np.empty(ROWS)
     mirrored = np.empty(ROWS)
-    distance, weight = np.empty(8), np.empty(8)
+    distance, weight, energies = np.empty(8), np.empty(8), np.empty(8)
+    cells, shares = np.empty(8, dtype=np.int64), np.empty((8, 8))
     for side in range(2):
         below = side == 0
         edges = _edges(gap, broadening, kt, step, top, below)
@@ -77,16 +78,17 @@ def electrode(gap: float, broadening: float, kt: float, step: float, moments: Ar
             half = 0.5 * (edges[p + 1] - edges[p])
             middle = 0.5 * (edges[p + 1] + edges[p])
             for k in range(8):
-                t = middle + half * _NODES[k]
+                t = middle + half * NODES[k]
                 if below:
                     distance[k] = -2.0 * gap * math.sin(0.5 * t) ** 2
-                    weight[k] = half * _WEIGHTS[k] * gap * math.sin(t)
+                    weight[k] = half * WEIGHTS[k] * gap * math.sin(t)
                 else:
                     distance[k] = 2.0 * gap * math.sinh(0.5 * t) ** 2
-                    weight[k] = half * _WEIGHTS[k] * gap * math.sinh(t)
-            cells, shares = _places(gap + distance, step)
+                    weight[k] = half * WEIGHTS[k] * gap * math.sinh(t)
+                energies[k] = gap + distance[k]
+            places(energies, step, cells, shares)
             for k in range(8):
-                energy = gap + distance[k]
+                energy = energies[k]
                 if energy > top:
                     continue
                 states, by_g = density(distance[k], gap, broadening)
@@ -98,7 +100,7 @@ def electrode(gap: float, broadening: float, kt: float, step: float, moments: Ar
                         moments[m, centre - place] += shares[i, k] * mirrored[m]
 
 
-@njit(cache=True, error_model="numpy")
+@inner()
 def _fill(
     values: Array, mirrored: Array, states: float, by_g: float, energy: float, kt: float
 ) -> None:
@@ -120,11 +122,16 @@ def _fill(
     mirrored[6] = by_g * (1.0 - f)
 
 
-@njit(cache=True)
+@entry(fastmath={"contract"})
 def gather(bias: Array, step: float, cells: int, wave: Array, parity: float, out: Array) -> None:
     """Interpolate a periodic wave, known from bias 0 on, at |bias| <= cells steps.
 
     `parity` gives the sign at negative bias.
     """
-    table = np.concatenate((wave[-REACH:], wave[: cells + REACH + 1]))
-    _gather(bias, step, table, parity, out)
+    first, weights = np.empty(len(bias), dtype=np.int64), np.empty((8, len(bias)))
+    places(bias, step, first, weights)
+    for n in range(len(bias)):
+        total = 0.0
+        for i in range(8):
+            total += weights[i, n] * wave[(first[n] + i + 1 - REACH) % len(wave)]
+        out[n] = total if bias[n] >= 0.0 else parity * total

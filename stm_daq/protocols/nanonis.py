@@ -18,12 +18,13 @@ import struct
 from typing import Any
 
 from stm_daq.protocols.nanonis_commands import COMMANDS, Command
-from stm_daq.protocols.nanonis_fields import ProtocolError
+from stm_daq.protocols.nanonis_fields import Layout, ProtocolError
 
 __all__ = [
     "COMMANDS",
     "HEADER_SIZE",
     "Command",
+    "Layout",
     "ProtocolError",
     "body_size",
     "decode_reply",
@@ -74,16 +75,37 @@ def decode_request(request: bytes) -> tuple[Command, tuple[Any, ...], bool]:
     """
     command = _command(request_name(request))
     _, size, respond = _REQUEST.unpack_from(request)
-    values, end = command.arguments.unpack(request, HEADER_SIZE)
-    if end != HEADER_SIZE + size or end != len(request):
+    expected = HEADER_SIZE + size
+    if expected != len(request):
         raise ProtocolError(
-            f"{command.name}: {len(request) - HEADER_SIZE} bytes of arguments, "
-            f"{end - HEADER_SIZE} expected"
+            f"{command.name}: {len(request) - HEADER_SIZE} bytes of arguments, {size} expected"
         )
+    try:
+        values, end = command.arguments.unpack(request, HEADER_SIZE)
+        if end != expected:
+            raise ProtocolError(f"{size} bytes of arguments, {end - HEADER_SIZE} expected")
+    except ProtocolError as damage:
+        values = _other_arguments(command, request)
+        if not values:
+            raise ProtocolError(f"{command.name}: {damage}") from damage
     return command, values, bool(respond)
 
 
-def encode_reply(name: str, values: tuple[Any, ...] = (), error: str = "") -> bytes:
+def _other_arguments(command: Command, request: bytes) -> tuple[Any, ...]:
+    """Try the layouts that some clients use; () if none fits."""
+    for layout in command.other_arguments:
+        try:
+            values, end = layout.unpack(request, HEADER_SIZE)
+        except ProtocolError:
+            continue  # the next layout may fit
+        if end == len(request):
+            return (*values, *command.arguments.blank()[len(values) :])
+    return ()
+
+
+def encode_reply(
+    name: str, values: tuple[Any, ...] = (), error: str = "", layout: Layout | None = None
+) -> bytes:
     """Encode return values, or an error with blank return values.
 
     Parameters
@@ -93,10 +115,17 @@ def encode_reply(name: str, values: tuple[Any, ...] = (), error: str = "") -> by
     values : tuple
     error : str
         Description; empty if there was none.
+    layout : Layout, optional
+        Of the return values, if not the one of the table.
+
+    Raises
+    ------
+    ProtocolError
+        If the values do not fit.
     """
     body = b""
     if name in COMMANDS:
-        returns = COMMANDS[name].returns
+        returns = layout or COMMANDS[name].returns
         body = returns.pack(returns.blank() if error else values)
     if error:
         text = error.encode("ascii", "replace")
@@ -123,6 +152,8 @@ def body_size(header: bytes) -> int:
 def decode_reply(name: str, reply: bytes) -> tuple[tuple[Any, ...], str]:
     """Return the values and the error description ("" if there is none) of a reply to `name`.
 
+    Where the table has several layouts the values are those of the first that fits.
+
     Raises
     ------
     ProtocolError
@@ -131,17 +162,20 @@ def decode_reply(name: str, reply: bytes) -> tuple[tuple[Any, ...], str]:
     command = _command(name)
     if reply[:32] != command.wire_name:
         raise ProtocolError(f"asked {name}, but {request_name(reply)!r} was answered")
-    try:
-        values, end = command.returns.unpack(reply, HEADER_SIZE)
-        return values, _error_text(reply[end:])
-    except (ProtocolError, struct.error) as damage:
+    damage: Exception | None = None
+    for layout in (command.returns, *command.other_returns):
         try:
-            error = _error_text(reply[HEADER_SIZE:])
-        except (ProtocolError, struct.error):
-            error = ""
-        if not error:
-            raise ProtocolError(f"{name}: {damage}") from damage
-        return command.returns.blank(), error
+            values, end = layout.unpack(reply, HEADER_SIZE)
+            return values, _error_text(reply[end:])
+        except (ProtocolError, struct.error) as found:
+            damage = damage or found
+    try:
+        error = _error_text(reply[HEADER_SIZE:])
+    except (ProtocolError, struct.error):
+        error = ""
+    if not error:
+        raise ProtocolError(f"{name}: {damage}") from damage
+    return command.returns.blank(), error
 
 
 def _error_text(block: bytes) -> str:

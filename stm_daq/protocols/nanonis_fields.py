@@ -6,10 +6,12 @@
 | ``str`` | int32 byte length, bytes (ASCII, at most 255) |
 | ``strs`` | int32 total size, int32 count, then each string with its length before it |
 | ``i[]``, ``f[]`` | int32 count, then the numbers |
+| ``f[n]``, ``i[n]`` | the numbers alone; their count is the earlier value `n` |
 | ``f[,]`` | int32 rows, int32 columns, then float32 row by row |
+| ``strs[,]`` | int32 rows, int32 columns, then each string with its length before it |
 
 The protocol's tables list a length that stands before a string or array as a value of its own;
-here it belongs to the string or array.
+here it belongs to the string or array, but for arrays that share one count.
 
 Source: SPECS, "Nanonis TCP Protocol", R14718 (2025).
 """
@@ -19,14 +21,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 _INT = struct.Struct(">i")
 _TWO_INTS = struct.Struct(">ii")
-_ARRAY_TYPES = {"i[]": np.dtype(">i4"), "f[]": np.dtype(">f4")}
-_FLOAT32 = np.dtype(">f4")
+_DTYPES = {code: np.dtype(f">{code}4") for code in "if"} | {"I": np.dtype(">u4")}
+_FLOAT32 = _DTYPES["f"]
 LONGEST_STRING = 255
 
 
@@ -34,12 +37,22 @@ class ProtocolError(ValueError):
     """Bytes that are not a message of the Nanonis protocol, or values that do not fit into one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Field:
     """One value of a message."""
 
     name: str
     kind: str
+
+    @cached_property
+    def base(self) -> str:
+        """The kind, but ``[]`` for every one-dimensional array."""
+        return "[]" if "[" in self.kind and "," not in self.kind else self.kind
+
+    @cached_property
+    def count(self) -> str:
+        """Name of the earlier value that is the length of this array; "" if it has its own."""
+        return self.kind[2:-1] if self.base == "[]" else ""
 
 
 class Layout:
@@ -72,8 +85,8 @@ class Layout:
         try:
             if self._struct is not None:
                 return self._struct.pack(*values)
-            pairs = zip(self.fields, values, strict=True)
-            return b"".join(_pack_one(field.kind, value) for field, value in pairs)
+            named = dict(zip((f.name for f in self.fields), values, strict=True))
+            return b"".join(_pack_one(field, named) for field in self.fields)
         except (struct.error, OverflowError, TypeError, ValueError) as error:
             raise ProtocolError(f"cannot encode {values!r}: {error}") from error
 
@@ -89,73 +102,89 @@ class Layout:
             if self._struct is not None:
                 values = self._struct.unpack_from(data, offset)
                 return values, offset + self._struct.size
-            found = []
+            found: dict[str, Any] = {}
             for field in self.fields:
-                value, offset = _unpack_one(field.kind, data, offset)
-                found.append(value)
+                found[field.name], offset = _unpack_one(field, data, offset, found)
         except (struct.error, UnicodeDecodeError) as error:
             raise ProtocolError(f"damaged message: {error}") from error
-        return tuple(found), offset
+        return tuple(found.values()), offset
 
     def blank(self) -> tuple[Any, ...]:
         """Return zeros and empty strings: what a reply carries in front of an error."""
-        return tuple(_BLANKS.get(field.kind, 0) for field in self.fields)
+        return tuple(_BLANKS.get(field.base, 0) for field in self.fields)
 
 
-_BLANKS: dict[str, Any] = {
-    "str": "",
-    "strs": (),
-    "i[]": (),
-    "f[]": (),
-    "f[,]": np.empty((0, 0)),
-}
+_BLANKS: dict[str, Any] = {"str": "", "strs": (), "[]": (), "f[,]": np.empty((0, 0)), "strs[,]": ()}
 
 
-def _pack_one(kind: str, value: Any) -> bytes:
+def _pack_one(field: Field, values: dict[str, Any]) -> bytes:
+    kind, value = field.kind, values[field.name]
     if kind == "str":
         return pack_string(value)
     if kind == "strs":
         body = b"".join(pack_string(item) for item in value)
         return _TWO_INTS.pack(len(body), len(value)) + body
-    if kind in _ARRAY_TYPES:
-        return _INT.pack(len(value)) + np.asarray(value).astype(_ARRAY_TYPES[kind]).tobytes()
+    if kind == "strs[,]":
+        columns = len(value[0]) if len(value) else 0
+        cells = b"".join(pack_string(cell) for row in value for cell in row)
+        return _TWO_INTS.pack(len(value), columns) + cells
     if kind == "f[,]":
         table = np.asarray(value)
         rows, columns = table.shape
         return _TWO_INTS.pack(rows, columns) + table.astype(_FLOAT32).tobytes()
+    if field.base == "[]":
+        numbers = np.asarray(value).astype(_DTYPES[kind[0]]).tobytes()
+        if not field.count:
+            return _INT.pack(len(value)) + numbers
+        if len(value) != values[field.count]:
+            raise ProtocolError(f"{field.name}: {len(value)} numbers, {values[field.count]} needed")
+        return numbers
     return struct.pack(">" + kind, value)
 
 
-def _unpack_one(kind: str, data: bytes, offset: int) -> tuple[Any, int]:
+def _unpack_one(field: Field, data: bytes, offset: int, found: dict[str, Any]) -> tuple[Any, int]:
+    kind = field.kind
     if kind == "str":
         return unpack_string(data, offset)
     if kind == "strs":
         _, count = _TWO_INTS.unpack_from(data, offset)
-        offset += _TWO_INTS.size
-        names = []
-        for _ in range(count):
-            name, offset = unpack_string(data, offset)
-            names.append(name)
-        return tuple(names), offset
-    if kind in _ARRAY_TYPES:
-        (count,) = _INT.unpack_from(data, offset)
-        return _numbers(_ARRAY_TYPES[kind], data, offset + _INT.size, count)
-    if kind == "f[,]":
+        return _strings(data, offset + _TWO_INTS.size, count)
+    if kind in ("f[,]", "strs[,]"):
         rows, columns = _TWO_INTS.unpack_from(data, offset)
         if rows < 0 or columns < 0:
             raise ProtocolError(f"damaged message: an array of {rows} x {columns}")
-        flat, offset = _numbers(_FLOAT32, data, offset + _TWO_INTS.size, rows * columns)
-        return flat.reshape(rows, columns), offset
+        offset += _TWO_INTS.size
+        if kind == "f[,]":
+            flat, offset = _numbers(_FLOAT32, data, offset, rows * columns)
+            return flat.reshape(rows, columns), offset
+        cells, offset = _strings(data, offset, rows * columns)
+        return tuple(cells[i : i + columns] for i in range(0, len(cells), columns or 1)), offset
+    if field.base == "[]":
+        if field.count:
+            return _numbers(_DTYPES[kind[0]], data, offset, found[field.count])
+        (count,) = _INT.unpack_from(data, offset)
+        return _numbers(_DTYPES[kind[0]], data, offset + _INT.size, count)
     (value,) = struct.unpack_from(">" + kind, data, offset)
     return value, offset + struct.calcsize(">" + kind)
+
+
+def _strings(data: bytes, offset: int, count: int) -> tuple[tuple[str, ...], int]:
+    if not 0 <= count <= len(data) // _INT.size:
+        raise ProtocolError(f"damaged message: {count} strings do not fit into {len(data)} bytes")
+    names = []
+    for _ in range(count):
+        name, offset = unpack_string(data, offset)
+        names.append(name)
+    return tuple(names), offset
 
 
 def _numbers(dtype: np.dtype[Any], data: bytes, offset: int, count: int) -> tuple[Any, int]:
     end = offset + count * dtype.itemsize
     if count < 0 or end > len(data):
         raise ProtocolError(f"damaged message: {count} numbers do not fit into {len(data)} bytes")
-    native = np.int64 if dtype.kind == "i" else np.float64
-    return np.frombuffer(data, dtype, count, offset).astype(native), end
+    native = np.float64 if dtype.kind == "f" else np.int64
+    with np.errstate(invalid="ignore"):  # a damaged number may be a signalling NaN
+        return np.frombuffer(data, dtype, count, offset).astype(native), end
 
 
 def pack_string(text: str) -> bytes:

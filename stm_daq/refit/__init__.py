@@ -2,15 +2,11 @@
 
 from stm_daq.refit.cluster import cluster
 from stm_daq.refit.run import Refit, find_runs, refit_run, settings_for
-from stm_daq.refit.verdicts import NONE_ADEQUATE, TIED, verdicts
 
 __all__ = [
-    "NONE_ADEQUATE",
-    "TIED",
     "Refit",
     "cluster",
     "find_runs",
     "refit_run",
     "settings_for",
-    "verdicts",
 ]

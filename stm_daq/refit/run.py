@@ -18,41 +18,21 @@ import numpy as np
 
 from stm_daq.clock import RealClock
 from stm_daq.errors import BadInputError, JournalError, StmDaqError
+from stm_daq.fitting.code_version import code_version
+from stm_daq.fitting.crew import AHEAD, Crew, crew, spread, worker_count
 from stm_daq.fitting.models import choose
-from stm_daq.fitting.tiles import (
-    AHEAD,
-    TILE,
-    Columns,
-    Crew,
-    FitSettings,
-    Progress,
-    TileJob,
-    code_version,
-    columns_of,
-    crew,
-    fit_tile,
-    spread,
-    worker_count,
-)
+from stm_daq.fitting.settings import FitSettings
+from stm_daq.fitting.tiles import TILE, Progress
 from stm_daq.records import RunStarted
-from stm_daq.refit.verdicts import verdicts
+from stm_daq.refit.tile import RefitJob, fit_job
 from stm_daq.store import schema
+from stm_daq.store.columns import Columns
 from stm_daq.store.reading import reader, started_of
 from stm_daq.store.refit_maps import PLACE
 from stm_daq.store.refits import RefitFile, RefitInfo, find_refit, tiles_of
 from stm_daq.store.site_tiles import SiteTile, read_tile
 
 SMALLEST_TILE = 1024
-
-
-@dataclass(frozen=True)
-class RefitJob:
-    """One tile of a run, to be fitted with every model."""
-
-    first: int
-    places: Columns
-    tiles: tuple[TileJob, ...]
-    """One for each model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +46,12 @@ class Refit:
     ok: Mapping[str, int]
     """Fits that may be used, by model."""
     verdicts: Mapping[str, int]
-    """Spectra by verdict; empty if one model was fitted."""
+    """Spectra by verdict and preferred model, such as "weak btk"; empty if one model was fitted."""
 
 
-def settings_for(run: Path, model: str, fixed: Mapping[str, float] | None = None) -> FitSettings:
+def settings_for(
+    run: Path, model: str, fixed: Mapping[str, float] | None = None, engine: str = "exact"
+) -> FitSettings:
     """The settings that suit a run: its modulation and the memory of its lock-in.
 
     Raises
@@ -85,7 +67,9 @@ def settings_for(run: Path, model: str, fixed: Mapping[str, float] | None = None
         )
     modulation = started.modulation if np.isfinite(started.modulation) else 0.0
     memory = tuple(float(m) for m in started.metadata.get("step_memory", [1.0]))
-    return FitSettings(model, fixed=dict(fixed or {}), modulation=modulation, memory=memory)
+    return FitSettings(
+        model, fixed=dict(fixed or {}), modulation=modulation, memory=memory, engine=engine
+    )
 
 
 def find_runs(path: Path) -> list[Path]:
@@ -139,18 +123,17 @@ def refit_run(
     JournalError
         If the run cannot be read or the result not written.
     BadInputError
-        If the tile is too small, or two models are the same.
+        If the tile is too small, two models are the same or their conditions differ, or the engine
+        does not know one of them.
     StmDaqError
         If a worker runs other code than this program, or dies.
     """
     if tile < SMALLEST_TILE:
         raise BadInputError(f"tiles of {tile} sites: at least {SMALLEST_TILE} are worth a task")
-    models = [s.model for s in settings]
-    if len(set(models)) < len(models):
-        raise BadInputError(f"compare different models, not {' with '.join(models)}")
     clock = RealClock()
     with reader(run) as connection:
         started = started_of(connection)
+        _check(settings, started)
         about = _about(started, settings, tile)
         with RefitFile.begin(run, about, clock.wall()) as file:
             work = _Work(connection, started, settings, tile, file, json.dumps(about))
@@ -162,6 +145,19 @@ def refit_run(
                         progress(min(work.done * tile, work.sites), work.sites)
             path = file.finish(work.digest(), clock.wall())
     return _summary(find_refit(run, path.stem), work.resumed)
+
+
+def _check(settings: tuple[FitSettings, ...], started: RunStarted) -> None:
+    models = [s.model for s in settings]
+    if len(set(models)) < len(models):
+        raise BadInputError(f"compare different models, not {' with '.join(models)}")
+    if any(s.conditions != settings[0].conditions for s in settings):
+        raise BadInputError("models can only be compared under the same conditions")
+    try:
+        for own in settings:
+            own.conditions.solver(choose(own.model, own.fixed, own.free), started.bias)
+    except ValueError as error:
+        raise BadInputError(str(error)) from None
 
 
 class _Work:
@@ -235,20 +231,7 @@ def _digest(tile: SiteTile) -> bytes:
 
 def _job(tile: SiteTile, started: RunStarted, settings: tuple[FitSettings, ...]) -> RefitJob:
     places = {name: getattr(tile, name) for name in PLACE}
-    jobs = [TileJob(tile.first, started.bias, tile.conductance, s) for s in settings]
-    return RefitJob(tile.first, places, tuple(jobs))
-
-
-def fit_job(job: RefitJob) -> tuple[str, Columns]:
-    """Fit one tile with every model, wherever this runs; also tells the code that did it."""
-    columns: Columns = dict(job.places)
-    fits = [columns_of(fit_tile(tile)) for tile in job.tiles]
-    models = tuple(tile.settings.model for tile in job.tiles)
-    for model, found in zip(models, fits, strict=True):
-        columns |= {f"{model}:{name}": values for name, values in found.items()}
-    if len(models) > 1:
-        columns["verdict"] = verdicts(models, fits)
-    return code_version(), columns
+    return RefitJob(tile.first, places, started.bias, tile.conductance, settings)
 
 
 def _results(jobs: Iterator[RefitJob], used: Crew, at_once: int) -> Iterator[tuple[int, Columns]]:
@@ -275,5 +258,7 @@ def _summary(info: RefitInfo, resumed: int) -> Refit:
         spectra += len(columns["site"])
         for model in info.models:
             ok[model] += int(np.count_nonzero(columns[f"{model}:ok"]))
-        found.update(str(v) for v in columns.get("verdict", ()))
+        if "verdict" in columns:
+            pairs = zip(columns["verdict"], columns["preferred"], strict=True)
+            found.update(" ".join(filter(None, pair)) for pair in pairs)
     return Refit(info, spectra, resumed, dict(ok), dict(found))

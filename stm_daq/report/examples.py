@@ -71,9 +71,10 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
             choose("Model not adequate, least misfit", by_misfit[0])
             choose("Model not adequate, largest misfit", by_misfit[-1])
     if facts_of(dataset).fitted:
-        failed = np.argwhere(sites.failed)
-        if len(failed):
-            choose("Failed fit", _tuple(failed[len(failed) // 2]))
+        for why, mask in (("Failed fit", sites.failed), ("Not fitted", sites.unfitted)):
+            found = np.argwhere(mask)
+            if len(found):
+                choose(why, _tuple(found[len(found) // 2]))
     else:
         taken = np.argwhere(sites.measured)
         for number in np.unique(np.linspace(0, len(taken) - 1, min(len(taken), 6)).astype(int)):

@@ -6,9 +6,10 @@
 """
 
 from stm_daq.report.examples import pick_examples
+from stm_daq.report.fits import figure_fits
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
-from stm_daq.report.spectra import figure_fits, figure_spectra
+from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph

@@ -135,6 +135,7 @@ def _header(dataset: xr.Dataset) -> dict[str, Any]:
                 )
                 if facts.fitted
             ],
+            "unfitted": int(sites.unfitted.sum()),
         },
         "shortfalls": _shortfalls(facts, sites),
         "medians": [_median_row(dataset, quantity, sites) for quantity in FITTED if facts.fitted],
@@ -164,7 +165,13 @@ def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
     missing = sites.total - int(sites.measured.sum())
     if missing:
         said.append(f"{missing} of {sites.total} spectra were not measured.")
-    if facts.fitted and sites.measured.any() and not sites.usable.any():
+    unfitted = int(sites.unfitted.sum())
+    if unfitted:
+        said.append(
+            f"{unfitted} of {int(sites.measured.sum())} spectra were not fitted; "
+            "`stm-daq fit` fits the whole run again."
+        )
+    if facts.fitted and sites.failed.any() and not sites.usable.any():
         said.append("No fit can be trusted; the maps of gap, temperature and barrier are empty.")
     if sites.indicative:
         trusted, measured = int(sites.trusted.sum()), int(sites.measured.sum())

@@ -170,8 +170,10 @@ def _legend(figure: Figure, sites: Sites) -> None:
     if sites.doubtful.any():
         dot = Line2D([], [], linestyle="none", marker="o", markersize=2, color="white")
         handles["model not adequate: value indicative"] = (Patch(facecolor="#21918c"), dot)
-    if sites.failed.any():
-        handles["fit failed"] = Patch(facecolor=FAILED)
+    grey = {"fit failed": sites.failed, "not fitted": sites.unfitted}
+    reasons = [reason for reason, mask in grey.items() if mask.any()]
+    if reasons:
+        handles[", or ".join(reasons)] = Patch(facecolor=FAILED)
     if not sites.measured.all():
         handles[_why_hatched(sites)] = Patch(
             facecolor=NOT_MEASURED, edgecolor="#b0b0b0", hatch="////"

@@ -1,4 +1,4 @@
-"""What became of every site of a map: trusted, doubtful, failed, or not measured."""
+"""What became of every site of a map: trusted, doubtful, failed, not fitted, or not measured."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.fitting.verdict import FATAL
+from stm_daq.fitting.verdict import grade
 
 if TYPE_CHECKING:
     import xarray as xr
 
 type Mask = NDArray[np.bool_]
 
-INADEQUATE = frozenset({"model_inadequate"})
-"""The fatal flags of a doubtful fit: it settled, but its model misses something systematic."""
 ENOUGH = 10
 """So many trusted sites stand for a map, however many doubtful ones there are."""
 
@@ -37,11 +35,13 @@ class Sites:
     """Its fit can be trusted."""
     doubtful: Mask
     """The only fault of its fit is that the model is not adequate: the values are indicative."""
+    unfitted: Mask
+    """There is no fit: the run was cut off between a spectrum and its fit."""
 
     @property
     def failed(self) -> Mask:
-        """Measured, but without a fit that says anything."""
-        return self.measured & ~self.usable
+        """Fitted, but the fit says nothing."""
+        return self.measured & ~self.usable & ~self.unfitted
 
     @property
     def usable(self) -> Mask:
@@ -73,14 +73,27 @@ def sites_of(dataset: xr.Dataset) -> Sites:
     wanted = np.broadcast_to(_wanted(dataset), shape)
     fitted = measured & np.isfinite(dataset["gap"].values)
     ok = dataset["fit_ok"].values.astype(bool)
-    inadequate = _where(dataset["fit_flags"].values, lambda flags: flags & FATAL == INADEQUATE)
+    inadequate = _where(dataset["fit_flags"].values, lambda flags: grade(flags) == "doubtful")
     sound = _where(dataset["flags"].values, lambda flags: not flags)
-    return Sites(wanted, measured, fitted & ok, fitted & ~ok & inadequate & sound)
+    silent = _where(dataset["fit_flags"].values, lambda flags: not flags)  # a bad fit says why
+    was_fitted = bool(_metadata(dataset).get("fit_model", "btk"))
+    return Sites(
+        wanted=wanted,
+        measured=measured,
+        trusted=fitted & ok,
+        doubtful=fitted & ~ok & inadequate & sound,
+        unfitted=measured & ~fitted & ~ok & silent & was_fitted,
+    )
+
+
+def _metadata(dataset: xr.Dataset) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(dataset.attrs.get("metadata", "{}"))
+    return found
 
 
 def _wanted(dataset: xr.Dataset) -> Mask:
     """Return where the plan has sites, shape (rows, columns)."""
-    rows = json.loads(dataset.attrs.get("metadata", "{}")).get("wanted")
+    rows = _metadata(dataset).get("wanted")
     if rows is None:
         return np.ones(dataset["time"].shape[-2:], dtype=np.bool_)
     return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)

@@ -45,10 +45,10 @@ MV = 1e3
 NS = 1e9
 NM = 1e9
 COLUMNS = 3
+HEIGHT = 2.6
+"""Of a spectrum with its residuals, inch."""
 RESIDUAL = 0.29
 """Height of the residuals over that of the spectrum."""
-MOST_PANELS = 24
-"""More spectra than this are not legible in one figure."""
 
 
 @in_house_style
@@ -77,7 +77,9 @@ def figure_spectra(
     trace = trace_of(dataset)
     # unused columns stay empty: the page shows every figure equally wide, and text equally large
     residual = RESIDUAL if facts_of(dataset).fitted and fit_curve is not None else 0.05
-    figure, panels = _panels(len(examples), COLUMNS, swept.label, trace.label, residual)
+    size = (WIDTH / COLUMNS, HEIGHT)
+    labels = (swept.label, trace.label)
+    figure, panels = spectrum_panels(len(examples), COLUMNS, size, labels, residual)
     for example, (upper, lower) in zip(examples, panels, strict=True):
         measured = dataset[trace.name].values[example.place] * trace.factor
         curve = _curve_at(dataset, example, fit_curve)
@@ -87,45 +89,26 @@ def figure_spectra(
         ways = zip(measured, [None, None] if shown is None else shown, strict=True)
         both = ways if has_return(dataset) else [(measured, shown)]
         for way, (values, fitted) in enumerate(both):
-            _draw_spectrum(upper, lower, swept.values, values, fitted, colour, back=way == 1)
+            points = BLUE if way == 1 else DATA
+            draw_spectrum((upper, lower), swept.values, values, fitted, colour, points)
         upper.set_title(_describe(dataset, example), fontsize=7, linespacing=1.3)
     return figure
 
 
-@in_house_style
-def figure_fits(spectra: Sequence[tuple[str, Array, Array, Array | None]]) -> Figure:
-    """Draw any spectra with their fits and residuals.
-
-    Parameters
-    ----------
-    spectra : sequence of (label, bias, conductance, curve)
-        Bias in V; conductance and fitted curve in S, all of shape (n,); None = no curve. Only the
-        first `MOST_PANELS` are drawn.
-
-    Raises
-    ------
-    NothingToShowError
-        If the sequence is empty.
-    """
-    if not spectra:
-        raise NothingToShowError("There is no spectrum to draw.")
-    shown = spectra[:MOST_PANELS]
-    figure, panels = _panels(len(shown), min(len(shown), COLUMNS), "Bias (mV)", "dI/dV (nS)")
-    for (label, bias, conductance, curve), (upper, lower) in zip(shown, panels, strict=True):
-        fitted = None if curve is None else curve * NS
-        _draw_spectrum(upper, lower, bias * MV, conductance * NS, fitted, FIT)
-        upper.set_title(label, fontsize=7, parse_math=False)
-    if len(shown) < len(spectra):
-        figure.suptitle(f"the first {len(shown)} of {len(spectra)} spectra", fontsize=8)
-    return figure
-
-
-def _panels(
-    count: int, columns: int, along: str, up: str, residual: float = RESIDUAL
+def spectrum_panels(
+    count: int,
+    columns: int,
+    size: tuple[float, float],
+    labels: tuple[str, str] = ("Bias (mV)", "dI/dV (nS)"),
+    residual: float = RESIDUAL,
 ) -> tuple[Figure, list[tuple[Axes, Axes]]]:
-    """Return a figure and, for each spectrum, the axes of data and of residuals."""
+    """Return a figure and, for each spectrum, the axes of data and of residuals.
+
+    `size` is width and height of what belongs to one spectrum, inch; `residual` the height of its
+    residuals over that of the rest.
+    """
     rows = math.ceil(count / columns)
-    figure = new_figure(2.6 * rows, WIDTH * columns / COLUMNS)
+    figure = new_figure(size[1] * rows, size[0] * columns)
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=(1.0, residual) * rows)
     panels = []
     for number in range(count):
@@ -133,33 +116,31 @@ def _panels(
         upper = figure.add_subplot(grid[2 * row, column])
         lower = figure.add_subplot(grid[2 * row + 1, column], sharex=upper)
         upper.tick_params(labelbottom=False)
-        lower.set_xlabel(along)
+        lower.set_xlabel(labels[0])
         lower.locator_params(axis="x", nbins=5, steps=(1, 2, 4, 5, 10))
         if column == 0:
-            upper.set_ylabel(up)
+            upper.set_ylabel(labels[1])
             lower.set_ylabel("Residual")
         panels.append((upper, lower))
     figure.align_ylabels()
     return figure, panels
 
 
-def _draw_spectrum(
-    upper: Axes,
-    lower: Axes,
+def draw_spectrum(
+    axes: tuple[Axes, Axes],
     swept: Array,
     measured: Array,
     curve: Array | None,
     colour: str,
-    *,
-    back: bool = False,
+    data: str = DATA,
 ) -> None:
-    """Draw one way of one spectrum, all in the units of people."""
-    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5}
-    points["color"] = BLUE if back else DATA
-    upper.plot(swept, measured, label="back" if back else "data", **points)
-    shown = measured if curve is None else np.append(measured, curve)
-    top = float(np.nanmax(shown, initial=0.0))
-    upper.set_ylim(float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
+    """Draw a spectrum and its fit into the upper axes, the residuals into the lower ones.
+
+    All in the units that the axes say; `data` is the colour of the points, `colour` of the fit.
+    """
+    upper, lower = axes
+    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": data}
+    upper.plot(swept, measured, label="data", **points)
     if curve is None:
         lower.set_axis_off()
         upper.tick_params(labelbottom=True)

@@ -59,6 +59,8 @@ def summary(dataset: xr.Dataset) -> Table:
         table.add_row("doubtful fits", f"{doubtful}: the model is not adequate")
     if sites.failed.any():
         table.add_row("failed fits", _fraction(int(sites.failed.sum()), measured))
+    if sites.unfitted.any():
+        table.add_row("not fitted", _fraction(int(sites.unfitted.sum()), measured))
     kind = "indicative median" if sites.indicative else "median"
     for quantity in FITTED:
         spread = spread_of(dataset, quantity, sites.representative)

@@ -106,6 +106,12 @@ class Runner:
         )
         self._parked = False
         self._withdrawn = False
+        self._unsafe = False
+
+    @property
+    def safety(self) -> tuple[float, bool, bool]:
+        """Set-point bias (V); whether the tip is withdrawn; whether parking has failed."""
+        return self._setpoint.bias, self._withdrawn, self._unsafe
 
     def _guards(self, around: Surroundings) -> Guards:
         reading = self._temperature.latest
@@ -154,6 +160,7 @@ class Runner:
         if station.microwave is not None:
             station.microwave.off()
         self._setpoint.apply()
+        station.stm.height_and_current()  # refuses a tip that stands at a limit of z
         self._sweep.prepare(self._setpoint.conductance)
         self._check_temperature()
 
@@ -243,6 +250,7 @@ class Runner:
         self._stop.shield()
         self._parked = True
         failures, self._withdrawn = park(self._station, self._setpoint.bias, self._withdrawn)
+        self._unsafe = bool(failures)
         return failures
 
     def _event(self, kind: str, text: str) -> None:

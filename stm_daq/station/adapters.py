@@ -21,6 +21,7 @@ PROTOCOLS: dict[str, type] = {
     "lockin": roles.LockIn,
     "preamplifier": roles.Preamplifier,
     "thermometer": roles.Thermometer,
+    "temperature_control": roles.TemperatureControl,
     "microwave": roles.MicrowaveSource,
 }
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {

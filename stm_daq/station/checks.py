@@ -16,7 +16,13 @@ UNITS = {
     "y": "m",
     "z": "m",
     "microwave_power": "dBm",
+    "temperature": "K",
 }
+NEEDED = {
+    "microwave": ("microwave_power", "there is a microwave"),
+    "temperature_control": ("temperature", "there is a temperature control"),
+}
+"""Limits that a role needs, and why."""
 
 
 def check_roles(reader: ModelReader) -> None:
@@ -51,8 +57,9 @@ def check_limits(reader: ModelReader) -> None:
         elif name == "bias" and low is not None and high is not None:
             _check_bias(reader, low, high)
     roles, limits = (_block(reader.source.data, name) for name in ("roles", "limits"))
-    if "microwave" in roles and limits and "microwave_power" not in limits:
-        reader.at_key(("limits", "microwave_power"), "this key is missing (there is a microwave)")
+    for role, (limit, reason) in NEEDED.items():
+        if role in roles and limits and limit not in limits:
+            reader.at_key(("limits", limit), f"this key is missing ({reason})")
 
 
 def _check_bias(reader: ModelReader, low: float, high: float) -> None:
@@ -75,6 +82,15 @@ def check_simulation(reader: ModelReader) -> None:
         if name not in instruments:
             text = f"there is no instrument '{name}'{nearest(name, instruments)}"
             reader.at_key(("simulation", "devices", name), text)
+
+
+def check_watchdog(reader: ModelReader) -> None:
+    """Check that the watchdog's places belong to instruments of the station."""
+    instruments = list(_block(reader.source.data, "instruments"))
+    for name in _block(reader.source.data, "watchdog"):
+        if name not in instruments:
+            text = f"there is no instrument '{name}'{nearest(name, instruments)}"
+            reader.at_key(("watchdog", name), text)
 
 
 def _block(data: dict[str, Any], name: str) -> dict[str, Any]:

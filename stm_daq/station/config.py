@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stm_daq.errors import BadInputError, Problem
-from stm_daq.station.checks import check_limits, check_roles, check_simulation
+from stm_daq.station.checks import check_limits, check_roles, check_simulation, check_watchdog
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
-from stm_daq.station.limits import Limits, Range
+from stm_daq.station.limits import Limits, Range, nothing
 from stm_daq.station.schema import RoleBlock, StationFile
 from stm_daq.yaml_model import ModelReader
 from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
@@ -40,6 +40,8 @@ class StationConfig:
     limits: Limits
     simulation: Mapping[str, Any] | None
     """The twin's own block as written; None if there is none."""
+    watchdog: Mapping[str, Mapping[str, Any]]
+    """Address or port, by instrument, where the watchdog reaches it instead."""
     source: YamlSource = field(repr=False)
     """The file, for messages that point into it."""
 
@@ -77,8 +79,11 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
     Raises
     ------
     BadInputError
-        If it is not a YAML file.
+        If it is not there, or not a YAML file.
     """
+    if not Path(path).exists():
+        text = "there is no such station file; name it with --station FILE"
+        raise BadInputError.from_problems([Problem(str(path), 0, 0, text)])
     source = read_yaml(path)
     reader = ModelReader(source)
     reader.read(StationFile)
@@ -86,12 +91,14 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
     check_roles(reader)
     check_limits(reader)
     check_simulation(reader)
+    check_watchdog(reader)
     config = StationConfig(
         instruments=_well_written(reader, "instruments", "type"),
         narrowed=tuple(narrowed),
         roles={n: _role(keys) for n, keys in _well_written(reader, "roles", "adapter").items()},
         limits=_limits(reader.values),
         simulation=source.data.get("simulation"),
+        watchdog=source.data.get("watchdog") or {},
         source=source,
     )
     return config, reader.problems
@@ -114,8 +121,10 @@ def _limits(values: Mapping[KeyPath, Any]) -> Limits:
         low = values.get(("limits", block, "min"), -math.inf)
         return Range(low, values.get(("limits", block, "max"), math.inf), unit)
 
-    nothing = Range(math.inf, -math.inf, "dBm")  # without a limit no power is allowed
-    has_power = ("limits", "microwave_power", "max") in values
+    def read_or_nothing(block: str, unit: str) -> Range:
+        """Without a limit no value is allowed."""
+        return read(block, unit) if ("limits", block, "max") in values else nothing(unit)
+
     return Limits(
         bias=read("bias", "V"),
         bias_slew=values.get(("limits", "bias", "slew"), math.inf),
@@ -124,5 +133,6 @@ def _limits(values: Mapping[KeyPath, Any]) -> Limits:
         x=read("x", "m"),
         y=read("y", "m"),
         z=read("z", "m"),
-        microwave_power=read("microwave_power", "dBm") if has_power else nothing,
+        microwave_power=read_or_nothing("microwave_power", "dBm"),
+        temperature=read_or_nothing("temperature", "K"),
     )

@@ -11,19 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stm_daq.station.schema import InstrumentBlock, ParameterBlock
+from stm_daq.station.schema import InstrumentBlock, ParameterBlock, RolesBlock
 from stm_daq.yaml_model import ModelReader, dotted, nearest
 from stm_daq.yaml_source import KeyPath
 
-GUARDED_ROLES = ("stm", "bias", "microwave")
-"""Their instruments move the tip, bias it, or heat it."""
+GUARDED_ROLES = tuple(RolesBlock.model_fields)
+"""Their instruments move the tip, bias, modulate or heat the junction, or feed the feedback."""
 
 REFUSED = {
     "initial_value": "would be written to the hardware when the station is opened; remove it",
-    "scale": "would change what its adapter applies; dividers belong to the role",
-    "offset": "would change what its adapter applies; dividers belong to the role",
+    "scale": "would change what its adapter applies or reads; dividers belong to the role",
+    "offset": "would change what its adapter applies or reads; dividers belong to the role",
 }
-"""Settings refused on the instruments of the guarded roles, and why."""
+"""Settings refused on instruments that play a role, and why."""
 
 _BLOCKS = ["init", "parameters", "add_parameters"]
 
@@ -63,7 +63,7 @@ def check_instruments(reader: ModelReader) -> list[NarrowedLimit]:
 
 
 def _guarded(roles: Any) -> dict[str, str]:
-    """Return the guarded role that each instrument plays."""
+    """Return the role that each instrument plays."""
     blocks = roles if isinstance(roles, dict) else {}
     entries = {role: blocks.get(role) for role in reversed(GUARDED_ROLES)}
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stm_daq.errors import OutOfRangeError
 from stm_daq.quantities import show
@@ -34,6 +34,11 @@ class Range:
         return value
 
 
+def nothing(unit: str) -> Range:
+    """Return the range that allows no value at all."""
+    return Range(math.inf, -math.inf, unit)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The ``limits:`` block of station.yaml."""
@@ -54,6 +59,8 @@ class Limits:
     """Tip height, m."""
     microwave_power: Range
     """dBm."""
+    temperature: Range = field(default_factory=lambda: nothing("K"))
+    """Set-point of the temperature control, K."""
 
 
 def extent(frame: Frame) -> tuple[tuple[float, float], tuple[float, float]]:

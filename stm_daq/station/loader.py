@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ruamel.yaml import YAML
@@ -26,6 +26,7 @@ from stm_daq.station.roles import (
     MicrowaveSource,
     Preamplifier,
     StmController,
+    TemperatureControl,
     Thermometer,
 )
 from stm_daq.station.safe_state import Failure, restore
@@ -45,7 +46,7 @@ class Station:
     ----------
     stm, bias, lockin, preamplifier : roles
         See :mod:`stm_daq.station.roles`.
-    thermometer, microwave : roles or None
+    thermometer, temperature_control, microwave : roles or None
     limits : Limits
     instruments : sequence of qcodes.Instrument
         In the order of the file.
@@ -65,6 +66,7 @@ class Station:
         self.lockin: LockIn = roles["lockin"]
         self.preamplifier: Preamplifier = roles["preamplifier"]
         self.thermometer: Thermometer | None = roles.get("thermometer")
+        self.temperature_control: TemperatureControl | None = roles.get("temperature_control")
         self.microwave: MicrowaveSource | None = roles.get("microwave")
         self._clock = clock
 
@@ -130,19 +132,62 @@ def open_station(config: StationConfig, clock: Clock) -> Station:
     return Station(opened, roles, config.limits, clock)
 
 
-def _open_instruments(config: StationConfig, opened: list[Instrument]) -> None:
+@contextmanager
+def open_roles(
+    config: StationConfig,
+    clock: Clock,
+    names: Sequence[str],
+    elsewhere: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Iterator[dict[str, Any]]:
+    """Open only the instruments that play some roles; yield these roles, as far as there are any.
+
+    `elsewhere` gives another address or port for some instruments.
+
+    Raises
+    ------
+    BadInputError, InstrumentError
+        As :func:`open_station`.
+    """
+    adapters = import_adapters(config)
+    wanted = [name for name in names if name in adapters]
+    needed = {config.roles[name].instrument for name in wanted}
+    opened: list[Instrument] = []
+    try:
+        _open_instruments(config, opened, needed, elsewhere)
+        by_name = {instrument.name: instrument for instrument in opened}
+        yield {
+            role: _adapt(
+                config, role, adapters[role], by_name[config.roles[role].instrument], clock
+            )
+            for role in wanted
+        }
+    finally:
+        failures = _close(opened)
+        if failures:
+            raise CleanupError(failures)
+
+
+def _open_instruments(
+    config: StationConfig,
+    opened: list[Instrument],
+    only: Collection[str] | None = None,
+    elsewhere: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> None:
     from qcodes.station import Station as QcodesStation
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "instruments.yaml"
-        _write_instruments(config, file)
+        _write_instruments(config, file, elsewhere)
         # QCoDeS reads its file again for every instrument
         station = QcodesStation(config_file=str(file), use_monitor=False, default=False)
         for name in config.instruments:
-            _open_instrument(config, station, name, opened)
+            if only is None or name in only:
+                _open_instrument(config, station, name, opened)
 
 
-def _write_instruments(config: StationConfig, file: Path) -> None:
+def _write_instruments(
+    config: StationConfig, file: Path, elsewhere: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Write what QCoDeS shall see: the instruments alone, without limits, which we set ourselves."""
     data = deepcopy(config.source.data)
     for limit in config.narrowed:
@@ -150,6 +195,8 @@ def _write_instruments(config: StationConfig, file: Path) -> None:
         for key in limit.where[:-1]:
             block = block[key]
         del block[limit.where[-1]]
+    for name, place in elsewhere.items():
+        data["instruments"][name] |= place
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_unicode = False  # QCoDeS opens the file with the encoding of the system
     with file.open("w", encoding="ascii") as stream:

@@ -57,8 +57,22 @@ class TemperatureReading:
     """Wall time of the reading."""
 
 
+@dataclass(frozen=True, slots=True)
+class DriftCompensation:
+    """What the controller does against the drift of the sample."""
+
+    on: bool
+    velocity: tuple[float, float, float]
+    """Of the piezos along x, y, z, m/s; what it would be, if `on` is false."""
+    saturated: bool
+    """Whether a piezo has come to the end of what compensation may use."""
+
+
 class StmController(Protocol):
-    """Moves the tip, holds the current by feedback, scans the topograph."""
+    """Moves the tip, holds the current by feedback, scans the topograph.
+
+    What a controller can sweep by itself: :mod:`stm_daq.station.controller_sweep`.
+    """
 
     def position(self) -> tuple[float, float]:
         """Return the tip position (x, y), m."""
@@ -111,7 +125,35 @@ class StmController(Protocol):
         ...
 
     def stop_scan(self) -> None:
-        """End the topograph; the tip stays where it is, with feedback."""
+        """End the topograph, also in the middle of a row; the tip stays where it is, with feedback."""
+        ...
+
+    def z_range(self) -> tuple[float, float]:
+        """Read between which heights, m, the tip may be: limits of station and controller."""
+        ...
+
+    def offset_z(self, distance: float) -> None:
+        """Move the tip by `distance` (positive: away from the sample), m, and confirm it.
+
+        Raises
+        ------
+        FeedbackError
+            If the feedback is closed: it would move the tip back at once.
+        OutOfRangeError
+            If the tip would leave :meth:`z_range`; nothing is sent then.
+        """
+        ...
+
+    def safe_tip_tripped(self) -> bool:
+        """Read whether the controller has withdrawn the tip because the current grew too large."""
+        ...
+
+    def drift_compensation(self) -> DriftCompensation:
+        """Read what the controller does against drift."""
+        ...
+
+    def set_drift_compensation(self, velocity: tuple[float, float, float]) -> None:
+        """Move the piezos steadily along x, y, z (m/s) and confirm it; three zeros switch it off."""
         ...
 
     def withdraw(self) -> None:
@@ -263,6 +305,10 @@ class Preamplifier(Protocol):
         """Return the complex gain at `frequency`, V/A."""
         ...
 
+    def bandwidth(self) -> float:
+        """Return the frequency at which the gain is 3 dB down, Hz."""
+        ...
+
     def full_scale(self) -> float:
         """Return the largest current that is not overloaded, A."""
         ...
@@ -276,8 +322,101 @@ class Thermometer(Protocol):
         ...
 
 
+class TemperatureControl(Protocol):
+    """Regulates the temperature with a heater; off is safe.
+
+    How to reach a temperature: :func:`stm_daq.station.temperature.settle`.
+    """
+
+    def setpoint(self) -> float:
+        """Read the set-point, K."""
+        ...
+
+    def set_setpoint(self, kelvin: float) -> None:
+        """Change the set-point and confirm it; the heater stays as it is.
+
+        Raises
+        ------
+        OutOfRangeError
+            If `kelvin` is outside ``limits: temperature``.
+        """
+        ...
+
+    def heater_ranges(self) -> tuple[float, ...]:
+        """Return the full-scale powers that may be chosen, ascending, W."""
+        ...
+
+    def heater_on(self, watts: float) -> None:
+        """Regulate with the smallest range that can give `watts`, and confirm it.
+
+        Raises
+        ------
+        OutOfRangeError
+            If no allowed range can.
+        """
+        ...
+
+    def heater_off(self) -> None:
+        """Switch the heater off and confirm it."""
+        ...
+
+    def heater_is_on(self) -> bool:
+        """Read whether the heater is regulated."""
+        ...
+
+    def heater_power(self) -> float:
+        """Read the present power of the heater, W."""
+        ...
+
+
 class MicrowaveSource(Protocol):
-    """Feeds microwaves to the tip; off in the safe state."""
+    """Feeds microwaves to the tip; off in the safe state.
+
+    The power never grows by more than one step at a time: the adapter puts steps between, and a
+    source that is switched on begins at the lowest power.
+    """
+
+    def frequency(self) -> float:
+        """Read the frequency, Hz."""
+        ...
+
+    def set_frequency(self, hertz: float) -> None:
+        """Change the frequency and confirm it.
+
+        Raises
+        ------
+        OutOfRangeError
+            If the instrument has no such frequency.
+        """
+        ...
+
+    def power(self) -> float:
+        """Read the power that is set, dBm (also while the output is off)."""
+        ...
+
+    def set_power(self, dbm: float) -> None:
+        """Change the power, upwards in steps, and confirm it.
+
+        Raises
+        ------
+        OutOfRangeError
+            If `dbm` is outside ``limits: microwave_power``; nothing was sent.
+        """
+        ...
+
+    def limit_steps(self, decibels: float) -> None:
+        """Let the power grow by at most `decibels` at a time, for a plan with small steps.
+
+        Raises
+        ------
+        OutOfRangeError
+            If that is not positive or more than the station allows.
+        """
+        ...
+
+    def on(self) -> None:
+        """Switch the output on at the lowest power of the station, and confirm it."""
+        ...
 
     def off(self) -> None:
         """Switch the output off and confirm it."""
@@ -285,6 +424,10 @@ class MicrowaveSource(Protocol):
 
     def is_on(self) -> bool:
         """Read whether the output is on."""
+        ...
+
+    def flags(self) -> tuple[str, ...]:
+        """Read what makes the output suspect: any of "unlock", "unlevelled", "microwave_fault"."""
         ...
 
 
@@ -296,5 +439,6 @@ class StationRoles(Protocol):
     lockin: LockIn
     preamplifier: Preamplifier
     thermometer: Thermometer | None
+    temperature_control: TemperatureControl | None
     microwave: MicrowaveSource | None
     limits: Limits

@@ -13,6 +13,7 @@ VoltsPerSecond = Annotated[float, quantity("V/s"), Field(gt=0)]
 Amperes = Annotated[float, quantity("A")]
 Metres = Annotated[float, quantity("m")]
 Dbm = Annotated[float, quantity("dBm")]
+Kelvins = Annotated[float, quantity("K"), Field(gt=0)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
@@ -72,6 +73,7 @@ class RolesBlock(Block):
     lockin: dict[str, Any]
     preamplifier: dict[str, Any]
     thermometer: dict[str, Any] | None = None
+    temperature_control: dict[str, Any] | None = None
     microwave: dict[str, Any] | None = None
 
 
@@ -105,6 +107,13 @@ class PowerLimits(Block):
     max: Dbm
 
 
+class TemperatureLimits(Block):
+    """Of the set-point of the temperature control."""
+
+    min: Kelvins
+    max: Kelvins
+
+
 class LimitsBlock(Block):
     """What nothing may ever pass."""
 
@@ -114,6 +123,7 @@ class LimitsBlock(Block):
     y: LengthLimits
     z: LengthLimits
     microwave_power: PowerLimits | None = None
+    temperature: TemperatureLimits | None = None
 
 
 class SimulationBlock(Block):
@@ -125,7 +135,15 @@ class SimulationBlock(Block):
     devices: dict[str, Any] | None = None
     preamplifier: dict[str, Any] | None = None
     fridge: dict[str, Any] | None = None
+    microwave_line: dict[str, Any] | None = None
     tip: dict[str, Any] | None = None
+
+
+class ConnectionBlock(Block):
+    """Where the watchdog reaches an instrument that takes only one program at an address."""
+
+    address: Text | None = None
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
 
 
 class StationFile(Block):
@@ -135,3 +153,4 @@ class StationFile(Block):
     roles: RolesBlock
     limits: LimitsBlock
     simulation: SimulationBlock | None = None
+    watchdog: dict[str, ConnectionBlock] | None = None

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+from stm_daq.clock import RealClock
+
 
 class ByteStream(Protocol):
     """A connected, blocking byte stream."""
@@ -51,6 +53,8 @@ class TcpStream:
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._socket = socket.create_connection((host, port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._timeout = timeout
+        self._clock = RealClock()
 
     def send(self, data: bytes) -> None:
         """Send all of `data`."""
@@ -58,19 +62,37 @@ class TcpStream:
 
     def receive(self, count: int) -> bytes:
         """Return exactly `count` bytes."""
-        chunks: list[bytes] = []
-        missing = count
-        while missing:
-            chunk = self._socket.recv(min(missing, 1 << 20))
-            if not chunk:
-                raise ConnectionError("the instrument closed the connection")
-            chunks.append(chunk)
-            missing -= len(chunk)
-        return b"".join(chunks)
+        if count == 0:
+            return b""
+        data = self._some(count)
+        return data if len(data) == count else self._rest(data, count)
 
     def set_timeout(self, seconds: float) -> None:
         """Set the deadline of the following calls."""
+        self._timeout = seconds
         self._socket.settimeout(seconds)
+
+    def _rest(self, data: bytes, count: int) -> bytes:
+        """Wait for what is missing, all in all no longer than the time-out."""
+        chunks, missing = [data], count - len(data)
+        deadline = self._clock.now() + self._timeout
+        try:
+            while missing:
+                left = deadline - self._clock.now()
+                if left <= 0:
+                    raise TimeoutError(f"{count - missing} of {count} bytes arrived")
+                self._socket.settimeout(left)
+                chunks.append(self._some(missing))
+                missing -= len(chunks[-1])
+        finally:
+            self._socket.settimeout(self._timeout)
+        return b"".join(chunks)
+
+    def _some(self, most: int) -> bytes:
+        chunk = self._socket.recv(min(most, 1 << 20))
+        if not chunk:
+            raise ConnectionError("the instrument closed the connection")
+        return chunk
 
     def close(self) -> None:
         """Close the connection."""

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import JournalError
+from stm_daq.store.columns import Columns
 from stm_daq.store.maps import FitMaps, SpectrumMaps
 from stm_daq.store.reading import reader, started_of
-from stm_daq.store.refits import Columns, RefitInfo, find_refit, tiles_of
+from stm_daq.store.refits import RefitInfo, find_refit, tiles_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 PLACE = ("site", "attempt", "row", "col", "step")
 """Columns that say which spectrum a fit belongs to; the others are called model:variable."""
+
+VERDICT = ("preferred", "verdict", "evidence")
+"""Columns that are about all models."""
 
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": -1, "b": False, "O": ""}
 
@@ -37,7 +41,7 @@ def refit_columns(info: RefitInfo, model: str) -> Columns:
 
 
 def _of(name: str, model: str) -> bool:
-    return name in PLACE or name == "verdict" or name.startswith(f"{model}:")
+    return name in PLACE + VERDICT or name.startswith(f"{model}:")
 
 
 def _joined(tiles: list[Columns], name: str) -> NDArray[Any]:
@@ -113,8 +117,9 @@ def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -
     Returns
     -------
     xarray.Dataset
-        Variables of :func:`stm_daq.fitting.fit` over (outer axes, y, x), and `verdict` where models were
-        compared. Attributes: what the refit was made of, by which code, from which input.
+        Variables of :func:`stm_daq.fitting.fit` over (outer axes, y, x), and `preferred`, `verdict`
+        and `evidence` of :func:`stm_daq.fitting.compare` where models were compared.
+        Attributes: what the refit was made of, by which code, from which input.
 
     Raises
     ------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,15 +17,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stm_daq.errors import JournalError
 from stm_daq.store import schema
+from stm_daq.store.columns import Columns, pack, unpack
 from stm_daq.store.journal import explain, sync_folder
 from stm_daq.store.reading import journal_path
-
-type Columns = dict[str, NDArray[Any]]
 
 FOLDER = "fits"
 APPLICATION_ID = 0x53544D46
@@ -196,36 +191,6 @@ def tiles_of(info: RefitInfo) -> Iterator[Columns]:
                     f"{info.path}: the tile of site {row[0]} is damaged: remove the file, refit"
                 )
             yield unpack(row[2], row[3])
-
-
-def pack(columns: Columns) -> tuple[str, bytes]:
-    """Plain arrays as a description (JSON) and bytes; texts as JSON lists."""
-    layout: dict[str, Any] = {}
-    parts: list[bytes] = []
-    for name, values in columns.items():
-        if values.dtype.kind in "OU":
-            kind, data = "text", json.dumps([str(v) for v in values.ravel()]).encode()
-        else:
-            kind = {"f": "<f8", "i": "<i8", "b": "|b1"}[values.dtype.kind]
-            data = np.ascontiguousarray(values, dtype=kind).tobytes()
-        layout[name] = [kind, list(values.shape), len(data)]
-        parts.append(data)
-    return json.dumps(layout), zlib.compress(b"".join(parts), 1)
-
-
-def unpack(layout: str, data: bytes) -> Columns:
-    """Undo :func:`pack`."""
-    whole, at = zlib.decompress(data), 0
-    columns: Columns = {}
-    for name, (kind, shape, size) in json.loads(layout).items():
-        piece = whole[at : at + size]
-        at += size
-        if kind == "text":
-            values = np.array(json.loads(piece), dtype=object)
-        else:
-            values = np.frombuffer(piece, dtype=kind).copy()
-        columns[name] = values.reshape(shape)
-    return columns
 
 
 def _new_file(folder: Path, models: list[str], wall_time: float) -> Path:

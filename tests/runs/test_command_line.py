@@ -70,6 +70,18 @@ def test_all_mistakes_of_plan_and_station_are_listed_and_nothing_is_made(command
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_missing_station_and_a_bad_port_are_one_sentence_each(command, plan):
+    done = command("check", plan)  # there is no station.yaml in the working folder
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "stm-daq: station.yaml: there is no such station file; name it with --station FILE"
+    )
+    done = command("rehearse", plan, "--station", STATION, "--port", "-3")
+    assert done.returncode == 2
+    assert "Invalid value for '--port'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_plan_beyond_the_limits_is_refused(command, plan):
     plan.write_text(plan.read_text().replace('"4 mV"', '"40 mV"'))
     done = command("rehearse", plan, "--station", STATION)
@@ -187,7 +199,9 @@ def test_the_measured_series_closes_near_7_kelvin(command):
     assert done.returncode == 0, done.stderr
     assert "model_inadequate" in done.stdout
     assert "gap closes at 7." in done.stdout
-    fits = json.loads(command("fit", "--json", *files).stdout)
+    facts = json.loads(command("fit", "--json", *files).stdout)
+    fits = facts["spectra"]
+    assert facts["gap_series"]["tc"] == pytest.approx(7.4, abs=0.2)
     gaps = np.array([f["values"]["gap"] if "no_gap" not in f["flags"] else 0.0 for f in fits])
     stds = np.array([f["std"]["gap"] or 0.0 for f in fits])
     assert 1.1e-3 < gaps[0] < 1.4e-3

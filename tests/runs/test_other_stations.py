@@ -18,7 +18,6 @@ from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.plan import load_plan
 from stm_daq.rehearsal import Rehearsal
 from stm_daq.sequencer.runner import Runner
-from stm_daq.sequencer.stop import StopSwitch
 
 STATIONS = Path(__file__).parents[2] / "docs/stations"
 REFERENCE = Path(__file__).parents[2] / "station.yaml"
@@ -70,4 +69,4 @@ def test_the_runner_refuses_it_too(make_plan) -> None:
         bias=Gs200Bias.__new__(Gs200Bias),
     )
     with pytest.raises(BadInputError, match="Gs200Bias has no hardware list"):
-        Runner(load_plan(make_plan()), station, VirtualClock(), print, StopSwitch(), 1.0)
+        Runner(load_plan(make_plan()), station, VirtualClock(), print, 1.0)

@@ -12,10 +12,10 @@ import stm_daq
 from stm_daq.errors import BadInputError, JournalError
 from stm_daq.physics import btk
 from stm_daq.records import Frame, RunStarted, Site, Spectrum
-from stm_daq.refit import NONE_ADEQUATE, TIED, cluster, find_runs, refit_run, settings_for, verdicts
+from stm_daq.refit import cluster, find_runs, refit_run, settings_for
 from stm_daq.refit import run as refit_module
+from stm_daq.store.columns import pack, unpack
 from stm_daq.store.journal import Journal
-from stm_daq.store.refits import pack, unpack
 
 BIAS = np.linspace(-2e-3, 2e-3, 64)
 ROWS, COLUMNS = 36, 64  # three tiles of 1024, the last one short
@@ -240,19 +240,18 @@ def test_plain_arrays_survive_storage():
         np.testing.assert_array_equal(found[name], values)
 
 
-def test_verdicts_follow_information_and_adequacy():
-    def fits(aic, flags, misfit=1.0):
-        return {
-            "aic": np.array(aic), "chi_square": np.array(aic) - 10.0,
-            "misfit": np.full(len(aic), misfit), "flags": np.array(flags, dtype=object),
-        }  # fmt: skip
+def test_verdicts_are_those_of_compare(run, pair, alone):
+    from stm_daq.fitting import compare
 
-    one = fits([100.0, 100.0, 100.0, 100.0, np.nan], ["", "", "", "model_inadequate", "constant"])
-    two = fits(
-        [150.0, 101.0, 95.0, 500.0, np.nan], ["model_inadequate", "", "", "no_gap", "constant"]
-    )
-    found = verdicts(("a", "b"), [one, two])
-    assert list(found) == ["a", TIED, "b, weakly", NONE_ADEQUATE, ""]
+    data = stm_daq.open_fit(run, alone.info.name, "btk")
+    raw = stm_daq.open_run(run)["conductance"].values[:4]
+    direct = compare(BIAS, raw, ["dynes", "btk"], modulation=2e-5, memory=pair[0].memory)
+    for name in ("preferred", "verdict"):
+        assert (data[name].values[:4] == direct[name].values).all()
+    np.testing.assert_array_equal(data["evidence"].values[:4], direct["evidence"].values)
+    assert data["verdict"].values[0, 7] == "not_fitted"
+    assert alone.verdicts["preferred btk"] > 1000
+    assert sum(alone.verdicts.values()) == alone.spectra
 
 
 def test_bad_questions_are_refused(run, pair, tmp_path):
@@ -260,6 +259,10 @@ def test_bad_questions_are_refused(run, pair, tmp_path):
         refit_run(run, pair, tile=100)
     with pytest.raises(BadInputError, match="different models"):
         refit_run(run, (pair[0], pair[0]))
+    with pytest.raises(BadInputError, match="same conditions"):
+        refit_run(run, (pair[0], settings_for(run, "btk", engine="table")))
+    with pytest.raises(BadInputError, match="use 'exact'"):
+        refit_run(run, (settings_for(run, "sis", engine="table"),))
     with pytest.raises(BadInputError, match="holds no runs"):
         find_runs(tmp_path)
     assert find_runs(run.parent) == [run]
@@ -270,7 +273,9 @@ def test_the_command_compares_models_in_an_archive(command, run):
         "fit", run.parent, "--model", "dynes", "--compare", "btk", "--fixed", "offset=0 V"
     )
     assert done.returncode == 0, done.stderr
-    assert "prefer btk" in done.stdout
+    assert "preferred btk: btk describes the spectrum" in done.stdout
+    assert " good, " in done.stdout
+    assert " doubtful, " in done.stdout
     assert "stored in" in done.stdout
     assert stm_daq.open_fit(run).attrs["model"] == "dynes"
     assert (stm_daq.open_fit(run)["offset"].fillna(0) == 0).all()
@@ -282,6 +287,7 @@ def test_the_command_compares_models_in_an_archive(command, run):
         (["--fixed", "temperature=1.2"], "needs a unit"),
         (["--fixed", "barrier=1", "--model", "dynes"], "write name=value"),
         (["--model", "bogus"], "unknown"),
+        (["--engine", "bogus"], "exact, table"),
         (["--modulation", "1 mV"], "only for measured files"),
         (["--scheduler", "tcp://127.0.0.1:1"], "no scheduler"),
     ],

@@ -37,6 +37,17 @@ def test_mistakes_are_told(
         Twin(station_blocks["simulation"], station_blocks["instruments"], 0.0)
 
 
+def test_cryostat_and_line_are_described_with_units(station_blocks: dict[str, Any]) -> None:
+    simulation = station_blocks["simulation"]
+    simulation.pop("type")
+    simulation["fridge"] = {"cooling": "100 uW/K**2", "pot_time": "2 min", "stage_time": "30 s"}
+    simulation["microwave_line"] = {"attenuation": 20, "length": "60 cm", "reflection": 0.1}
+    world = Twin(simulation, station_blocks["instruments"], 0.0).world
+    assert world.fridge.cooling == pytest.approx(1e-4)
+    assert (world.fridge.pot_time, world.fridge.stage_time) == (120.0, 30.0)
+    assert (world.line.attenuation, world.line.length) == (20, 0.6)
+
+
 def test_overrides_replace_sample_and_seed(make_twin: Any) -> None:
     sample = Uniform(gap=1e-3)
     twin = make_twin(sample=sample, seed=7)
@@ -69,5 +80,5 @@ def test_drivers_live_in_virtual_time_and_only_inside(
 def test_streams_lead_to_the_controller(twin: Twin) -> None:
     stream = twin.open_stream("127.0.0.1", 6501, 1.0)
     stream.close()
-    with pytest.raises(ConnectionRefusedError, match=r"127\.0\.0\.1:6502"):
-        twin.open_stream("127.0.0.1", 6502, 1.0)
+    with pytest.raises(ConnectionRefusedError, match=r"127\.0\.0\.1:6505"):
+        twin.open_stream("127.0.0.1", 6505, 1.0)

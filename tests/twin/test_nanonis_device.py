@@ -229,3 +229,17 @@ def test_moving_with_the_loop_open_is_allowed_by_the_controller_but_recorded(rig
     call("ZCtrl.OnOffSet", 0)
     assert call("FolMe.XYPosSet", 1e-9, 0.0, 1)[1] == ""
     assert any("lateral move" in line for line in world.violations)
+
+
+def test_the_tip_is_lifted_when_the_loop_opens_as_far_as_it_goes(rig):
+    world, _, call = rig
+    call("ZCtrl.SwitchOffDelaySet", 0.1)
+    z = world.tip.z(0.0)
+    for lift, expected in ((2e-9, z + 2e-9), (0.9e-6, 250e-9)):
+        call("ZCtrl.TipLiftSet", lift)
+        call("ZCtrl.OnOffSet", 1)
+        world.clock.sleep(1.0)
+        call("ZCtrl.OnOffSet", 0)
+        assert call("ZCtrl.StatusGet")[0] == (4,)
+        world.clock.sleep(0.2)
+        assert world.tip.z(world.clock.now()) == pytest.approx(expected, abs=20e-12)

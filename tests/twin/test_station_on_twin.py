@@ -70,6 +70,11 @@ def test_a_snapshot_reads_everything_within_its_budget(config, twin):
     time_constant = snapshot["instruments"]["sr830"]["parameters"]["time_constant"]
     assert time_constant["unit"] == "s"
     assert time_constant["value"] > 0
+    preamplifier = snapshot["instruments"]["preamp"]["parameters"]
+    found = {name: preamplifier[name]["value"] for name in ("gain", "bandwidth", "full_scale")}
+    assert found == {"gain": 1e9, "bandwidth": 1.1e3, "full_scale": 10e-9}
+    scanner = snapshot["instruments"]["ls372"]["parameters"]
+    assert (scanner["scanned_channel"]["value"], scanner["autoscan"]["value"]) == (6, False)
 
 
 def test_an_instrument_that_is_not_there_closes_the_others(config, twin, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stm_daq.fitting import fit_gap_series, fit_measured
-from stm_daq.physics import btk, dynes
+from stm_daq.physics import btk, dynes, two_channel
 
 DATA = Path(__file__).parents[2].parent / "shared" / "realdata" / "nbse2_tunnel_70mK_TomDvir"
 BIAS = np.linspace(-4e-3, 4e-3, 256)
@@ -69,6 +69,39 @@ def test_a_tunnel_junction_is_told_from_a_contact():
         assert result.ok, result.flags
         for name, true in (("gap", 0.7e-3), ("broadening", 5e-5), ("offset", 1e-4), ("slope", 10)):
             assert abs(result.values[name] - true) < 4 * result.std[name], name
+
+
+def test_any_model_can_be_named():
+    mixed = two_channel.conductance(BIAS - 1e-4, 0.4e-3, 1.0e-3, 0.4, 10.0, 10.0, 0.4)
+    values = noisy(mixed)
+    known = {"barrier": 10.0, "temperature": 0.4, "broadening": 0.0}
+    result = fit_measured(BIAS, values, temperature=9.0, model="two_gaps", fixed=known)
+    assert result.ok, result.flags
+    assert result.values["temperature"] == 0.4  # what is fixed overrules the file
+    assert set(result.free) == {"gap1", "gap2", "weight", "scale", "offset", "slope"}
+    gaps = sorted(result.values[name] for name in ("gap1", "gap2"))
+    assert gaps == pytest.approx([0.4e-3, 1.0e-3], rel=0.03)
+    plain = fit_measured(BIAS, values, temperature=0.4, model="normal")
+    assert plain.free == ("scale", "slope")
+    assert not plain.ok
+    with pytest.raises(ValueError, match="unknown model 'bogus': use one of"):
+        fit_measured(BIAS, values, model="bogus")
+
+
+def test_a_known_barrier_leaves_no_choice():
+    contact = noisy(btk.conductance(BIAS - 1e-4, 0.7e-3, 0.9, 1.0))
+    result = fit_measured(BIAS, contact, fixed={"barrier": 1.0})
+    assert result.model == "btk"
+    assert abs(result.values["temperature"] - 0.9) < 4 * result.std["temperature"]
+
+
+def test_the_noise_that_is_given_counts():
+    contact = noisy(btk.conductance(BIAS - 1e-4, 0.7e-3, 0.9, 1.0))
+    sigma = np.full(len(BIAS), 0.01 * 3e-8)
+    right, twice = (fit_measured(BIAS, contact, model="btk", noise=f * sigma) for f in (1, 2))
+    assert right.reduced_chi_square == pytest.approx(1.0, abs=0.3)
+    assert twice.chi_square == pytest.approx(right.chi_square / 4, rel=1e-3)
+    assert twice.std["gap"] > 1.5 * right.std["gap"]
 
 
 def test_without_a_thermometer_the_temperature_is_fitted():

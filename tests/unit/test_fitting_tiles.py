@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from stm_daq.fitting import fit
-from stm_daq.fitting.tiles import FitSettings, fit_tiles, part, worker_count
+from stm_daq.fitting import FitSettings, fit, fit_tiles
+from stm_daq.fitting.crew import worker_count
+from stm_daq.fitting.tiles import part
 from stm_daq.physics import btk
 
 BIAS = np.linspace(-2e-3, 2e-3, 64)

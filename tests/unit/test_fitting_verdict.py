@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import stm_daq.fitting
-from stm_daq.fitting import EXPLANATIONS, MODELS, explain
+from stm_daq.fitting import EXPLANATIONS, MODELS, explain, grade
 from stm_daq.fitting.models import family
 from stm_daq.fitting.verdict import FATAL, is_ok, meaning
 
@@ -33,6 +33,21 @@ def test_every_flag_is_explained():
             if family(name) != "barrier":
                 assert meaning(f"{name}_at_bound"), name
     assert set(EXPLANATIONS) >= FATAL
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((), "good"),
+        (("barrier_upper_limit", "correlated:gap-barrier", "not_white"), "good"),
+        (("model_inadequate", "correlated:gap-barrier"), "doubtful"),
+        (("model_inadequate", "gap2_at_bound"), "failed"),
+        (("no_gap",), "failed"),
+    ],
+)
+def test_grades(flags, expected):
+    assert grade(flags) == expected
+    assert is_ok(flags) == (expected == "good")
 
 
 def test_ok_and_words_for_people():

@@ -153,7 +153,10 @@ def test_a_bias_without_unit_needs_the_user(file):
         (table("bias_mV,G_uS", BIAS[:5], G[:5]).encode(), "5 points are too few"),
         (table("bias_mV,G_uS", 0 * BIAS + 1, G).encode(), "the bias is 0.001 V everywhere"),
         (table("bias_mV,G_uS", BIAS, G * np.nan).encode(), "conductance holds no numbers"),
-        (table("bias_mV,G_uS", BIAS * np.nan, G).encode(), "the bias column holds values"),
+        (
+            table("bias_mV,G_uS", BIAS * np.nan, G).encode(),
+            "the bias column holds numbers in too few",
+        ),
         (table("distance (nm),height (nm)", BIAS, G).encode(), "recognisable as the bias"),
         (table("bias_mV,height (nm)", BIAS, G).encode(), "recognisable as dI/dV or current"),
         (table("bias_s,G_uS", BIAS, G).encode(), "states no unit of a voltage"),
@@ -165,6 +168,52 @@ def test_what_cannot_be_read_is_said_in_one_line(file, content, reason):
         read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("style", [".3f", ".6e", "d"])
+def test_a_file_cut_within_its_last_number_loses_that_row(file, style):
+    values = (1000 + 10 * np.arange(21)).astype(int if style == "d" else float)
+    rows = [f"{v:.2f},{g:{style}}" for v, g in zip(BIAS, values, strict=True)]
+    text = "\n".join(["bias_mV,G_uS", *rows])
+    whole = read(file(text))  # without an end of line, but nothing is missing
+    assert (len(whole.bias), whole.remarks) == (21, ())
+    for missing in (1, 2):
+        if text[-missing - 1] in "e+-":
+            continue  # no number at all: refused
+        cut = read(file(text[:-missing]))
+        assert len(cut.bias) == 20
+        assert "line 22" in cut.remarks[0]
+    assert read(file(text[:-1] + "\n")).remarks == ()  # written so on purpose
+
+
+def test_rows_and_cells_without_a_number(file):
+    rows = table("bias_mV,G_uS", BIAS, G).splitlines()
+    rows[3] = "-4.5,"
+    rows[5] = "nan,nan"
+    rows[6] = ","
+    spectra = read(file("\n".join([*rows, ""])))
+    assert len(spectra.bias) == 19
+    assert np.flatnonzero(np.isnan(spectra.conductance)).tolist() == [2]
+    assert spectra.remarks == ("2 rows without a bias are left out",)
+
+
+def test_the_temperature_is_that_of_most_points(file):
+    kelvin = np.where(BIAS > 4, 7.0, 1.9)
+    spectra = read(file(table("T (K),bias_mV,G_uS", kelvin, BIAS, G)))
+    assert spectra.temperature == pytest.approx(1.9)
+    assert "ran from 1.9 to 7 K" in spectra.remarks[0]
+
+
+def test_standard_errors_named_by_the_user(file):
+    path = file(table("bias_mV,G_uS,error,error_uS,error_mV", BIAS, G, 1 + 0 * G, G, G))
+    assert read(path).noise is None
+    np.testing.assert_allclose(read(path, noise_column="error").noise, 1e-6)
+    np.testing.assert_allclose(read(path, noise_column="4").noise, 1e-6 * G)
+    assert read(path, noise_column="4").columns["noise"] == "error_uS"
+    with pytest.raises(BadInputError, match="'error_mV' is in V, the conductance in S"):
+        read(path, noise_column="error_mV")
+    with pytest.raises(BadInputError, match="not positive everywhere"):
+        read(path, noise_column="1:uS")
 
 
 def test_a_missing_file_is_said_in_one_line(tmp_path):

@@ -159,10 +159,17 @@ def test_a_full_queue_drops_the_oldest_and_says_so(run, monkeypatch):
 def test_publishing_after_the_end_or_without_viewers_does_no_harm(run):
     publisher = Publisher(0)
     publisher.publish(run.fit(3))  # of a run that nobody announced
+    assert not np.isfinite(publisher._view.map("gap")).any()
     publisher.publish(run.started())
     publisher.close()
     publisher.close()
+    assert not publisher._thread.is_alive()
+    assert publisher._seq >= 1  # what was left was sent
+    sent = publisher._seq
     publisher.publish(run.spectrum(0))
+    assert publisher._seq == sent
+    with pytest.raises(AssertionError, match="never came"):
+        listen(publisher.address, lambda body: True)
 
 
 def test_heartbeats_come_without_a_run():

@@ -32,8 +32,11 @@ def shown(watcher) -> str:
 def test_the_status_says_waiting_running_stale_and_ended(run):
     watcher = Watcher("tcp://127.0.0.1:5550")
     assert watcher.status == "waiting for a run at tcp://127.0.0.1:5550"
-    watcher.take(Silence(60.0, heard=False))
+    watcher.take(Silence(4.0, heard=False))
     assert watcher.status.startswith("waiting")
+    watcher.take(Silence(60.0, heard=False))
+    assert watcher.status.startswith("nobody answers at tcp://127.0.0.1:5550")
+    assert "stm-daq watch ADDRESS" in watcher.status
     told(watcher, Heartbeat("waiting", 0, 0))
     assert watcher.status.startswith("waiting")
     told(watcher, run.started())

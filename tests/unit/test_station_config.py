@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stm_daq.errors import BadInputError
+from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.station.loader import load_station
 
 ROOT = Path(__file__).parents[2]
@@ -56,13 +56,27 @@ def test_loading_imports_no_driver(load):
 
 
 def test_optional_roles_and_blocks_may_be_absent(load):
-    thermometer = next(x for x in REFERENCE.splitlines() if x.startswith("  thermometer:"))
-    microwave = next(x for x in REFERENCE.splitlines() if x.startswith("  microwave:"))
-    power = next(x for x in REFERENCE.splitlines() if x.startswith("  microwave_power:"))
+    roles = REFERENCE[REFERENCE.index("  thermometer:") : REFERENCE.index("limits:\n")]
+    limits = REFERENCE[REFERENCE.index("  microwave_power:") : REFERENCE.index("simulation:\n")]
     simulation = REFERENCE[REFERENCE.index("simulation:\n") :]
-    config = load((thermometer, ""), (microwave, ""), (power, ""), (simulation, ""))
+    config = load((roles, ""), (limits, ""), (simulation, ""))
     assert set(config.roles) == {"stm", "bias", "lockin", "preamplifier"}
     assert config.simulation is None
+
+
+@pytest.mark.parametrize("limit", ["microwave_power", "temperature"])
+def test_a_role_needs_its_limit(load, limit):
+    line = next(x for x in REFERENCE.splitlines() if x.startswith(f"  {limit}:"))
+    assert "this key is missing (there is a" in mistakes(load, (line, ""))[0]
+
+
+def test_without_a_limit_nothing_is_allowed(load):
+    roles = REFERENCE[REFERENCE.index("  thermometer:") : REFERENCE.index("limits:\n")]
+    limits = REFERENCE[REFERENCE.index("  microwave_power:") : REFERENCE.index("simulation:\n")]
+    config = load((roles, ""), (limits, ""))
+    for allowed in (config.limits.microwave_power, config.limits.temperature):
+        with pytest.raises(OutOfRangeError):
+            allowed.require(0.5, "a value")
 
 
 def test_every_mistake_is_reported_at_once(load):
@@ -109,7 +123,15 @@ def test_every_mistake_is_reported_at_once(load):
 
 @pytest.mark.parametrize("key", ["initial_value: 0", "scale: 100", "offset: 1"])
 @pytest.mark.parametrize(
-    ("instrument", "role"), [("nanonis", "stm"), ("qdac", "bias"), ("sgs100a", "microwave")]
+    ("instrument", "role"),
+    [
+        ("nanonis", "stm"),
+        ("qdac", "bias"),
+        ("sr830", "lockin"),
+        ("preamp", "preamplifier"),
+        ("ls372", "thermometer"),
+        ("sgs100a", "microwave"),
+    ],
 )
 @pytest.mark.parametrize(
     "block",
@@ -121,19 +143,24 @@ def test_settings_that_could_move_tip_bias_or_power_are_refused(load, instrument
     assert f"not allowed on the instrument of the role '{role}'" in text
 
 
-def test_elsewhere_an_initial_value_is_allowed(load):
+def test_the_amplitude_of_the_lock_in_is_not_written_on_opening(load):
     old = "\n  sr830:\n"
-    config = load((old, f"{old}    parameters: {{phase: {{initial_value: 0, limits: [-1, 1]}}}}\n"))
+    change = (old, f"{old}    parameters: {{amplitude: {{initial_value: 1.0}}}}\n")
+    (text,) = mistakes(load, change)
+    assert "role 'lockin': it would be written to the hardware" in text
+
+
+def test_without_a_role_an_initial_value_is_allowed(load):
+    spare = "parameters: {phase: {initial_value: 0, limits: [-1, 1]}}"
+    config = load(("instruments:\n", f"instruments:\n  spare: {{type: a.Box, {spare}}}\n"))
     (limit,) = config.narrowed
-    assert (limit.instrument, limit.parameter, limit.low, limit.high) == ("sr830", "phase", -1, 1)
+    assert (limit.instrument, limit.parameter, limit.low, limit.high) == ("spare", "phase", -1, 1)
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ("parameters: {phase: {limits: [0, 1], initial_value: 2}}", "outside the limits"),
         ("parameters: {phase: {limits: [1, 0]}}", "must be less"),
-        ("parameters: {phase: {initial_value: {a: 1}}}", "not a block"),
         ("parameters: {phase: {limits: [0]}}", "missing"),
         ("parameters: {phase: {limits: [null, 1]}}", "valid number"),
         ("parameters: {phase: {limits: high}}", "valid tuple"),
@@ -149,6 +176,19 @@ def test_elsewhere_an_initial_value_is_allowed(load):
 def test_mistakes_in_an_instrument(load, settings, says):
     old = "\n  sr830:\n"
     (text,) = mistakes(load, (old, f"{old}    {settings}\n"))
+    assert says in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("{limits: [0, 1], initial_value: 2}", "outside the limits"),
+        ("{initial_value: {a: 1}}", "not a block"),
+    ],
+)
+def test_mistakes_in_an_initial_value(load, settings, says):
+    spare = f"  spare: {{type: a.Box, parameters: {{phase: {settings}}}}}\n"
+    (text,) = mistakes(load, ("instruments:\n", f"instruments:\n{spare}"))
     assert says in text
 
 

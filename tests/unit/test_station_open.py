@@ -125,9 +125,16 @@ def test_instruments_open_in_the_order_of_the_file_and_close_in_reverse(load):
 
 
 def test_stations_can_follow_one_another(load):
+    boxes = []
     for _ in range(3):
         with open_station(load(), CLOCK) as station:
-            station.bias.instrument.volt(1.0)
+            box = station.bias.instrument
+            assert box.volt() == 0.0  # nothing is left of the station before
+            box.volt(1.0)
+            boxes.append(box)
+        assert not Instrument.exist("b")
+    assert len({id(box) for box in boxes}) == 3
+    assert EVENTS.count("open b") == 3
 
 
 def test_a_failure_closes_what_was_open(load):
@@ -142,7 +149,6 @@ def test_a_failure_closes_what_was_open(load):
     [
         "init: {trubble: open}",
         "parameters: {vlt: {label: x}}",
-        "parameters: {volt: {initial_value: 99}}",
     ],
 )
 def test_bad_settings_of_an_instrument_leave_nothing_open(load, settings):

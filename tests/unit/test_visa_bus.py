@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import pyvisa
 from pyvisa.constants import StatusCode
 from pyvisa.resources import MessageBasedResource
 
-from sim.bus import LIVELOCK, Bus
+from sim.bus import LIVELOCK, PATIENCE, Bus
 from sim.devices.scpi import SCPI_ERRORS, Device
 from sim.devices.scpi_rows import Row, stored
 from sim.visa import close_bus, library, open_bus
@@ -177,18 +177,30 @@ def test_alternating_polls_are_found_too(bus: Bus) -> None:
 
 def test_work_in_between_is_no_endless_loop(bus: Bus) -> None:
     meter = resource(bus)
-    for i in range(LIVELOCK + 1):
-        meter.query("READ?")
-        if i % 1000 == 0:
-            meter.query("NOISE?")
-    for i in range(LIVELOCK + 1):
-        meter.query("READ?")
-        if i % 1000 == 0:
-            meter.write("LEV 1")
+
+    def poll(between: Callable[[], object]) -> None:
+        for i in range(LIVELOCK + 1):
+            meter.query("READ?")
+            if i % 1000 == 0:
+                between()
+
+    poll(lambda: meter.query("NOISE?"))  # another answer each time
+    poll(lambda: meter.write("LEV 1"))
+    extra = LIVELOCK // 1000 + 1
+    assert bus.ports[GPIB].transactions == 2 * (LIVELOCK + 1 + extra)
+    with pytest.raises(SimulationLivelockError):
+        poll(lambda: None)
 
 
 def test_slow_watching_is_no_endless_loop(bus: Bus) -> None:
     meter = resource(bus)
-    for _ in range(LIVELOCK + 1):
-        meter.query("READ?")
-        bus.clock.sleep(30.0)
+
+    def watch(pause: float) -> None:
+        for _ in range(LIVELOCK + 1):
+            meter.query("READ?")
+            bus.clock.sleep(pause)
+
+    watch(3.0 * PATIENCE)
+    assert bus.ports[GPIB].transactions == LIVELOCK + 1
+    with pytest.raises(SimulationLivelockError):
+        watch(0.1 * PATIENCE)

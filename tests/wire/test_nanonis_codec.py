@@ -21,6 +21,7 @@ VALUES = {
     "d": st.floats(allow_nan=False),
     "str": TEXT,
     "strs": st.lists(TEXT, max_size=5).map(tuple),
+    "strs[,]": st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     "i[]": st.lists(st.integers(-(2**31), 2**31 - 1), max_size=6),
     "f[]": st.lists(FLOAT32, max_size=6),
     "f[,]": st.tuples(st.integers(0, 4), st.integers(0, 4), FLOAT32).map(
@@ -30,8 +31,17 @@ VALUES = {
 NAMES = st.sampled_from(sorted(protocol.COMMANDS))
 
 
-def values_of(layout: Layout):
-    return st.tuples(*(VALUES[field.kind] for field in layout.fields))
+@st.composite
+def values_of(draw, layout: Layout):
+    values = {}
+    for field in layout.fields:
+        if field.count:  # these arrays have the length that an earlier value states
+            values[field.count] = 3
+            one = VALUES[field.kind[0]]
+            values[field.name] = draw(st.lists(one, min_size=3, max_size=3))
+        else:
+            values[field.name] = draw(VALUES[field.kind])
+    return tuple(values.values())
 
 
 def same(found, wanted):

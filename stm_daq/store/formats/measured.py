@@ -15,6 +15,9 @@ from stm_daq.store.formats.columns import Choice, Column, choose, named_column
 _FEWEST = 8
 """Points below which nothing can be called a spectrum."""
 
+UNSTEADY = 0.1
+"""Relative excursion of the temperature during a sweep that is worth a remark."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpectra:
@@ -36,7 +39,12 @@ class MeasuredSpectra:
     current: Array | None = None
     """A, same shape as `conductance`; None if the file has none."""
     temperature: float | None = None
-    """K; None if the file does not state it."""
+    """K; None if the file does not state it. Of a column, the median: a thermometer that runs away
+    at the end of a sweep does not matter."""
+    noise: Array | None = None
+    """Standard deviation of the conductance, in its unit, same shape; None if not named."""
+    remarks: tuple[str, ...] = ()
+    """What a user should know about how the file was read; sentences."""
 
     @property
     def units_known(self) -> bool:
@@ -52,6 +60,7 @@ class Selected:
     conductance: tuple[tuple[int, Column], ...]
     current: tuple[int, Column] | None
     temperature: tuple[int, Column] | None
+    noise: tuple[int, Column] | None = None
 
     @property
     def in_amperes(self) -> bool:
@@ -65,13 +74,21 @@ class Selected:
             "conductance": self.conductance[0] if self.conductance else None,
             "current": self.current,
             "temperature": self.temperature,
+            "noise": self.noise,
         }
         return {key: found[1].header for key, found in names.items() if found is not None}
 
 
-def select(
-    path: Path, columns: Sequence[Column], bias: str | None, conductance: str | None
-) -> Selected:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Columns that the user names; see :func:`stm_daq.store.formats.read_spectra`."""
+
+    bias: str | None = None
+    conductance: str | None = None
+    noise: str | None = None
+
+
+def select(path: Path, columns: Sequence[Column], wanted: Wanted) -> Selected:
     """Choose columns by their names, or as the user says.
 
     Raises
@@ -84,15 +101,23 @@ def select(
     def at(place: int | None) -> tuple[int, Column] | None:
         return None if place is None else (place, columns[place])
 
-    x = named_column(bias, columns, path, "--bias-column") if bias else at(found.bias)
+    def named(name: str, option: str) -> tuple[int, Column]:
+        return named_column(name, columns, path, option)
+
+    x = named(wanted.bias, "--bias-column") if wanted.bias else at(found.bias)
     y: tuple[tuple[int, Column], ...]
-    if conductance:
-        y = (named_column(conductance, columns, path, "--conductance-column"),)
+    if wanted.conductance:
+        y = (named(wanted.conductance, "--conductance-column"),)
     else:
         y = tuple((i, columns[i]) for i in found.conductance if x is None or i != x[0])
+    noise = named(wanted.noise, "--noise-column") if wanted.noise else None
+    if noise is not None and len(y) != 1:
+        raise BadInputError(
+            f"{path}: --noise-column: the errors of one spectrum; name it with --conductance-column"
+        )
     taken = {x[0] if x else None, *(i for i, _ in y)}
     current = at(found.current if found.current not in taken else None)
-    return Selected(x, y, current, at(found.temperature))
+    return Selected(x, y, current, at(found.temperature), noise)
 
 
 def from_table(
@@ -100,8 +125,8 @@ def from_table(
     title: str,
     columns: Sequence[Column],
     values: Array,
-    bias_column: str | None,
-    conductance_column: str | None,
+    wanted: Wanted,
+    remarks: tuple[str, ...] = (),
 ) -> MeasuredSpectra:
     """Make spectra of a table.
 
@@ -109,40 +134,101 @@ def from_table(
     ----------
     columns : sequence of Column
     values : array, shape (rows, columns)
-    bias_column, conductance_column : str or None
-        As the user says; see :func:`stm_daq.store.formats.columns.named_column`.
+        Rows without a number as bias are left out.
+    wanted : Wanted
+    remarks : tuple of str
+        On the file so far.
 
     Raises
     ------
     BadInputError
         If it is not clear which columns are bias and conductance, or the bias has no unit.
     """
-    used = select(path, columns, bias_column, conductance_column)
+    used = select(path, columns, wanted)
     if used.bias is None:
         raise BadInputError(
             f"{path}: no column is recognisable as the bias; "
             'say which with --bias-column, for example "1:mV"'
         )
-    if used.bias[1].unit != "V" and not (bias_column and not used.bias[1].unit):
+    if used.bias[1].unit != "V" and not (wanted.bias and not used.bias[1].unit):
         raise BadInputError(
             f"{path}: the bias column '{used.bias[1].header}' states no unit of a voltage; "
             f'give it, for example --bias-column "{used.bias[0] + 1}:mV"'
         )
+    values, left_out = _without_bias_left_out(path, used.bias, values)
     bias = scaled(values, used.bias)
     traces = [scaled(values, y) for y in used.conductance]
     current = scaled(values, used.current) if used.current else None
     conductance, unit, name = conductance_of(path, used, bias, traces, current)
     if current is not None:
         current = np.broadcast_to(current, conductance.shape) if used.in_amperes else None
-    temperature = None
-    if used.temperature is not None and used.temperature[1].unit == "K":
-        kelvin = scaled(values, used.temperature)
-        finite = kelvin[np.isfinite(kelvin)]
-        temperature = float(np.mean(finite)) if len(finite) else None
-    names = used.names() | {"conductance": name}
+    temperature, drift = _temperature(values, used.temperature)
     return checked(
-        MeasuredSpectra(path, title, bias, conductance, unit, names, current, temperature)
+        MeasuredSpectra(
+            path,
+            title,
+            bias,
+            conductance,
+            unit,
+            used.names() | {"conductance": name},
+            current,
+            temperature,
+            _noise(path, values, used, unit),
+            (*remarks, *left_out, *drift),
+        )
     )
+
+
+def _without_bias_left_out(
+    path: Path, bias: tuple[int, Column], values: Array
+) -> tuple[Array, tuple[str, ...]]:
+    """Return the rows whose bias is a number, and a remark if there are others."""
+    known = np.isfinite(values[:, bias[0]])
+    left_out = int(np.count_nonzero(~known))
+    if left_out == 0:
+        return values, ()
+    if np.count_nonzero(known) < _FEWEST:
+        raise BadInputError(f"{path}: the bias column holds numbers in too few rows")
+    return values[known], (f"{left_out} rows without a bias are left out",)
+
+
+def _temperature(
+    values: Array, used: tuple[int, Column] | None
+) -> tuple[float | None, tuple[str, ...]]:
+    """Return the median of the temperature column in K, and a remark if it was not steady."""
+    if used is None or used[1].unit != "K":
+        return None, ()
+    kelvin = scaled(values, used)
+    kelvin = kelvin[np.isfinite(kelvin)]
+    if not len(kelvin):
+        return None, ()
+    low, middle, high = (float(f(kelvin)) for f in (np.min, np.median, np.max))
+    if max(high - middle, middle - low) <= UNSTEADY * abs(middle):
+        return middle, ()
+    return middle, (
+        f"the temperature ran from {low:.3g} to {high:.3g} K during the sweep; "
+        f"its median, {middle:.3g} K, is used",
+    )
+
+
+def _noise(path: Path, values: Array, used: Selected, unit: str) -> Array | None:
+    """Return the standard deviations that the user names, in the unit of the conductance."""
+    if used.noise is None:
+        return None
+    column = used.noise[1]
+    if column.unit and column.unit != unit:
+        raise BadInputError(
+            f"{path}: --noise-column: '{column.header}' is in {column.unit}, "
+            f"the conductance in {unit or 'no unit'}; give both the same"
+        )
+    factor = column.factor if column.unit else used.conductance[0][1].factor
+    noise: Array = values[:, used.noise[0]] * factor
+    if np.any(noise <= 0):
+        raise BadInputError(
+            f"{path}: --noise-column: '{column.header}' is not positive everywhere; "
+            "give the column with the standard deviations"
+        )
+    return noise
 
 
 def scaled(values: Array, used: tuple[int, Column]) -> Array:

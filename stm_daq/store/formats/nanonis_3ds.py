@@ -7,7 +7,6 @@ grid is short.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,13 @@ import numpy as np
 from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column, column_of
-from stm_daq.store.formats.measured import MeasuredSpectra, checked, conductance_of, select
+from stm_daq.store.formats.measured import (
+    MeasuredSpectra,
+    Wanted,
+    checked,
+    conductance_of,
+    select,
+)
 
 START = b"Grid dim="
 _END = b":HEADER_END:"
@@ -41,27 +46,27 @@ class _Grid:
         return self.parameter_count + self.points * len(self.channels)
 
 
-def read_3ds(
-    path: Path, data: bytes, bias_column: str | None, conductance_column: str | None
-) -> MeasuredSpectra:
+def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:
     """Read a grid; see :func:`stm_daq.store.formats.read_spectra`.
 
-    Pixels that an aborted grid lacks are NaN, with a warning.
+    Pixels that an aborted grid lacks are NaN, with a remark.
     """
+    if wanted.noise:
+        raise BadInputError(f"{path}: --noise-column is for tables, not for grids of spectra")
     text, mark, body = data.partition(_END)
     if not mark:
         raise BadInputError(f"{path}: the header has no end; the file is cut off")
     header = dict(_pair(line) for line in text.decode("latin-1").splitlines())
     grid = _layout(path, header)
-    parameters, traces = _values(path, grid, body.removeprefix(b"\r").removeprefix(b"\n"))
-    used = select(path, grid.channels, bias_column, conductance_column)
+    parameters, traces, remarks = _values(path, grid, body.removeprefix(b"\r").removeprefix(b"\n"))
+    used = select(path, grid.channels, wanted)
 
     def channel(found: tuple[int, Column]) -> Array:
         result: Array = traces[:, :, found[0]] * found[1].factor
         return result
 
     names = used.names()
-    if bias_column and used.bias:
+    if wanted.bias and used.bias:
         bias = _common(path, channel(used.bias))
     else:
         bias = _sweep(path, header, grid, parameters)
@@ -70,7 +75,9 @@ def read_3ds(
     signals = [channel(found) for found in used.conductance[:1]]
     conductance, unit, names["conductance"] = conductance_of(path, used, bias, signals, current)
     current = current if used.in_amperes else None
-    return checked(MeasuredSpectra(path, path.stem, bias, conductance, unit, names, current))
+    return checked(
+        MeasuredSpectra(path, path.stem, bias, conductance, unit, names, current, remarks=remarks)
+    )
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -98,8 +105,8 @@ def _layout(path: Path, header: dict[str, str]) -> _Grid:
     return grid
 
 
-def _values(path: Path, grid: _Grid, body: bytes) -> tuple[Array, Array]:
-    """Return parameters (rows, columns, parameters) and traces (rows, columns, channels, n)."""
+def _values(path: Path, grid: _Grid, body: bytes) -> tuple[Array, Array, tuple[str, ...]]:
+    """Return parameters (rows, columns, parameters), traces (rows, columns, channels, n), remarks."""
     pixels = grid.rows * grid.columns
     size = 4 * grid.pixel_size
     if len(body) > pixels * size:
@@ -110,17 +117,14 @@ def _values(path: Path, grid: _Grid, body: bytes) -> tuple[Array, Array]:
     done = len(body) // size
     if done == 0:
         raise BadInputError(f"{path}: holds not one complete spectrum")
-    if done < pixels:
-        warnings.warn(
-            f"{path}: the grid was aborted after {done} of {pixels} spectra; the rest is NaN",
-            stacklevel=5,
-        )
+    aborted = f"the grid was aborted after {done} of {pixels} spectra; the others are missing"
     values = np.full((pixels, grid.pixel_size), np.nan)
     values[:done] = np.frombuffer(body[: done * size], ">f4").reshape(done, -1)
     shaped = values.reshape(grid.rows, grid.columns, -1)
     traces = shaped[..., grid.parameter_count :]
     shape = (grid.rows, grid.columns, len(grid.channels), grid.points)
-    return shaped[..., : grid.parameter_count], traces.reshape(shape)
+    remarks = (aborted,) if done < pixels else ()
+    return shaped[..., : grid.parameter_count], traces.reshape(shape), remarks
 
 
 def _sweep(path: Path, header: dict[str, str], grid: _Grid, parameters: Array) -> Array:

@@ -8,16 +8,14 @@ from pathlib import Path
 
 from stm_daq.errors import BadInputError
 from stm_daq.store.formats.columns import column_of
-from stm_daq.store.formats.measured import MeasuredSpectra, from_table
-from stm_daq.store.formats.text import Line, numbers
+from stm_daq.store.formats.measured import MeasuredSpectra, Wanted, from_table
+from stm_daq.store.formats.text import Line, numbers, without_cut_row
 
 MARK = "[DATA]"
 _TEMPERATURE = re.compile(r"(.*>)?.*temp.*\(K\)", re.IGNORECASE)
 
 
-def read_dat(
-    path: Path, text: str, bias_column: str | None, conductance_column: str | None
-) -> MeasuredSpectra:
+def read_dat(path: Path, text: str, wanted: Wanted) -> MeasuredSpectra:
     """Read a Nanonis spectrum; see :func:`stm_daq.store.formats.read_spectra`."""
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.strip() == MARK)
@@ -30,12 +28,12 @@ def read_dat(
     ]
     if not rows:
         raise BadInputError(f"{path}: holds no rows of numbers after {MARK}")
-    values = numbers(path, rows, "\t")
+    values, remarks = without_cut_row(text, rows, "\t", numbers(path, rows, "\t"))
     if values.shape[1] != len(names):
         raise BadInputError(f"{path}: {len(names)} column names but {values.shape[1]} columns")
     title = f"{path.stem} ({header.get('Experiment', 'spectroscopy')})"
     columns = [column_of(name) for name in names]
-    spectra = from_table(path, title, columns, values, bias_column, conductance_column)
+    spectra = from_table(path, title, columns, values, wanted, remarks)
     if spectra.temperature is not None:
         return spectra
     return _with_temperature(spectra, header)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from stm_daq.errors import BadInputError
 from stm_daq.store.formats import nanonis_3ds, nanonis_dat, nanonis_sxm, text
-from stm_daq.store.formats.measured import MeasuredSpectra
+from stm_daq.store.formats.measured import MeasuredSpectra, Wanted
 
 
 def read_spectra(
-    path: Path | str, bias_column: str | None = None, conductance_column: str | None = None
+    path: Path | str,
+    bias_column: str | None = None,
+    conductance_column: str | None = None,
+    noise_column: str | None = None,
 ) -> MeasuredSpectra:
     """Read measured spectra: Nanonis ``.dat`` and ``.3ds``, or a plain table.
 
@@ -26,6 +29,9 @@ def read_spectra(
         default bias, dI/dV, current and temperature are recognised by name: the forward,
         unfiltered sweep, and as dI/dV the in-phase output of the first lock-in; without a
         lock-in the numerical derivative of the current.
+    noise_column : str, optional
+        Of a table: the standard deviations of dI/dV, named in the same way; taken to be in the
+        unit of dI/dV if none is given.
 
     Returns
     -------
@@ -37,7 +43,7 @@ def read_spectra(
         If the file is missing, cut off, binary, of another kind, or does not say what its columns
         are; one line that says what to do.
     """
-    path = Path(path)
+    path, wanted = Path(path), Wanted(bias_column, conductance_column, noise_column)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -45,7 +51,7 @@ def read_spectra(
     if not data.strip():
         raise BadInputError(f"{path}: is empty")
     if data.startswith(nanonis_3ds.START):
-        return nanonis_3ds.read_3ds(path, data, bias_column, conductance_column)
+        return nanonis_3ds.read_3ds(path, data, wanted)
     if data.startswith(nanonis_sxm.START):
         raise BadInputError(f"{path}: is a scan (.sxm); it holds images and no spectra")
     if b"\0" in data:
@@ -55,8 +61,8 @@ def read_spectra(
         )
     content = _decode(data)
     if any(line.strip() == nanonis_dat.MARK for line in content.splitlines()):
-        return nanonis_dat.read_dat(path, content, bias_column, conductance_column)
-    return text.read_table(path, content, bias_column, conductance_column)
+        return nanonis_dat.read_dat(path, content, wanted)
+    return text.read_table(path, content, wanted)
 
 
 def _decode(data: bytes) -> str:

@@ -10,33 +10,33 @@ import numpy as np
 from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column, column_of
-from stm_daq.store.formats.measured import MeasuredSpectra, from_table
+from stm_daq.store.formats.measured import MeasuredSpectra, Wanted, from_table
 
 type Line = tuple[int, str]
 """Number in the file, from 1, and text."""
 
 
-def read_table(
-    path: Path, text: str, bias_column: str | None, conductance_column: str | None
-) -> MeasuredSpectra:
+def read_table(path: Path, text: str, wanted: Wanted) -> MeasuredSpectra:
     """Read a plain table; see :func:`stm_daq.store.formats.read_spectra`."""
     header, rows = _split(text)
     if not rows:
         raise BadInputError(f"{path}: holds no rows of numbers")
-    values = numbers(path, rows, _delimiter(rows[0][1]))
-    columns = _columns(header, values.shape[1], _delimiter(rows[0][1]))
+    delimiter = _delimiter(rows[0][1])
+    values = numbers(path, rows, delimiter)
+    columns = _columns(header, values.shape[1], delimiter)
     if columns is None:
-        if bias_column is None or conductance_column is None:
+        if wanted.bias is None or wanted.conductance is None:
             raise BadInputError(
                 f"{path}: {values.shape[1]} columns without names or units; say which is which, "
                 'for example --bias-column "1:mV" --conductance-column 2'
             )
         columns = [column_of(f"column {i + 1}") for i in range(values.shape[1])]
-    return from_table(path, path.stem, columns, values, bias_column, conductance_column)
+    values, remarks = without_cut_row(text, rows, delimiter, values)
+    return from_table(path, path.stem, columns, values, wanted, remarks)
 
 
 def numbers(path: Path, rows: list[Line], delimiter: str | None) -> Array:
-    """Return the numbers of `rows`, shape (rows, columns).
+    """Return the numbers of `rows`, shape (rows, columns); an empty cell is NaN.
 
     Raises
     ------
@@ -53,12 +53,37 @@ def numbers(path: Path, rows: list[Line], delimiter: str | None) -> Array:
                 "the file is cut off or damaged"
             )
         try:
-            values[i] = [float(cell) for cell in cells]
+            values[i] = [float(cell) if cell else np.nan for cell in cells]
         except ValueError:
             raise BadInputError(
                 f"{path}:{line}: '{text.strip()[:60]}' is not a row of numbers"
             ) from None
     return values
+
+
+def without_cut_row(
+    text: str, rows: list[Line], delimiter: str | None, values: Array
+) -> tuple[Array, tuple[str, ...]]:
+    """Leave out a last row that a full disk or a broken transfer cut within its last number.
+
+    It has no end of line, and fewer digits than any number above it. A number that loses digits
+    where those above have different numbers of them cannot be told from a whole one.
+    """
+    if text.endswith(("\n", "\r")) or len(rows) < 2:
+        return values, ()
+    last, *others = (_digits(_cells(line, delimiter)[-1]) for _, line in reversed(rows))
+    if all(size >= min(sizes) for size, *sizes in zip(last, *others, strict=True)):
+        return values, ()
+    cut = rows[-1][1].strip()[-30:]
+    return values[:-1], (
+        f"the file ends within line {rows[-1][0]} ('{cut}'): it is cut off; this row is left out",
+    )
+
+
+def _digits(number: str) -> tuple[int, int, int]:
+    """Return how many characters, decimals and digits of the exponent a written number has."""
+    mantissa, _, exponent = number.lower().partition("e")
+    return len(number), len(mantissa.partition(".")[2]), len(exponent.lstrip("+-"))
 
 
 def _split(text: str) -> tuple[str | None, list[Line]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 
 from stm_daq.records import Event
 from stm_daq.report import figures
-from stm_daq.report.style import NothingToShowError
+from stm_daq.report.fits import DrawnFit, save_fits
+from stm_daq.report.style import DOUBTFUL, FAILED, FIT, NothingToShowError
 
 Night = Callable[..., xr.Dataset]
 SECONDS = 1.8e9
@@ -168,13 +170,35 @@ def test_spectra_figures_are_equally_wide_however_few(night: Night) -> None:
 def test_any_spectra_can_be_drawn_with_their_curves() -> None:
     bias = np.linspace(-4e-3, 4e-3, 51)
     nothing = np.full(51, np.nan)
-    spectra = [("100$ 1$", bias, 1e-9 + bias**2, 1e-9 + bias**2), ("empty", bias, nothing, nothing)]
-    figure = figures.figure_fits([*spectra, ("no curve", bias, np.ones(51), None)])
-    assert {"100$ 1$", "empty", "no curve"} <= set(texts(figure).split("\n"))
-    many = figures.figure_fits(spectra[:1] * 30)
+    curve = 1e-9 + bias**2
+    good = DrawnFit("100$ 1$", "dynes: good", bias, curve, "S", curve, "good")
+    empty = DrawnFit(
+        "empty", "dynes: failed (" + 9 * "flag, " + ")", bias, nothing, "S", nothing, "failed"
+    )
+    raw = DrawnFit("no curve", "", bias, np.ones(51), "", None, "doubtful")
+    written = texts(figures.figure_fits([good, empty, raw]))
+    assert {"100$ 1$", "empty", "no curve", "dynes: good"} <= set(written.split("\n"))
+    assert "dI/dV (µS)" in written  # 16 µS
+    assert "dI/dV (unit unknown)" in written
+    many = figures.figure_fits([good] * 30)
     assert "the first 24 of 30" in texts(many)
     with pytest.raises(NothingToShowError):
         figures.figure_fits([])
+
+
+def test_the_curve_has_the_colour_of_the_verdict() -> None:
+    bias, line = np.linspace(-4e-3, 4e-3, 51), np.ones(51)
+    grades = ("good", "doubtful", "failed")
+    drawn = [DrawnFit("", "", bias, line, "S", line, grade) for grade in grades]
+    curves = [axes.lines[1].get_color() for axes in figures.figure_fits(drawn).axes[::2]]
+    assert curves == [FIT, DOUBTFUL, FAILED]
+
+
+def test_a_pdf_holds_all_spectra(tmp_path: Path) -> None:
+    bias, line = np.linspace(-4e-3, 4e-3, 11), np.ones(11)
+    drawn = [DrawnFit("", "", bias, line, "S", None, "good")] * 30
+    save_fits(drawn, tmp_path / "all.pdf")
+    assert (tmp_path / "all.pdf").read_bytes().count(b"/Type /Page ") == 2
 
 
 def test_histogram_counts_good_fits_only(night: Night, spoiled: Night) -> None:

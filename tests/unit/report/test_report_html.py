@@ -158,7 +158,33 @@ def test_never_fitted(night: Night, tmp_path: Path) -> None:
     for name in ("gap", "temperature", "barrier", "scale", "offset"):
         dataset[name].values[:] = dataset[f"{name}_std"].values[:] = np.nan
     dataset["reduced_chi_square"].values[:] = np.nan
-    assert len(Page(report(dataset, tmp_path)).images) == 4
+    text = report(dataset, tmp_path)
+    assert len(Page(text).images) == 4
+    assert "9 of 9 spectra were not fitted" in text
+    assert "No fit can be trusted; the maps" not in text
+
+
+def test_a_spectrum_cut_off_before_its_fit_is_not_called_failed(
+    night: Night, spoiled: Night, tmp_path: Path
+) -> None:
+    dataset = spoiled(night(4, 4), failed=slice(0, 2))
+    dataset["fit_ok"].values[3, 3] = False
+    for name in ("gap", "temperature", "barrier", "reduced_chi_square"):
+        dataset[name].values[3, 3] = np.nan
+    text = report(dataset, tmp_path)
+    assert "Fits failed</th><td>2 (12.5 %)" in text
+    assert "Not fitted</th><td>1</td>" in text
+    assert "1 of 16 spectra were not fitted" in text
+    assert "Not fitted" not in report(night(3, 3), tmp_path)
+
+
+def test_a_very_long_name_breaks_instead_of_widening_the_page(night: Night, tmp_path: Path) -> None:
+    dataset = night(2, 2)
+    dataset.attrs["name"] = "x" * 400
+    text = report(dataset, tmp_path)
+    assert f"<h1>{'x' * 400}</h1>" in text  # never cut
+    (rule,) = (line for line in text.splitlines() if "overflow-wrap: anywhere" in line)
+    assert {"h1", ".sample", "td"} <= set(re.split(r"[,\s{]+", rule))
 
 
 @pytest.mark.parametrize(("shape", "images"), [((1, 1), 4), ((1, 8), 7), ((8, 1), 7), ((2, 2), 6)])

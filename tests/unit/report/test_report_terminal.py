@@ -45,6 +45,15 @@ def test_summary_counts_doubtful_fits_and_marks_their_medians(
     assert "against truth" not in text
 
 
+def test_summary_tells_failed_from_not_fitted(night: Night, spoiled: Night) -> None:
+    dataset = spoiled(night(4, 4), failed=slice(0, 2))
+    dataset["fit_ok"].values[3, 3] = False
+    dataset["gap"].values[3, 3] = np.nan
+    lines = {line.split("  ")[0]: line.strip() for line in printed(dataset).splitlines()}
+    assert lines["failed fits"].endswith("2 (12.5 %)")
+    assert lines["not fitted"].endswith("1 (6.25 %)")
+
+
 def test_summary_of_nothing(night: Night, spoiled: Night) -> None:
     text = printed(spoiled(night(2, 2), failed=slice(None), first_missing_row=0))
     assert "0 of 4" in text
