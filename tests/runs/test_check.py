@@ -86,7 +86,7 @@ def test_an_unknown_axis_is_refused_before_anything_is_touched(more, monkeypatch
         sys.modules["stm_daq.night.measure"], "open_station", lambda *_: pytest.fail("touched")
     )
     with pytest.raises(BadInputError, match=r"axes\[0\].parameter.name: .*did you mean 'qdac'"):
-        run_plan(more(AXIS), STATION, tmp_path, None, 0, False, True)
+        run_plan(more(AXIS), STATION, tmp_path, None, False, 0, False, True)
 
 
 def test_a_run_past_its_deadline_is_refused_before_anything_is_touched(more, monkeypatch, tmp_path):
@@ -94,9 +94,18 @@ def test_a_run_past_its_deadline_is_refused_before_anything_is_touched(more, mon
         sys.modules["stm_daq.night.measure"], "open_station", lambda *_: pytest.fail("touched")
     )
     with pytest.raises(OutOfRangeError, match="cannot finish"):
-        run_plan(more('finish_before: "30 s"'), STATION, tmp_path, None, 0, False, True)
+        run_plan(more('finish_before: "30 s"'), STATION, tmp_path, None, False, 0, False, True)
     with pytest.raises(OutOfRangeError, match="helium"):
-        run_plan(more("", ('finish_before: "30 s"', "")), STATION, tmp_path, "30 s", 0, False, True)
+        run_plan(
+            more("", ('finish_before: "30 s"', "")),
+            STATION,
+            tmp_path,
+            "30 s",
+            False,
+            0,
+            False,
+            True,
+        )
 
 
 def test_a_role_that_the_station_lacks_is_named(more, tmp_path):
