@@ -3,7 +3,7 @@
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
-and readable); 130 interrupted outside a measurement.
+and readable); 11 a plan failed its dry run (`rehearse --ci`); 130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ Port = Annotated[
         help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(help='When it begins: "20:00", "2026-11-23 20:00", "2 h".', metavar="WHEN"),
+]
+HeliumUntil = Annotated[
+    str | None,
+    typer.Option(help='Until when the helium lasts: "2026-11-23 08:00", "60 h".', metavar="WHEN"),
+]
 Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
 STATION = Path("station.yaml")
@@ -48,16 +56,24 @@ INTERRUPTED = 130
 
 
 @app.command()
-def check(plan: PlanPath, station: StationPath = STATION, as_json: AsJson = False) -> None:
+def check(
+    plan: PlanPath,
+    station: StationPath = STATION,
+    runs: RunsPath = RUNS,
+    start: Start = None,
+    helium_until: HeliumUntil = None,
+    sample: Annotated[bool, typer.Option(help="Rehearse a sample of sites on the twin.")] = True,
+    as_json: AsJson = False,
+) -> None:
     """Explain a night before it starts; touches no instrument."""
     from stm_daq.commands.check import check_plan
 
-    check_plan(plan, station, as_json)
+    check_plan(plan, station, runs, start, helium_until, sample, as_json)
 
 
 @app.command()
 def rehearse(
-    plan: PlanPath,
+    plans: Annotated[list[Path], typer.Argument(metavar="PLAN...", help="Plans, YAML files.")],
     station: StationPath = STATION,
     runs: RunsPath = RUNS,
     seed: Annotated[int | None, typer.Option(help="Seed of the twin's world.")] = None,
@@ -69,19 +85,38 @@ def rehearse(
         Path | None,
         typer.Option(help="Measured spectra at several temperatures.", metavar="FOLDER"),
     ] = None,
+    start: Start = None,
+    ci: Annotated[
+        bool, typer.Option("--ci", help="Dry runs: any number of plans, each shortened.")
+    ] = False,
+    every_site: Annotated[
+        bool, typer.Option("--all", help="With --ci: all sites instead of a sample.")
+    ] = False,
+    junit: Annotated[
+        Path | None, typer.Option(help="With --ci: write JUnit XML.", metavar="FILE")
+    ] = None,
     port: Port = PORT,
     report: Report = True,
     as_json: AsJson = False,
 ) -> None:
     """Run a plan on the physics twin of the station, in virtual time.
 
-    With --topograph and --spectra the twin's surface and spectra are measured ones.
+    With --topograph and --spectra the twin's surface and spectra are measured ones. With --ci every
+    plan is rehearsed at a sample of its sites, and fails on any limit, guard or deadline.
     """
-    from stm_daq.commands.measure import rehearse_plan
     from stm_daq.commands.measured import read_measured
 
     measured = read_measured(topograph, spectra)
-    code = rehearse_plan(plan, station, runs, seed, measured, port, report, as_json)
+    if ci:
+        from stm_daq.commands.ci import rehearse_for_ci
+
+        code = rehearse_for_ci(plans, station, runs, seed, measured, start, every_site, junit)
+        raise typer.Exit(code)
+    if len(plans) > 1 or every_site or junit:
+        raise BadInputError("several plans, --all and --junit: only with --ci")
+    from stm_daq.commands.measure import rehearse_plan
+
+    code = rehearse_plan(plans[0], station, runs, seed, measured, start, port, report, as_json)
     raise typer.Exit(code)
 
 
@@ -90,6 +125,7 @@ def run(
     plan: PlanPath,
     station: StationPath = STATION,
     runs: RunsPath = RUNS,
+    helium_until: HeliumUntil = None,
     watchdog: Annotated[
         bool, typer.Option(help="Let a second process make the station safe if this one dies.")
     ] = True,
@@ -100,7 +136,7 @@ def run(
     """Run a plan on the microscope."""
     from stm_daq.commands.measure import run_plan
 
-    raise typer.Exit(run_plan(plan, station, runs, watchdog, port, report, as_json))
+    raise typer.Exit(run_plan(plan, station, runs, helium_until, watchdog, port, report, as_json))
 
 
 @app.command()

@@ -112,6 +112,19 @@ class RunStarted:
         return (*self.outer_shape, *self.grid_shape)
 
     @property
+    def wanted(self) -> NDArray[np.bool_]:
+        """Whether a site of the map is measured, shape `grid_shape`; a polygon leaves some out."""
+        rows = self.metadata.get("wanted")
+        if rows is None:
+            return np.ones(self.grid_shape, dtype=np.bool_)
+        return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)
+
+    @property
+    def site_count(self) -> int:
+        """Number of sites of the run, those of every step of the outer axes."""
+        return self.steps * int(np.count_nonzero(self.wanted))
+
+    @property
     def steps(self) -> int:
         """Number of steps of the outer axes, 1 if there are none."""
         return math.prod(self.outer_shape)

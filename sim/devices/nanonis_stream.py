@@ -130,4 +130,6 @@ class DeviceStream:
 def _refused(request: bytes) -> bytes:
     """Return how the device declines: an error block of Nanonis; others say nothing."""
     name = protocol.request_name(request)
-    return protocol.encode_reply(name, error="Execution error") if name in protocol.COMMANDS else b""
+    return (
+        protocol.encode_reply(name, error="Execution error") if name in protocol.COMMANDS else b""
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stm_daq import night
+from stm_daq.clock import RealClock
 from stm_daq.commands.progress import progress_display
 from stm_daq.commands.report import report_run
-from stm_daq.errors import InstrumentError
+from stm_daq.errors import InstrumentError, Problem
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.quantities import show_duration
 from stm_daq.recording import Observer
@@ -26,35 +27,55 @@ def rehearse_plan(
     runs: Path,
     seed: int | None,
     measured: MeasuredSurface | None,
+    start: str | None,
     port: int,
     report: bool,
     as_json: bool,
 ) -> int:
     """Rehearse a plan on the twin, write the report, return the exit code."""
-    rehearsal = Rehearsal(seed=seed, measured=measured)
-    return _carry_out(
-        plan,
-        station,
+    now = RealClock().wall()
+    epoch = night.written_moment("--start", start, now) or now
+    rehearsal = Rehearsal(seed=seed, measured=measured, epoch=epoch)
+    prepared = night.prepare_night(plan, station, "needed")
+    seen = night.outlook(prepared, runs, epoch, None)
+    _warn((*seen.refusals, *seen.warnings))
+    return _finish(
+        prepared,
         port,
         report,
         as_json,
-        "needed",
-        lambda prepared: night.rehearse(prepared, runs, rehearsal),
+        lambda watched: night.rehearse(watched, runs, rehearsal),
     )
 
 
 def run_plan(
-    plan: Path, station: Path, runs: Path, watchdog: bool, port: int, report: bool, as_json: bool
+    plan: Path,
+    station: Path,
+    runs: Path,
+    helium_until: str | None,
+    watchdog: bool,
+    port: int,
+    report: bool,
+    as_json: bool,
 ) -> int:
-    """Run a plan on the microscope, write the report, return the exit code."""
-    return _carry_out(
-        plan,
-        station,
+    """Run a plan on the microscope, write the report, return the exit code.
+
+    Raises
+    ------
+    OutOfRangeError
+        If it cannot finish before its deadline or on the helium, or the disk is too small; no
+        instrument was touched.
+    """
+    prepared = night.prepare_night(plan, station, "ignored")
+    seen = night.outlook(prepared, runs, RealClock().wall(), helium_until)
+    seen.require()
+    _warn(seen.warnings)
+    return _finish(
+        prepared,
         port,
         report,
         as_json,
-        "ignored",
-        lambda ready: night.run(ready, runs, watchdog=watchdog),
+        lambda watched: night.run(watched, runs, watchdog=watchdog),
     )
 
 
@@ -70,18 +91,6 @@ def resume_run(folder: Path, as_begun: bool, port: int, report: bool, as_json: b
     )
 
 
-def _carry_out(
-    plan: Path,
-    station: Path,
-    port: int,
-    report: bool,
-    as_json: bool,
-    twin: night.TwinUse,
-    measure: Callable[[night.Night], night.NightResult],
-) -> int:
-    return _finish(night.prepare_night(plan, station, twin), port, report, as_json, measure)
-
-
 def _finish(
     prepared: night.Night,
     port: int,
@@ -89,8 +98,7 @@ def _finish(
     as_json: bool,
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
-    for warning in (*prepared.plan.warnings, *prepared.estimate.warnings):
-        print(f"warning: {warning}", file=sys.stderr)
+    _warn((*prepared.plan.warnings, *prepared.estimate.warnings))
     with _observers(port, as_json) as observers:
         result = measure(prepared.watched_by(observers))
     if not as_json:
@@ -103,6 +111,11 @@ def _finish(
     if result.ended.state == "finished":
         return 0
     return STOPPED if result.ended.state == "stopped" else InstrumentError.exit_code
+
+
+def _warn(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from stm_daq.monitor.client import STALE, Item, Missed, Refused, Silence, connec
 from stm_daq.monitor.messages import Body, Heartbeat, Message
 from stm_daq.monitor.view import RunView
 from stm_daq.quantities import show
-from stm_daq.records import Event, Fit, Progress, RunStarted
+from stm_daq.records import Array, Event, Fit, Progress, RunStarted, Spectrum
 
 _REDRAW = 0.25
 _SHOWN_EVENTS = 5
@@ -148,7 +148,7 @@ class _Reporter:
     def _tell(self, body: Body) -> None:
         match body:
             case RunStarted():
-                spectra = math.prod(body.shape)
+                spectra = body.site_count
                 self._print(f"{body.name} ({body.kind} {body.run_id}): {spectra} spectra")
             case Event() if body.kind != "temperature":
                 self._print(_event_text(body))
@@ -200,8 +200,8 @@ def _style(watcher: Watcher) -> str:
 
 def _gap_panel(view: RunView, pixels: int) -> Panel | None:
     gap = view.map("gap")
-    if gap.size == 0:
-        return None
+    if gap.size == 0 or (view.started is not None and view.started.swept_name != "bias"):
+        return None  # nothing else is fitted
     low, high = robust_range(gap)
     caption = "no fit yet"
     if math.isfinite(low):
@@ -215,13 +215,30 @@ def _spectrum_panel(view: RunView) -> Panel | None:
         return None
     site = spectrum.site
     fit = view.fit
-    parts: list[RenderableType] = [spectrum_plot(spectrum.bias, spectrum.conductance, _PLOT_WIDTH)]
-    parts.append(Text(f"{show(min(spectrum.bias), 'V')} ... {show(max(spectrum.bias), 'V')}"))
+    swept, unit = _swept(view, spectrum)
+    parts: list[RenderableType] = [spectrum_plot(swept, spectrum.conductance, _PLOT_WIDTH)]
+    parts.append(Text(f"{show(min(swept), unit)} ... {show(max(swept), unit)}"))
     if fit is not None and (fit.site_index, fit.attempt) == (site.index, spectrum.attempt):
         parts.append(Text(_fit_text(fit), style="" if fit.ok else "yellow"))
     if spectrum.flags:
         parts.append(Text(", ".join(spectrum.flags), style="yellow"))
-    return Panel(Group(*parts), title=f"dI/dV, row {site.row}, column {site.col}", expand=False)
+    title = f"dI/dV, {_step_text(view)}row {site.row}, column {site.col}"
+    return Panel(Group(*parts), title=title, expand=False)
+
+
+def _swept(view: RunView, spectrum: Spectrum) -> tuple[Array, str]:
+    """Return what was swept, and its unit."""
+    started = view.started
+    if started is None or len(started.swept) != len(spectrum.bias):
+        return spectrum.bias, "V"
+    return started.swept, started.swept_unit
+
+
+def _step_text(view: RunView) -> str:
+    """Say at which step of the outer axes the run is, if there are any."""
+    if view.started is None or not view.started.axes or view.step is None:
+        return ""
+    return f"step {view.step + 1} of {view.started.steps}, "
 
 
 def _fit_text(fit: Fit) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stm_daq.night.measure import NightResult, Unfinished, Venue, measure
+from stm_daq.night.outlook import Outlook, outlook, written_moment
 from stm_daq.night.prepare import Night, TwinUse, prepare_night
 from stm_daq.night.resume import prepare_resume, rehearsal_of
 from stm_daq.recording import Observer
@@ -20,13 +21,16 @@ from stm_daq.watchdog.heartbeat import BeatingClock
 __all__ = [
     "Night",
     "NightResult",
+    "Outlook",
     "TwinUse",
     "Unfinished",
+    "outlook",
     "prepare_night",
     "prepare_resume",
     "rehearse",
     "resume",
     "run",
+    "written_moment",
 ]
 
 

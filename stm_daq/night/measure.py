@@ -84,7 +84,7 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
     require_local_disk(runs)
     clock, twin = venue.clock, venue.twin
     began = clock.now()
-    if night.plan.sweep.swept_name == "bias":
+    if night.plan.is_fitted:
         fitter(night.plan, night.plan.sweep.modulation_peak, np.ones(1)).warm_up()
     with ExitStack() as stack:
         station = stack.enter_context(open_station(night.config, clock))
@@ -168,9 +168,9 @@ def connect(
 ) -> None:
     """Let every record go to the journal, the fit and the observers."""
     derive: list[Derive] = []
-    if night.plan.sweep.swept_name == "bias":  # the models are of spectra against bias
-        fit = fitter(night.plan, sweep.modulation, sweep.step_memory)
-        derive.append(OnlineFit(fit, night.plan.fit_model))
+    if night.plan.is_fitted:
+        online = fitter(night.plan, sweep.modulation, sweep.step_memory)
+        derive = [OnlineFit(online, night.plan.fit_model)]
     attach: list[Derive] = [] if twin is None else [RecordTruth(twin), RecordTwin(twin)]
     recording.connect(journal, started, attach, derive, night.observers)
 

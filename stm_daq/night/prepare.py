@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from stm_daq.errors import BadInputError, OutOfRangeError, Problem
-from stm_daq.night.lacking import lacking
+from stm_daq.night.parts import missing_parts
 from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, load_plan
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import twin_problems
@@ -17,9 +17,6 @@ from stm_daq.station.config import examine_station
 from stm_daq.station.limits import Limits
 from stm_daq.station.loader import StationConfig
 from stm_daq.station.roles import Finding, PlanNeeds
-
-if TYPE_CHECKING:
-    pass
 
 type TwinUse = Literal["needed", "checked", "ignored"]
 
@@ -73,11 +70,8 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
         if twin == "needed" or (twin == "checked" and config.simulation):
             mistakes += twin_problems(config)
         if plan is not None:
-            refused = [
-                *lacking(plan, config),
-                *forbidden(plan, config.limits),
-                *_places(plan, findings),
-            ]
+            mistakes += missing_parts(plan, config)
+            refused = [*forbidden(plan, config.limits), *_places(plan, findings)]
     if plan is None or config is None or mistakes:
         raise BadInputError.from_problems([*mistakes, *refused])
     if refused:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from stm_daq.night.prepare import Night
+from stm_daq.plan import Sites
 from stm_daq.records import RunStarted
 from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.station.loader import Station
@@ -60,10 +61,11 @@ def run_started(
             "versions": versions(),
             "computer": platform.platform(),
             "setpoint": {"bias": plan.setpoint_bias, "current": plan.setpoint_current},
-            "fit_model": plan.fit_model,
+            "fit_model": plan.fit_model if plan.is_fitted else "",
             "files": {"plan": str(plan.path), "station": str(night.config.path)},
             "rehearsal": dict(origin),
             "snapshot": station.snapshot(),
+            **_wanted(sites),
         },
         axes=tuple(axis.record for axis in plan.axes),
         sites=sites.kind,
@@ -72,6 +74,13 @@ def run_started(
         swept=plan.sweep.swept,
         directions=plan.sweep.directions,
     )
+
+
+def _wanted(sites: Sites) -> dict[str, list[str]]:
+    """Mark the sites inside a polygon, row by row; nothing if all are measured."""
+    if sites.wanted.all():
+        return {}
+    return {"wanted": ["".join("01"[int(w)] for w in row) for row in sites.wanted]}
 
 
 def versions() -> dict[str, str]:

@@ -3,9 +3,10 @@
 from stm_daq.plan.axes import OuterAxis, Step, step_count, steps
 from stm_daq.plan.care import Care, Drift, Guard, TipChange
 from stm_daq.plan.estimate import Estimate, estimate
-from stm_daq.plan.forbidden import forbidden
+from stm_daq.plan.forbidden import forbidden, problem
 from stm_daq.plan.load import load_plan
 from stm_daq.plan.model import Plan, Sweep, Timing
+from stm_daq.plan.moments import moment
 from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, position, strip
 from stm_daq.plan.voltages import list_voltages, return_steps
 
@@ -30,8 +31,10 @@ __all__ = [
     "line",
     "list_voltages",
     "load_plan",
+    "moment",
     "points",
     "position",
+    "problem",
     "return_steps",
     "step_count",
     "steps",

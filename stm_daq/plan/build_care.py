@@ -38,16 +38,18 @@ def misfits_of_care(file: PlanFile) -> Iterator[tuple[KeyPath, str]]:
             yield (*path, given[0]), "needs a min below its max"
         if found.low == -math.inf and found.high == math.inf:
             yield (*path, given[0]), "needs min or max"
-    if file.adaptive is not None:
-        yield from _wanted(file)
+    yield from _wanted(file)
     if file.drift is not None and file.sites.grid is None:
         yield ("drift",), "belongs to a grid: the reference lies at the centre of its frame"
 
 
 def _wanted(file: PlanFile) -> Iterator[tuple[KeyPath, str]]:
-    assert file.adaptive is not None
-    for name, text in file.adaptive.want.items():
-        path: KeyPath = ("adaptive", "want", name)
+    if file.adaptive is not None and not file.want:
+        yield ("adaptive",), "needs `want:`, the uncertainty until which sites are repeated"
+    if file.want and file.sweep.bias is None:
+        yield ("want",), "belongs to a sweep of the bias: nothing else is fitted"
+    for name, text in (file.want or {}).items():
+        path: KeyPath = ("want", name)
         if name not in WANTED:
             yield path, f"no such fitted parameter: use {', '.join(WANTED)}"
             continue
@@ -72,7 +74,7 @@ def build_care(file: PlanFile) -> Care:
             spectrum=_or_infinite(tip.spectrum),
             reaction=tip.reaction,
         ),
-        want={n: parse(t, WANTED[n]) for n, t in adaptive.want.items()} if adaptive else {},
+        want={name: parse(text, WANTED[name]) for name, text in (file.want or {}).items()},
         most=adaptive.most if adaptive else 1,
         again=again.most if again else 0,
     )  # fmt: skip

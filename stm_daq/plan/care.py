@@ -80,8 +80,8 @@ class Care:
     drift: Drift | None = None
     tip_change: TipChange | None = None
     want: Mapping[str, float] = field(default_factory=dict)
-    """Standard deviation wanted of a fitted parameter; a site is repeated until it is reached."""
+    """Standard deviation wanted of a fitted parameter, in its SI unit (energies in eV)."""
     most: int = 1
-    """Sweeps at a site at most while it is repeated."""
+    """Sweeps at a site at most, averaged until it is as certain as wanted; 1: no repetition."""
     again: int = 0
     """How often a flagged site is measured again at the end of the map."""

@@ -51,6 +51,8 @@ class Estimate:
     largest_bias_slew: float
     """The same per dwell, V/s."""
     dwell_over_time_constant: float
+    longer: dict[str, float]
+    """Seconds that may be added at most: repeated sites, and waiting for outer axes."""
     warnings: tuple[Problem, ...]
     """What the station allows but is doubtful, with positions in the plan."""
 
@@ -58,6 +60,11 @@ class Estimate:
     def total(self) -> float:
         """Duration of the whole run, s."""
         return sum(self.parts.values())
+
+    @property
+    def longest(self) -> float:
+        """Duration if everything takes as long as the plan allows, guards not included, s."""
+        return self.total + sum(self.longer.values())
 
 
 def estimate(plan: Plan, limits: Limits) -> Estimate:
@@ -85,13 +92,15 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
     sites = maps * plan.sites.count
     pixels = maps * math.prod(plan.sites.topograph_shape)
     per_site = BYTES_PER_POINT * len(plan.sweep.bias) + BYTES_PER_SITE
+    parts = _parts(plan, played)
     return Estimate(
         sites=sites,
-        parts=_parts(plan, played),
+        parts=parts,
         disk_bytes=sites * per_site + 8 * pixels + BYTES_PER_RUN,
         largest_bias_step=step,
         largest_bias_slew=step / plan.sweep.dwell,
         dwell_over_time_constant=plan.sweep.dwell / plan.sweep.time_constant,
+        longer=_longer(plan, parts),
         warnings=tuple(_doubts(plan, played)),
     )
 
@@ -115,7 +124,36 @@ def _parts(plan: Plan, list_length: int) -> dict[str, float]:
         "recovery": sites * (timing.end_settle + timing.recover),
         "instruments": sites * bus,
     }
-    return {name: seconds for name, seconds in parts.items() if seconds or name != "outer axes"}
+    parts["drift references"] = _drift_time(plan, sum(parts.values()))
+    optional = ("outer axes", "topograph", "drift references")
+    return {name: seconds for name, seconds in parts.items() if seconds or name not in optional}
+
+
+def _drift_time(plan: Plan, night: float) -> float:
+    """Return the time for all reference topographs of a night of so many seconds, s."""
+    drift = plan.care.drift
+    if drift is None:
+        return 0.0
+    return (1 + night // drift.every) * drift.pixels * 2 * drift.line_time  # both ways
+
+
+def _longer(plan: Plan, parts: dict[str, float]) -> dict[str, float]:
+    """Return what the plan allows beyond the expected duration, s by what it is."""
+    repeated = ("settling", "sweeps", "ways back", "recovery", "instruments")
+    once = sum(parts[name] for name in repeated)
+    further = max(math.ceil(plan.care.most / plan.sweep.averages) - 1, 0)
+    waits = sum(
+        plan.axes[k].deadline - plan.axes[k].stable
+        for step in steps(plan.axes)
+        for k in step.changed
+        if math.isfinite(plan.axes[k].deadline)
+    )
+    found = {
+        "repeated sites": further * once,
+        "flagged sites measured again": plan.care.again * (1 + further) * once,
+        "outer axes until their deadlines": waits,
+    }
+    return {name: seconds for name, seconds in found.items() if seconds > 0}
 
 
 def _axes_time(plan: Plan) -> float:

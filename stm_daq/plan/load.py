@@ -58,6 +58,7 @@ def _plan(file: PlanFile, source: YamlSource, warnings: tuple[Problem, ...]) -> 
         ),
         fit_model=file.fit.model,
         care=build_care(file),
+        finish_before=file.finish_before or "",
         warnings=warnings,
         source=source,
     )

@@ -91,10 +91,17 @@ class Plan:
     timing: Timing
     fit_model: str
     care: Care
+    finish_before: str
+    """As written, such as "08:00"; see :func:`stm_daq.plan.moment`. Empty: no deadline."""
     warnings: tuple[Problem, ...]
     """What is allowed but doubtful, with positions in the file."""
     source: YamlSource = field(repr=False)
     """The file, for messages that point into it."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether spectra are fitted: only dI/dV against the bias is described by a model."""
+        return self.sweep.swept_name == "bias"
 
     @property
     def path(self) -> Path:

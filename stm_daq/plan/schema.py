@@ -195,5 +195,7 @@ class PlanFile(Block):
     guards: tuple[GuardBlock, ...] | None = None
     drift: DriftBlock | None = None
     tip_change: TipChangeBlock | None = None
+    want: dict[str, Text] | None = None
     adaptive: AdaptiveBlock | None = None
     again: AgainBlock | None = None
+    finish_before: Text | None = None

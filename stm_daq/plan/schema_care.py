@@ -15,7 +15,7 @@ from stm_daq.plan.units import (
     Metres,
     Seconds,
 )
-from stm_daq.yaml_model import Block, Number, Text, quantity
+from stm_daq.yaml_model import Block, Number, quantity
 
 Bytes = Annotated[float, quantity("byte")]
 TimeOfDay = Annotated[str, Field(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -100,9 +100,8 @@ class TipChangeBlock(Block):
 
 
 class AdaptiveBlock(Block):
-    """Repeat a site until its fit is good enough."""
+    """Repeat a site until its fit is as certain as `want:` says."""
 
-    want: dict[str, Text]
     most: Annotated[Count, Field(ge=2, le=100)] = 4
 
 

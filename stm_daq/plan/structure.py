@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stm_daq.plan.axes import NAMES
+from stm_daq.plan.moments import moment
 from stm_daq.plan.schema import BiasBlock, GridBlock, PlanFile, SweepBlock
 from stm_daq.plan.schema_axes import AxisBlock, BiasAxis, CurrentAxis, FrequencyAxis
 from stm_daq.yaml_model import Block
@@ -20,6 +21,11 @@ def misfits(file: PlanFile) -> Iterator[Misfit]:
     if file.sites.grid is not None:
         yield from _grid(file.sites.grid)
     yield from _sweep(file.sweep)
+    if file.finish_before is not None:
+        try:
+            moment(file.finish_before, 0.0)
+        except ValueError as error:
+            yield ("finish_before",), str(error)
     names: list[str] = []
     for number, axis in enumerate(file.axes or ()):
         path: KeyPath = ("axes", number)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from stm_daq.clock import RealClock
-from stm_daq.errors import BadInputError, StmDaqError
+from stm_daq.errors import BadInputError, JournalError, StmDaqError
 from stm_daq.fitting.code_version import code_version
 from stm_daq.fitting.crew import AHEAD, Crew, crew, spread, worker_count
 from stm_daq.fitting.models import choose
@@ -52,9 +52,19 @@ class Refit:
 def settings_for(
     run: Path, model: str, fixed: Mapping[str, float] | None = None, engine: str = "exact"
 ) -> FitSettings:
-    """The settings that suit a run: its modulation and the memory of its lock-in."""
+    """The settings that suit a run: its modulation and the memory of its lock-in.
+
+    Raises
+    ------
+    JournalError
+        If the run cannot be read, or did not sweep the bias: no model describes anything else.
+    """
     with reader(run) as connection:
         started = started_of(connection)
+    if started.swept_name != "bias":
+        raise JournalError(
+            f"{run}: it sweeps {started.swept_name}; only sweeps of the bias are fitted"
+        )
     modulation = started.modulation if np.isfinite(started.modulation) else 0.0
     memory = tuple(float(m) for m in started.metadata.get("step_memory", [1.0]))
     return FitSettings(

@@ -41,6 +41,11 @@ class Facts:
     versions: Mapping[str, str]
 
     @property
+    def fitted(self) -> bool:
+        """Whether spectra were fitted: those of a sweep of the bias are."""
+        return bool(self.fit_model)
+
+    @property
     def rehearsed(self) -> bool:
         """Whether the run was a rehearsal on the twin."""
         return self.kind == "rehearsal"

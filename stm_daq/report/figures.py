@@ -5,9 +5,11 @@
 >>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
 """
 
+from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.maps import figure_maps
-from stm_daq.report.spectra import figure_spectra, pick_examples
+from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
+from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
@@ -16,9 +18,12 @@ __all__ = [
     "figure_fits",
     "figure_histogram",
     "figure_maps",
+    "figure_series",
+    "figure_small_maps",
     "figure_spectra",
     "figure_timeline",
     "figure_topograph",
     "figure_truth",
+    "figure_waterfall",
     "pick_examples",
 ]

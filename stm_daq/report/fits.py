@@ -12,7 +12,7 @@ import numpy as np
 
 from stm_daq.quantities import prefix_of
 from stm_daq.records import Array
-from stm_daq.report.spectra import COLUMNS, HEIGHT, draw_spectrum, spectrum_panels
+from stm_daq.report.spectra import COLUMNS, HEIGHT, MV, draw_spectrum, spectrum_panels
 from stm_daq.report.style import DOUBTFUL, FAILED, FIT, WIDTH, NothingToShowError, in_house_style
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def figure_fits(spectra: Sequence[DrawnFit]) -> Figure:
         factor, label = scales[number]
         curve = None if spectrum.curve is None else factor * spectrum.curve
         colour = _COLOURS[spectrum.grade]
-        draw_spectrum(axes, spectrum.bias, factor * spectrum.conductance, curve, colour)
+        bias, measured = spectrum.bias * MV, factor * spectrum.conductance
+        draw_spectrum(axes, bias, measured, curve, colour)
         if differ or number % columns == 0:
             axes[0].set_ylabel(label)
         lines = [spectrum.title, *wrap(spectrum.verdict, width=44)[:3]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stm_daq.quantities import show_duration
+from stm_daq.quantities import show, show_duration
 from stm_daq.records import Event
 from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.embed import data_uri, write_atomically
@@ -25,6 +25,7 @@ from stm_daq.report.numbers import (
     spread_of,
 )
 from stm_daq.report.outline import Chapter, chapters
+from stm_daq.report.shape import axis_title, outer_axes
 from stm_daq.report.sites import Mask, Sites, count_flags, sites_of
 from stm_daq.report.style import NothingToShowError
 from stm_daq.report.timeline import notable
@@ -132,11 +133,13 @@ def _header(dataset: xr.Dataset) -> dict[str, Any]:
                     ("doubtful", sites.doubtful),
                     ("failed", sites.failed),
                 )
+                if facts.fitted
             ],
             "unfitted": int(sites.unfitted.sum()),
         },
         "shortfalls": _shortfalls(facts, sites),
-        "medians": [_median_row(dataset, quantity, sites) for quantity in FITTED],
+        "medians": [_median_row(dataset, quantity, sites) for quantity in FITTED if facts.fitted],
+        "axes": [_axis_row(dataset, name) for name in outer_axes(dataset)],
     }
 
 
@@ -168,7 +171,7 @@ def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
             f"{unfitted} of {int(sites.measured.sum())} spectra were not fitted; "
             "`stm-daq fit` fits the whole run again."
         )
-    if sites.failed.any() and not sites.usable.any():
+    if facts.fitted and sites.failed.any() and not sites.usable.any():
         said.append("No fit can be trusted; the maps of gap, temperature and barrier are empty.")
     if sites.indicative:
         trusted, measured = int(sites.trusted.sum()), int(sites.measured.sum())
@@ -179,6 +182,12 @@ def _shortfalls(facts: Facts, sites: Sites) -> list[str]:
             "describe these spectra. Values shown are indicative."
         )
     return said
+
+
+def _axis_row(dataset: xr.Dataset, name: str) -> dict[str, str]:
+    values, unit = dataset[name].values.astype(float), dataset[name].attrs.get("units", "")
+    ends = " to ".join(show(float(value), unit) for value in values[[0, -1]])
+    return {"title": axis_title(dataset, name), "text": f"{len(values)} steps, {ends}"}
 
 
 def _median_row(dataset: xr.Dataset, quantity: Quantity, sites: Sites) -> dict[str, str]:

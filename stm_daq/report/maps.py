@@ -175,9 +175,18 @@ def _legend(figure: Figure, sites: Sites) -> None:
     if reasons:
         handles[", or ".join(reasons)] = Patch(facecolor=FAILED)
     if not sites.measured.all():
-        handles["not measured"] = Patch(facecolor=NOT_MEASURED, edgecolor="#b0b0b0", hatch="////")
+        handles[_why_hatched(sites)] = Patch(
+            facecolor=NOT_MEASURED, edgecolor="#b0b0b0", hatch="////"
+        )
     if handles:
         figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3)
+
+
+def _why_hatched(sites: Sites) -> str:
+    missing = bool((sites.wanted & ~sites.measured).any())
+    if sites.wanted.all():
+        return "not measured"
+    return "not measured or not in the plan" if missing else "not in the plan"
 
 
 def _figure_profiles(dataset: xr.Dataset, sites: Sites) -> Figure:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,10 @@ ENOUGH = 10
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """What became of every site of the map; masks of shape (rows, columns)."""
+    """What became of every site; masks of shape (outer axes..., rows, columns)."""
+
+    wanted: Mask
+    """The plan has this site: a polygon leaves some out."""
 
     measured: Mask
     """A spectrum was taken and can be read."""
@@ -47,7 +51,7 @@ class Sites:
     @property
     def total(self) -> int:
         """Number of sites in the plan."""
-        return self.measured.size
+        return int(self.wanted.sum())
 
     @property
     def indicative(self) -> bool:
@@ -63,18 +67,36 @@ class Sites:
 
 def sites_of(dataset: xr.Dataset) -> Sites:
     """Sort the sites of a run."""
-    measured = np.isfinite(dataset["conductance"].values).any(axis=-1)
+    shape = dataset["time"].shape
+    points = np.isfinite(dataset["conductance"].values).reshape(*shape, -1)
+    measured = points.any(axis=-1)
+    wanted = np.broadcast_to(_wanted(dataset), shape)
     fitted = measured & np.isfinite(dataset["gap"].values)
     ok = dataset["fit_ok"].values.astype(bool)
     inadequate = _where(dataset["fit_flags"].values, lambda flags: grade(flags) == "doubtful")
     sound = _where(dataset["flags"].values, lambda flags: not flags)
     silent = _where(dataset["fit_flags"].values, lambda flags: not flags)  # a bad fit says why
+    was_fitted = bool(_metadata(dataset).get("fit_model", "btk"))
     return Sites(
+        wanted=wanted,
         measured=measured,
         trusted=fitted & ok,
         doubtful=fitted & ~ok & inadequate & sound,
-        unfitted=measured & ~fitted & ~ok & silent,
+        unfitted=measured & ~fitted & ~ok & silent & was_fitted,
     )
+
+
+def _metadata(dataset: xr.Dataset) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(dataset.attrs.get("metadata", "{}"))
+    return found
+
+
+def _wanted(dataset: xr.Dataset) -> Mask:
+    """Return where the plan has sites, shape (rows, columns)."""
+    rows = _metadata(dataset).get("wanted")
+    if rows is None:
+        return np.ones(dataset["time"].shape[-2:], dtype=np.bool_)
+    return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)
 
 
 def _where(texts: NDArray[np.object_], wanted: Callable[[set[str]], bool]) -> Mask:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from string import ascii_lowercase
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,20 @@ import numpy as np
 from stm_daq.fitting.lag import remember
 from stm_daq.records import Array
 from stm_daq.report.curve import FitCurve, fitted_curve
+from stm_daq.report.examples import Example, Place
 from stm_daq.report.facts import facts_of
 from stm_daq.report.numbers import FITTED, Quantity, plus_minus
-from stm_daq.report.sites import Mask, sites_of
+from stm_daq.report.shape import (
+    axis_value,
+    has_return,
+    in_order,
+    outer_axes,
+    swept_of,
+    trace_of,
+)
+from stm_daq.report.sites import sites_of
 from stm_daq.report.style import (
+    BLUE,
     DATA,
     DOUBTFUL,
     FAILED,
@@ -39,65 +47,8 @@ NM = 1e9
 COLUMNS = 3
 HEIGHT = 2.6
 """Of a spectrum with its residuals, inch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One site that is shown in full."""
-
-    letter: str
-    why: str
-    """What it is an example of."""
-    row: int
-    col: int
-    x: float
-    """From the left edge of the frame, m."""
-    y: float
-    """From the bottom of the frame, m."""
-
-
-def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
-    """Choose the best, a middling and the worst trusted fit, the lowest barrier, and failures.
-
-    Of the doubtful fits it is the middling one, or all three if they have to stand for the map.
-    """
-    sites = sites_of(dataset)
-    chosen: dict[tuple[int, int], str] = {}
-
-    def choose(why: str, place: tuple[int, int]) -> None:
-        before = chosen.get(place)
-        chosen[place] = why if before is None else f"{before}, {why.lower()}"
-
-    if sites.trusted.any():
-        by_misfit = _by_misfit(dataset, sites.trusted)
-        choose("Best fit", by_misfit[0])
-        choose("Median fit", by_misfit[len(by_misfit) // 2])
-        choose("Worst good fit", by_misfit[-1])
-        barrier = np.where(sites.trusted, dataset["barrier"].values, np.nan)
-        if np.isfinite(barrier).any():
-            row, col = divmod(int(np.nanargmin(barrier)), barrier.shape[1])
-            choose("Lowest barrier", (row, col))
-    if sites.doubtful.any():
-        by_misfit = _by_misfit(dataset, sites.doubtful)
-        choose("Model not adequate", by_misfit[len(by_misfit) // 2])
-        if sites.indicative:
-            choose("Model not adequate, least misfit", by_misfit[0])
-            choose("Model not adequate, largest misfit", by_misfit[-1])
-    for why, mask in (("Failed fit", sites.failed), ("Not fitted", sites.unfitted)):
-        rows, cols = np.nonzero(mask)
-        if len(rows):
-            choose(why, (int(rows[len(rows) // 2]), int(cols[len(rows) // 2])))
-    x, y = dataset["x"].values, dataset["y"].values
-    return tuple(
-        Example(ascii_lowercase[number], why, row, col, float(x[col]), float(y[row]))
-        for number, ((row, col), why) in enumerate(chosen.items())
-    )
-
-
-def _by_misfit(dataset: xr.Dataset, mask: Mask) -> list[tuple[int, int]]:
-    rows, cols = np.nonzero(mask)
-    order = np.argsort(dataset["reduced_chi_square"].values[mask])
-    return [(int(row), int(col)) for row, col in zip(rows[order], cols[order], strict=True)]
+RESIDUAL = 0.29
+"""Height of the residuals over that of the spectrum."""
 
 
 @in_house_style
@@ -122,40 +73,53 @@ def figure_spectra(
     """
     if not examples:
         raise NothingToShowError("No spectrum was taken.")
-    bias, sites = dataset["bias"].values, sites_of(dataset)
+    swept, sites = swept_of(dataset), sites_of(dataset)
+    trace = trace_of(dataset)
     # unused columns stay empty: the page shows every figure equally wide, and text equally large
-    figure, panels = spectrum_panels(len(examples), COLUMNS, (WIDTH / COLUMNS, HEIGHT))
+    residual = RESIDUAL if facts_of(dataset).fitted and fit_curve is not None else 0.05
+    size = (WIDTH / COLUMNS, HEIGHT)
+    labels = (swept.label, trace.label)
+    figure, panels = spectrum_panels(len(examples), COLUMNS, size, labels, residual)
     for example, (upper, lower) in zip(examples, panels, strict=True):
-        conductance = dataset["conductance"].values[example.row, example.col]
+        measured = dataset[trace.name].values[example.place] * trace.factor
         curve = _curve_at(dataset, example, fit_curve)
-        place = example.row, example.col
+        place = example.place
         colour = FIT if sites.trusted[place] else DOUBTFUL if sites.doubtful[place] else FAILED
-        scaled = None if curve is None else NS * curve
-        draw_spectrum((upper, lower), bias, NS * conductance, scaled, colour)
+        shown = None if curve is None else curve * NS
+        ways = zip(measured, [None, None] if shown is None else shown, strict=True)
+        both = ways if has_return(dataset) else [(measured, shown)]
+        for way, (values, fitted) in enumerate(both):
+            points = BLUE if way == 1 else DATA
+            draw_spectrum((upper, lower), swept.values, values, fitted, colour, points)
         upper.set_title(_describe(dataset, example), fontsize=7, linespacing=1.3)
     return figure
 
 
 def spectrum_panels(
-    count: int, columns: int, size: tuple[float, float]
+    count: int,
+    columns: int,
+    size: tuple[float, float],
+    labels: tuple[str, str] = ("Bias (mV)", "dI/dV (nS)"),
+    residual: float = RESIDUAL,
 ) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     """Return a figure and, for each spectrum, the axes of data and of residuals.
 
-    `size` is width and height of what belongs to one spectrum, inch.
+    `size` is width and height of what belongs to one spectrum, inch; `residual` the height of its
+    residuals over that of the rest.
     """
     rows = math.ceil(count / columns)
     figure = new_figure(size[1] * rows, size[0] * columns)
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.4, 1) * rows)
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(1.0, residual) * rows)
     panels = []
     for number in range(count):
         row, column = divmod(number, columns)
         upper = figure.add_subplot(grid[2 * row, column])
         lower = figure.add_subplot(grid[2 * row + 1, column], sharex=upper)
         upper.tick_params(labelbottom=False)
-        lower.set_xlabel("Bias (mV)")
+        lower.set_xlabel(labels[0])
         lower.locator_params(axis="x", nbins=5, steps=(1, 2, 4, 5, 10))
         if column == 0:
-            upper.set_ylabel("dI/dV (nS)")
+            upper.set_ylabel(labels[1])
             lower.set_ylabel("Residual")
         panels.append((upper, lower))
     figure.align_ylabels()
@@ -163,59 +127,73 @@ def spectrum_panels(
 
 
 def draw_spectrum(
-    axes: tuple[Axes, Axes], bias: Array, conductance: Array, curve: Array | None, colour: str
+    axes: tuple[Axes, Axes],
+    swept: Array,
+    measured: Array,
+    curve: Array | None,
+    colour: str,
+    data: str = DATA,
 ) -> None:
     """Draw a spectrum and its fit into the upper axes, the residuals into the lower ones.
 
-    Bias in V; conductance and curve in the unit that the axes say.
+    All in the units that the axes say; `data` is the colour of the points, `colour` of the fit.
     """
     upper, lower = axes
-    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": DATA}
-    upper.plot(bias * MV, conductance, label="data", **points)
-    shown = conductance if curve is None else np.append(conductance, curve)
-    top = float(np.nanmax(shown, initial=0.0))
-    upper.set_ylim(float(np.nanmin(shown, initial=0.0)), 1.08 * top or 1.0)
-    lower.axhline(0, color=colour, linewidth=0.8)
+    points: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": data}
+    upper.plot(swept, measured, label="data", **points)
     if curve is None:
+        lower.set_axis_off()
+        upper.tick_params(labelbottom=True)
+        upper.set_xlabel(lower.get_xlabel())
         return
-    upper.plot(bias * MV, curve, color=colour, linewidth=1.2, label="fit")
-    residual = conductance - curve
-    lower.plot(bias * MV, residual, **points)
+    lower.axhline(0, color=colour, linewidth=0.8)
+    upper.plot(swept, curve, color=colour, linewidth=1.2, label="fit")
+    residual = measured - curve
+    lower.plot(swept, residual, **points)
     reach = 1.1 * float(np.nanmax(np.abs(residual), initial=0.0))
     lower.set_ylim(-reach or -1.0, reach or 1.0)
     lower.locator_params(axis="y", nbins=3, min_n_ticks=2)
 
 
-def values_at(dataset: xr.Dataset, row: int, col: int) -> dict[str, float]:
+def values_at(dataset: xr.Dataset, place: Place) -> dict[str, float]:
     """Return every value fitted at a site: the variables that come with a ``<name>_std``."""
     return {
-        str(name): float(dataset[name].values[row, col])
+        str(name): float(dataset[name].values[place])
         for name in dataset.data_vars
         if f"{name}_std" in dataset
     }
 
 
 def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None) -> Array | None:
-    values = values_at(dataset, example.row, example.col)
+    values = values_at(dataset, example.place)
     if fit_curve is None or not math.isfinite(values["gap"]):
         return None
     facts = facts_of(dataset)
     curve = fit_curve(dataset["bias"].values, values, facts.fit_model, facts.modulation)
-    return remember(curve, np.array(facts.step_memory))
+    memory = np.array(facts.step_memory)
+    if not has_return(dataset):
+        return remember(curve, memory)
+    there, back = np.split(remember(in_order(np.stack([curve, curve])), memory), 2)
+    return np.stack([there, back[::-1]])
 
 
 def _describe(dataset: xr.Dataset, example: Example) -> str:
     """Write what an example is, where, why its fit failed if it did, and its values."""
-    site = dataset.isel(y=example.row, x=example.col)
+    site = dataset.isel(dict(zip(dataset["time"].dims, example.place, strict=True)))
     first, *more = wrap(example.why, width=40)
     lines = [rf"$\mathbf{{{example.letter}}}$  {first}", *more]
+    lines += [
+        axis_value(dataset, name, number)
+        for name, number in zip(outer_axes(dataset), example.place, strict=False)
+    ]
     if not bool(site["fit_ok"]):
         lines += wrap(str(site["fit_flags"].item()).replace(",", ", "), width=44)
     place = f"({example.x * NM:.1f}, {example.y * NM:.1f}) nm"
     misfit = float(site["reduced_chi_square"])
     lines.append(f"{place}, $\\chi^2_\\nu$ = {misfit:.2f}" if math.isfinite(misfit) else place)
     known = [_value_text(site, quantity) for quantity in FITTED if _is_known(site, quantity)]
-    lines += [", ".join(known[:1]), ", ".join(known[1:])] if known else ["no values"]
+    if facts_of(dataset).fitted:
+        lines += [", ".join(known[:1]), ", ".join(known[1:])] if known else ["no values"]
     return "\n".join(lines)
 
 

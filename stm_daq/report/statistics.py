@@ -25,7 +25,7 @@ from stm_daq.report.numbers import (
     values_of,
     without_plane,
 )
-from stm_daq.report.sites import sites_of
+from stm_daq.report.sites import Mask, sites_of
 from stm_daq.report.style import (
     BLUE,
     DATA,
@@ -68,9 +68,7 @@ def figure_histogram(dataset: xr.Dataset) -> Figure:
     gap = values_of(dataset, GAP, ok)
     _draw_histogram(panels[0, 0], gap, spread_of(dataset, GAP, ok), colour)
     letter(panels[0, 0], 0, "Distribution of the gap")
-    z = without_plane(
-        np.where(ok, dataset["z"].values, np.nan), dataset["x"].values, dataset["y"].values
-    )
+    z = _flat_heights(dataset, ok)
     others = (
         (z[ok] * 1e9, "height", "Tip height, plane subtracted (nm)"),
         (values_of(dataset, TEMPERATURE, ok), "temperature", TEMPERATURE.label),
@@ -83,6 +81,14 @@ def figure_histogram(dataset: xr.Dataset) -> Figure:
         axes.set(xlabel=label, ylabel=GAP.label)
         letter(axes, number + 1, f"Gap and {name}{_correlation(values, gap)}")
     return figure
+
+
+def _flat_heights(dataset: xr.Dataset, mask: Mask) -> Array:
+    """Return the tip heights in `mask`, m, without the plane of each map."""
+    heights = np.where(mask, dataset["z"].values, np.nan)
+    x, y = dataset["x"].values, dataset["y"].values
+    maps = heights.reshape(-1, *heights.shape[-2:])
+    return np.array([without_plane(z, x, y) for z in maps]).reshape(heights.shape)
 
 
 def _draw_histogram(axes: Axes, gap: Array, spread: Spread, colour: str) -> None:

@@ -14,6 +14,7 @@ from stm_daq.report.numbers import (
     show_percent,
     spread_of,
 )
+from stm_daq.report.shape import axis_title, outer_axes
 from stm_daq.report.sites import sites_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def summary(dataset: xr.Dataset) -> Table:
     -------
     rich.table.Table
         State, spectra, trusted, doubtful and failed fits, median and scatter of gap, temperature
-        and barrier; in a rehearsal also how well the gap was found.
+        and barrier (if spectra were fitted); in a rehearsal also how well the gap was found.
     """
     from rich.table import Table
     from rich.text import Text
@@ -45,6 +46,12 @@ def summary(dataset: xr.Dataset) -> Table:
     # names are the user's: text, not rich markup
     table.add_row(facts.kind, Text(f"{facts.name} ({facts.run_id}): {facts.state}"))
     table.add_row("spectra", f"{sites.measured.sum()} of {sites.total}")
+    for name in outer_axes(dataset):
+        table.add_row(
+            "outer axis", Text(f"{dataset.sizes[name]} steps of {axis_title(dataset, name)}")
+        )
+    if not facts.fitted:
+        return table
     measured = int(sites.measured.sum())
     table.add_row("trusted fits", _fraction(int(sites.trusted.sum()), measured))
     if sites.doubtful.any():

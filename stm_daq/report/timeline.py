@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,21 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 HOUR = 3600.0
-_COLOURS = {"warning": FIT, "error": "#cc0000", "pause": BLUE, "continue": GREEN, "stop": DATA}
+MOST_BARS = 400
+"""A longer night shows its pace over more sites at a time."""
+_COLOURS = {
+    "warning": FIT,
+    "error": "#cc0000",
+    "pause": BLUE,
+    "continue": GREEN,
+    "stop": DATA,
+    "guard": "#cc79a7",
+    "drift": "#56b4e9",
+    "tip_change": "#e69f00",
+    "step": "#9a9a9a",
+    "resumed": "#7b3294",
+}
+"""Colour of the line that marks an event, by its kind."""
 
 
 def notable(events: Sequence[Event]) -> list[Event]:
@@ -57,7 +72,7 @@ def figure_timeline(dataset: xr.Dataset, events: Sequence[Event] = ()) -> Figure
     _draw_temperature(temperature, dataset, events, started, unit)
     _draw_pace(pace, dataset, started, unit)
     letter(temperature, 0, "Stage temperature")
-    letter(pace, 1, "Pace, row by row")
+    letter(pace, 1, "Pace")
     for axes in (temperature, pace):
         for event in marked:
             at = (event.time - started) / unit
@@ -106,7 +121,7 @@ def _draw_readings(axes: Axes, hours: Array, kelvin: Array, colour: str, label: 
 
 
 def _draw_pace(axes: Axes, dataset: xr.Dataset, started: float, unit: float) -> None:
-    edges, rates = pace_of_rows(dataset["time"].values, started)
+    edges, rates = pace_of(dataset["time"].values, started)
     if len(rates):
         hours = (edges - started) / unit
         axes.stairs(rates, hours, color=BLUE, fill=True, alpha=0.35)
@@ -119,29 +134,32 @@ def _draw_pace(axes: Axes, dataset: xr.Dataset, started: float, unit: float) -> 
     axes.set_ylabel("Sites per hour")
 
 
-def pace_of_rows(times: Array, started: float) -> tuple[Array, Array]:
-    """Return how fast each row of sites went, with its share of the topograph and of pauses.
+def pace_of(times: Array, started: float) -> tuple[Array, Array]:
+    """Return how fast the sites went, a row's number of them at a time, in the order of time.
+
+    In a map that goes row by row each has its share of the topograph and of pauses.
 
     Parameters
     ----------
     times : ndarray
-        When each sweep began, s, shape (rows, columns), NaN = not measured.
+        When each sweep began, s, shape (outer axes..., rows, columns), NaN = not measured.
     started : float
         When the run began, s.
 
     Returns
     -------
     edges : ndarray
-        The start, and the last sweep of each row that was measured, s, shape (n + 1,).
+        The start, and the last sweep of each such number of sites, s, shape (n + 1,).
     rates : ndarray
         Sites per hour, shape (n,).
     """
-    some = times[np.isfinite(times).any(axis=1)]
-    if not len(some):
+    known = np.sort(times[np.isfinite(times)])
+    if not len(known):
         return np.empty(0), np.empty(0)
-    last = np.unique(np.nanmax(some, axis=1))
-    edges = np.append(min(started, last[0] - 1.0), last)
-    counts, _ = np.histogram(some[np.isfinite(some)], bins=edges)
+    at_a_time = max(times.shape[-1], math.ceil(len(known) / MOST_BARS))
+    places = np.append(np.arange(at_a_time, len(known), at_a_time), len(known)) - 1
+    edges = np.unique(np.append(min(started, known[0] - 1.0), known[places]))
+    counts = np.diff(np.searchsorted(known, edges, side="right"))
     return edges, counts / np.diff(edges) * HOUR
 
 

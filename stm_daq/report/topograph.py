@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from stm_daq.report.spectra import Example
+    from stm_daq.report.examples import Example
 
 NM = 1e9
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +73,7 @@ def _read(folder: Path, connection: sqlite3.Connection) -> RunInfo:
         started=started.time,
         state=ended.state if ended else _unfinished(folder),
         done=_count(connection, "SELECT count(DISTINCT site) FROM spectrum"),
-        total=math.prod(started.shape),
+        total=started.site_count,
         fits_ok=_count(
             connection,
             "SELECT total(ok) FROM (SELECT ok, max(rowid) FROM fit GROUP BY site)",

@@ -116,7 +116,7 @@ def test_a_guard_may_skip_sites(rehearse_with):
 
 def test_a_site_is_repeated_until_its_gap_is_known_well_enough(rehearse_with):
     wanted = 3e-6
-    result = rehearse_with('\nadaptive: {want: {gap: "3 ueV"}, most: 4}\n')
+    result = rehearse_with('\nwant: {gap: "3 ueV"}\nadaptive: {most: 4}\n')
     run = stm_daq.open_run(result.folder)
     seen = {}
     for spectrum in spectra_of(result):

@@ -15,7 +15,7 @@ from drivers.nanonis import NanonisSpectroscopy, NanonisStm
 from drivers.sr830 import Sr830LockIn
 from sim.barrier import KAPPA_PER_ROOT_EV
 from stm_daq import night
-from stm_daq.errors import InstrumentError, OutOfRangeError
+from stm_daq.errors import BadInputError, InstrumentError
 from stm_daq.night import NightResult
 from stm_daq.rehearsal import Rehearsal
 from stm_daq.store.reading import events
@@ -246,7 +246,7 @@ def test_frequency_and_parameters_are_axes(rehearse_plan) -> None:
     ],
 )
 def test_what_the_station_cannot_do_is_refused_beforehand(rehearse_plan, sweep, more, says) -> None:
-    with pytest.raises(OutOfRangeError, match=re.escape(says)):
+    with pytest.raises(BadInputError, match=re.escape(says)):
         rehearse_plan(sweep, more, station=GS200)
 
 
@@ -273,5 +273,5 @@ def test_the_controller_must_own_the_bias_that_it_sweeps(rehearse_plan) -> None:
             "instrument: preamp\n    adapter: drivers.generic_bias.GenericBias\n    parameter: bias",
         )
     ]
-    with pytest.raises(OutOfRangeError, match="the bias comes from preamp, not from nanonis"):
+    with pytest.raises(BadInputError, match="the bias comes from preamp, not from nanonis"):
         rehearse_plan("  kind: controller\n" + BIAS, station=CONTROLLER, changes=own)

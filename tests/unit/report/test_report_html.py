@@ -187,14 +187,14 @@ def test_a_very_long_name_breaks_instead_of_widening_the_page(night: Night, tmp_
     assert {"h1", ".sample", "td"} <= set(re.split(r"[,\s{]+", rule))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 8), (8, 1), (2, 2)])
-def test_small_maps(night: Night, tmp_path: Path, shape: tuple[int, int]) -> None:
-    assert len(Page(report(night(*shape, topograph=(2, 2)), tmp_path)).images) == 6
+@pytest.mark.parametrize(("shape", "images"), [((1, 1), 4), ((1, 8), 7), ((8, 1), 7), ((2, 2), 6)])
+def test_small_maps(night: Night, tmp_path: Path, shape: tuple[int, int], images: int) -> None:
+    assert len(Page(report(night(*shape, topograph=(2, 2)), tmp_path)).images) == images
 
 
 def test_without_topograph(night: Night, tmp_path: Path) -> None:
     text = report(night(3, 3, topograph=(0, 0)), tmp_path)
-    assert "The plan has no topograph" in text
+    assert "Topograph" not in text
     assert len(Page(text).images) == 5
 
 

@@ -12,11 +12,12 @@ from scipy.stats import spearmanr
 
 from stm_daq.report import numbers
 from stm_daq.report.curve import fitted_curve
+from stm_daq.report.examples import pick_examples
 from stm_daq.report.maps import round_length
 from stm_daq.report.raster import robust_limits
 from stm_daq.report.sites import count_flags, sites_of
-from stm_daq.report.spectra import pick_examples, values_at
-from stm_daq.report.timeline import pace_of_rows
+from stm_daq.report.spectra import values_at
+from stm_daq.report.timeline import pace_of
 
 Night = Callable[..., xr.Dataset]
 MV = 1e-3
@@ -182,10 +183,10 @@ def test_scale_bars_are_round(longest: float, length: float) -> None:
 
 def test_pace_counts_the_topograph_and_leaves_out_rows_without_spectra() -> None:
     times = np.array([[110.0, 120.0], [230.0, 240.0], [np.nan, np.nan]])
-    edges, rates = pace_of_rows(times, started=0.0)
+    edges, rates = pace_of(times, started=0.0)
     np.testing.assert_allclose(edges, [0, 120, 240])
     np.testing.assert_allclose(rates.sum() * 120 / 3600, 4)
-    assert len(pace_of_rows(times[2:], 0.0)[1]) == 0
+    assert len(pace_of(times[2:], 0.0)[1]) == 0
 
 
 def test_examples_are_the_extremes(night: Night, spoiled: Night) -> None:
@@ -221,7 +222,7 @@ def test_one_site_can_be_several_examples(night: Night) -> None:
 
 def test_the_drawn_curve_is_the_one_that_was_measured(night: Night) -> None:
     dataset = night(2, 2)
-    curve = fitted_curve(dataset["bias"].values, values_at(dataset, 1, 0), "btk", 1.4e-4)
+    curve = fitted_curve(dataset["bias"].values, values_at(dataset, (1, 0)), "btk", 1.4e-4)
     residual = dataset["conductance"].values[1, 0] - curve
     assert residual[np.abs(dataset["bias"].values) > 2 * MV].std() == pytest.approx(3e-10, rel=0.2)
 
