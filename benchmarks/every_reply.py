@@ -22,7 +22,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -329,12 +329,14 @@ def main() -> int:
             cases = [(kind, int(k)) for kind, _, k in (c.partition(":") for c in options.cases)]
         random.Random(1).shuffle(cases)  # what is interrupted is then a fair sample
         part, parts = (int(number) for number in options.part.split("/"))
-        stop = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            for kind, k in cases[part - 1 :: parts]:
-                found[kind, k] = laboratory.run(**fault_of(kind, k))
-                tell(kind, k, found[kind, k], bool(options.cases))
-        signal.signal(signal.SIGTERM, stop)
+        asked: list[int] = []  # a flag, because the runner keeps Ctrl-C for itself
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda which, _frame: asked.append(which))
+        for kind, k in cases[part - 1 :: parts]:
+            found[kind, k] = laboratory.run(**fault_of(kind, k))
+            tell(kind, k, found[kind, k], bool(options.cases))
+            if asked:
+                break
     print(table(found))
     if options.reasons:
         why = Counter(

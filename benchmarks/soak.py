@@ -100,7 +100,7 @@ def write_plan(folder: Path, sites: int) -> Path:
     text = (ROOT / "plans/tin_overnight.yaml").read_text(encoding="utf-8")
     for old, new in (
         ("columns: 256, rows: 256", f"columns: {2 * sites}, rows: {2 * sites}"),
-        ('dwell: "10 ms"', 'dwell: "45 ms"'),
+        ('dwell: "10 ms"', 'dwell: "50 ms"'),
         ('time_constant: "3 ms"', 'time_constant: "10 ms"'),
     ):
         if old not in text:
