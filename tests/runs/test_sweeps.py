@@ -15,7 +15,7 @@ from drivers.nanonis import NanonisSpectroscopy, NanonisStm
 from drivers.sr830 import Sr830LockIn
 from sim.barrier import KAPPA_PER_ROOT_EV
 from stm_daq import night
-from stm_daq.errors import BadInputError, InstrumentError
+from stm_daq.errors import BadInputError, InstrumentError, OutOfRangeError
 from stm_daq.night import NightResult
 from stm_daq.rehearsal import Rehearsal
 from stm_daq.store.reading import events

@@ -24,10 +24,10 @@ from ruamel.yaml import YAML
 import drivers
 from stm_daq.errors import OutOfRangeError
 from stm_daq.station.adapters import PROTOCOLS
-from stm_daq.station.controller_sweep import ControllerSpectroscopy, SweepOrder, SweepSegment
+from stm_daq.station.controller_sweep import SweepOrder, SweepSegment
 
 BLOCKS: dict[str, Any] = YAML(typ="safe").load(Path(__file__).with_name("all_drivers.yaml"))
-OFFERS = {**PROTOCOLS, "controller sweep": ControllerSpectroscopy}
+OFFERS = dict(PROTOCOLS)
 """The roles, and what else an adapter may offer."""
 DIMENSIONLESS = {
     *("P", "I", "D", "scanned_channel", "sweep_points", "list_points", "curve_number"),
@@ -64,7 +64,7 @@ SETTERS: dict[str, list[Callable[[Any], Any]]] = {
         lambda role: role.limit_steps(100.0),
         lambda role: role.limit_steps(math.nan),
     ],
-    "controller sweep": [
+    "spectroscopy": [
         lambda offer: offer.configure(SweepOrder((SweepSegment(0.0, 11e-3, 10),), 1e-3, 1e-3)),
         lambda offer: offer.configure(SweepOrder((SweepSegment(math.nan, 1e-3, 10),), 1e-3, 1e-3)),
     ],

@@ -48,7 +48,14 @@ def station_of(all_roles):
         abort_list = staticmethod(lambda: all_roles.abort_list())
         ramp_to = staticmethod(lambda volts: all_roles.ramp_to(volts))
 
-    return SimpleNamespace(stm=all_roles, bias=Source(), lockin=all_roles, microwave=all_roles)
+    return SimpleNamespace(
+        stm=all_roles,
+        bias=Source(),
+        lockin=all_roles,
+        microwave=all_roles,
+        spectroscopy=None,
+        temperature_control=None,
+    )
 
 
 @pytest.mark.parametrize("failing", SUBSETS, ids=lambda c: "+".join(c) or "none")
