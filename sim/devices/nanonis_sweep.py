@@ -6,6 +6,7 @@ times), ramp back, release: as bias, feedback and lock-in are set up in :class:`
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -141,6 +142,13 @@ class Sweep:
 
     def steps(self) -> Steps[SpectrumData]:
         """Take one spectrum with the settings of the moment; stopped early, restore everything."""
+        # what another client sets meanwhile counts for the next spectrum
+        now = type(self)(
+            self._world, self._output, self._signals, self._lock_in, deepcopy(self._settings)
+        )
+        return (yield from now._steps())
+
+    def _steps(self) -> Steps[SpectrumData]:
         s = self._settings
         segments = s.sweep()
         require(bool(segments), "The sweep has no segments")
