@@ -11,15 +11,17 @@ if TYPE_CHECKING:
 
     from stm_daq.store.formats import MeasuredSpectra
     from stm_daq.store.refits import RefitInfo
+    from stm_daq.store.snapshot import Attempts
 
 __all__ = ["open_fit", "open_fits", "open_run", "read"]
 
 
-def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
+def open_run(path: Path | str, fit: str = "online", attempts: Attempts = "latest") -> xr.Dataset:
     """Open a run as a dataset; see :func:`stm_daq.store.dataset.open_run`."""
+    from stm_daq.notebook import engine  # noqa: F401 (brings the accessor .stm)
     from stm_daq.store.dataset import open_run as open_dataset
 
-    return open_dataset(path, fit)
+    return open_dataset(path, fit, attempts)
 
 
 def open_fits(path: Path | str) -> list[RefitInfo]:
