@@ -7,6 +7,9 @@ further, so that maps and traces that are read at different times belong togethe
 from __future__ import annotations
 
 import sqlite3
+import warnings
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -196,19 +199,27 @@ def _largest(connection: sqlite3.Connection, what: str, table: str) -> int:
 
 
 def _names(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
-    """Return the names of the values in the latest row of every spectrum of latest attempt."""
+    """Return the names of the values in the latest row of every spectrum's latest attempt."""
     # bare columns beside max() are those of the row that has the maximum (SQLite)
     query = f"SELECT site, attempt, value, max(rowid) FROM {table} GROUP BY site, attempt"
-    names: dict[str, None] = {}
-    known: set[str] = set()
+    rows = connection.execute(query).fetchall()
     # attempts grow within a site: the last one stays
-    latest = {site: value for site, _, value, _ in connection.execute(query)}
-    for text in latest.values():
-        try:
-            found = schema.numbers_of(text)
-        except (ValueError, TypeError, AttributeError):
-            continue  # damaged on the disk: its seal will tell when it is read
-        if not known.issuperset(found):
+    latest = {site: value for site, _, value, _ in rows}
+    try:
+        return _keys(latest.values())
+    except (ValueError, TypeError, AttributeError):
+        warnings.warn(f"rows of '{table}' are damaged on the disk", stacklevel=4)
+    names: dict[str, None] = {}
+    for row in rows:
+        with suppress(ValueError, TypeError, AttributeError):  # this row is damaged
+            names |= dict.fromkeys(_keys([row[2]]))
+    return tuple(names)
+
+
+def _keys(texts: Iterable[str]) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    for text in texts:
+        found = schema.numbers_of(text)
+        if not names.keys() >= found.keys():
             names |= dict.fromkeys(found)
-            known |= found.keys()
     return tuple(names)
