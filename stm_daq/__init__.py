@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from stm_daq.store.formats import MeasuredSpectra
     from stm_daq.store.refits import RefitInfo
     from stm_daq.store.snapshot import Attempts
 
@@ -38,13 +37,9 @@ def open_fit(path: Path | str, name: str = "latest", model: str | None = None) -
     return open_dataset(path, name, model)
 
 
-def read(
-    path: Path | str,
-    bias_column: str | None = None,
-    conductance_column: str | None = None,
-    noise_column: str | None = None,
-) -> MeasuredSpectra:
-    """Read measured spectra; see :func:`stm_daq.store.formats.read_spectra`."""
-    from stm_daq.store.formats import read_spectra
+def read(path: Path | str) -> xr.Dataset:
+    """Read a file of other programs as a dataset; see :func:`stm_daq.store.formats.read`."""
+    from stm_daq.notebook import engine  # noqa: F401 (brings the accessor .stm)
+    from stm_daq.store.formats import read as read_file
 
-    return read_spectra(path, bias_column, conductance_column, noise_column)
+    return read_file(path)
