@@ -102,6 +102,16 @@ def directions() -> Channel:
     return Channel(("direction",), np.array(["there", "back"]), "", "direction")
 
 
+def floats(data: bytes | NDArray[Any]) -> Array:
+    """Return big-endian float32 bytes, or an array of numbers, as float64.
+
+    Damaged bytes may be signalling NaN, of which numpy would complain.
+    """
+    raw = np.frombuffer(data, ">f4") if isinstance(data, bytes) else data
+    with np.errstate(invalid="ignore"):
+        return raw.astype(np.float64)
+
+
 def number_of(text: str | None) -> float | None:
     """Return the first number in `text`; None if it has none that is finite."""
     match = re.match(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)", text or "")

@@ -19,6 +19,7 @@ from stm_daq.store.formats.contents import (
     Channel,
     Contents,
     check_size,
+    floats,
     number_of,
     variable_name,
 )
@@ -48,7 +49,7 @@ def parse_nc(path: Path, data: bytes) -> Contents:
             f"{path}: is a NetCDF file without '{_FIELD}'; of GXSM it would have it"
         )
     check_size(path, int(np.prod(field.shape, dtype=object)) * field.dtype.itemsize, len(data))
-    counts = file.values(_FIELD).astype(np.float64)
+    counts = floats(file.values(_FIELD))
     y, x = (
         _axis(file, f"dim{axis}", size) for axis, size in zip("yx", field.shape[-2:], strict=True)
     )
@@ -77,7 +78,7 @@ def parse_nc(path: Path, data: bytes) -> Contents:
 
 
 def _axis(file: ClassicFile, name: str, size: int) -> Array:
-    values: Array = _ANGSTROM * file.values(name).astype(np.float64)
+    values: Array = _ANGSTROM * floats(file.values(name))
     if values.shape != (size,) or size < 1 or not np.all(np.isfinite(values)):
         raise BadInputError(f"{file.path}: '{name}' does not fit the image; it is damaged")
     return values

@@ -256,6 +256,8 @@ def conductance_of(
             f"{path}: no column is recognisable as dI/dV or current; "
             'say which with --conductance-column, for example "2" or "2:nS"'
         )
+    if len(bias) < _FEWEST:
+        raise BadInputError(f"{path}: {len(bias)} points are too few for a spectrum")
     if np.any(np.diff(bias) == 0):
         raise BadInputError(
             f"{path}: holds no dI/dV, and the bias repeats so that the current has no derivative; "

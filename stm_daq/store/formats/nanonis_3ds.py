@@ -22,6 +22,7 @@ from stm_daq.store.formats.contents import (
     Contents,
     check_size,
     directions,
+    floats,
     number_of,
     pixel_axis,
     variable_name,
@@ -250,7 +251,7 @@ def _values(path: Path, grid: _Grid, body: bytes) -> tuple[Array, Array, tuple[s
         remarks = (*remarks, f"the {grid.rows - rows} rows that were not begun are left out")
     check_size(path, rows * grid.columns * size, len(body))
     values = np.full((rows * grid.columns, grid.pixel_size), np.nan)
-    values[:done] = np.frombuffer(body[: done * size], ">f4").reshape(done, -1)
+    values[:done] = floats(body[: done * size]).reshape(done, -1)
     shaped = values.reshape(rows, grid.columns, -1)
     traces = shaped[..., grid.parameter_count :]
     shape = (rows, grid.columns, len(grid.channels), grid.points)

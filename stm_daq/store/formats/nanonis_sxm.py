@@ -24,6 +24,7 @@ from stm_daq.store.formats.contents import (
     Contents,
     check_size,
     directions,
+    floats,
     iso_date,
     number_of,
     pixel_axis,
@@ -66,7 +67,7 @@ class _Scan:
         count = self.rows * self.columns
         part = self.body[4 * count * number :][: 4 * count]
         z = np.full(count, np.nan)
-        values = np.frombuffer(part[: len(part) // 4 * 4], ">f4")
+        values = floats(part[: len(part) // 4 * 4])
         z[: len(values)] = values
         lines = z.reshape(self.rows, self.columns)
         lines = lines[:, ::-1] if backward else lines

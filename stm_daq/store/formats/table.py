@@ -17,6 +17,8 @@ from stm_daq.store.formats.units import to_si
 _KNOWN = {"temperature": "stage_temperature", "bias calc": "bias"}
 """Names that mean something else in the dataset of a run."""
 
+_DIMENSIONS = ("direction", "sweep", "spectrum")
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -90,10 +92,10 @@ class _Signal:
     def add(self, table: Table, dim: str, channels: dict[str, Channel]) -> None:
         """Make channels of the columns."""
         base = _KNOWN.get(self.name, self.name)
-        if variable_name(base) in (dim, "direction", "sweep"):  # beside the nominal values
+        if variable_name(base) in (dim, *_DIMENSIONS):  # beside the nominal values
             base = f"measured {base}"
         base += " filt" if self.filtered else ""
-        sweeps = sorted({sweep for sweep, _ in self.columns if sweep})
+        sweeps = _sweeps(table.columns) if any(sweep for sweep, _ in self.columns) else []
         if (0, False) in self.columns:
             channels[variable_name(base, channels)] = self._channel(table, [0], dim, False)
         if sweeps:
@@ -106,7 +108,8 @@ class _Signal:
             channels[name] = Channel((dim,), values, unit, table.columns[back].header)
 
     def _channel(self, table: Table, sweeps: list[int], dim: str, keep_sweeps: bool) -> Channel:
-        ways = [False, True] if (sweeps[0], True) in self.columns else [False]
+        there_back = any((sweep, True) in self.columns for sweep in sweeps)
+        ways = [False, True] if there_back else [False]
         nothing = np.full(len(table.values), np.nan)
         first = self.columns.get((sweeps[0], False), self.places()[0])
         values = np.stack(
@@ -126,6 +129,10 @@ class _Signal:
         if not keep_sweeps:
             values, dims = values[0], dims[1:]
         return Channel(dims, values, table.column(first)[1], table.columns[first].header)
+
+
+def _sweeps(columns: Sequence[Column]) -> list[int]:
+    return sorted({int(tag) for column in columns for tag in column.tags if tag.isdigit()})
 
 
 def _signals(columns: Sequence[Column]) -> list[_Signal]:
@@ -165,7 +172,7 @@ def _axis(table: Table) -> Channel:
     values, unit = table.column(place)
     column = table.columns[place]
     name = "bias" if unit == "V" and place == choose(table.columns).bias else column.name
-    dim = variable_name(_KNOWN.get(name, name))
+    dim = variable_name(_KNOWN.get(name, name), dict.fromkeys(_DIMENSIONS))
     return Channel((dim,), values, unit, "bias" if dim == "bias" else column.header)
 
 
@@ -178,7 +185,8 @@ def _add_known(table: Table, axis: Channel, channels: dict[str, Channel]) -> Non
     if current is not None and current.unit == "A":
         channels["current"] = current
     conductance = _conductance(table, chosen.conductance, axis)
-    if conductance is None and current is not None and bool(np.all(np.diff(axis.values))):
+    steps = np.diff(axis.values)
+    if conductance is None and current is not None and len(steps) and bool(np.all(steps)):
         slope = np.gradient(current.values, axis.values, axis=-1)
         unit = "S" if current.unit == "A" else ""
         meaning = f"numerical derivative of {current.meaning}"
