@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from stm_daq.errors import BadInputError
-from stm_daq.records import Array, RunStarted
+from stm_daq.records import Array
 from stm_daq.store.maps import SCALARS
+from stm_daq.store.names import ALWAYS, FITTED, MEANING, TRUE, run_attributes
 from stm_daq.store.reading import journal_path
 from stm_daq.store.snapshot import Attempts, Snapshot, Trace
 
@@ -24,29 +23,6 @@ if TYPE_CHECKING:
 
 type Variable = tuple[tuple[str, ...], Any, dict[str, str]]
 type Make = Callable[[], NDArray[Any]]
-
-_MEANING = {
-    "current": ("A", "tunnelling current"),
-    "conductance": ("S", "differential conductance dI/dV"),
-    "time": ("seconds since 1970-01-01", "start of the sweep"),
-    "z": ("m", "tip height when the feedback was held"),
-    "setpoint_current": ("A", "current under feedback just before the hold"),
-    "stage_temperature": ("K", "temperature of the stage"),
-    "topography": ("m", "tip height"),
-    "reduced_chi_square": ("", "reduced chi-square of the fit"),
-}
-"""Variable: unit and meaning."""
-_FITTED = {
-    "gap": ("eV", "superconducting gap"),
-    "temperature": ("K", "electron temperature"),
-    "barrier": ("", "barrier strength Z"),
-    "scale": ("S", "normal-state conductance"),
-    "broadening": ("eV", "broadening"),
-    "offset": ("V", "offset of the bias"),
-    "slope": ("1/V", "slope of the background"),
-}
-"""Fit value: unit and meaning. The first four are always there."""
-_ALWAYS = ("gap", "temperature", "barrier", "scale")
 
 
 def open_run(path: Path | str, fit: str = "online", attempts: Attempts = "latest") -> xr.Dataset:
@@ -99,11 +75,8 @@ def dataset_of(snapshot: Snapshot) -> xr.Dataset:
 
     frame = Dimensions(snapshot)
     variables = _measured(snapshot, frame) | _fitted(snapshot, frame) | _true(snapshot, frame)
-    ended, refit = snapshot.ended, snapshot.refit
-    attributes = _attributes(snapshot.started) | {
-        "state": ended.state if ended else "not ended",
-        "ended": _date(ended.time) if ended else "",
-        "ended_text": ended.text if ended else "",
+    refit = snapshot.refit
+    attributes = run_attributes(snapshot.started, snapshot.ended) | {
         "journal": str(snapshot.path),
         "fit": refit.name if refit else "online",
     }
@@ -136,7 +109,7 @@ class Dimensions:
         from stm_daq.store.lazy import LazyMap
 
         shape = (*self._started.outer_shape, *self._started.topograph_shape)
-        unit, meaning = _MEANING["topography"]
+        unit, meaning = MEANING["topography"]
         heights = LazyMap(shape, float, make)
         return self._variable(heights, ("topograph_y", "topograph_x"), meaning, unit)
 
@@ -145,7 +118,7 @@ class Dimensions:
         from stm_daq.store.lazy import LazyTraces
 
         way = () if self._started.directions == 1 else ("direction",)
-        unit, meaning = _MEANING[name]
+        unit, meaning = MEANING[name]
         inner = (*self._site, *way, self.swept)
         return self._variable(LazyTraces(snapshot, name), inner, meaning, unit)
 
@@ -203,7 +176,7 @@ def _measured(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
 
 
 def _named(name: str) -> tuple[str, str]:
-    unit, meaning = _MEANING[name]
+    unit, meaning = MEANING[name]
     return meaning, unit
 
 
@@ -215,9 +188,9 @@ def _fitted(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
         "fit_ok": frame.map(run.fit_ok, "whether the fit can be trusted", "", bool),
         "fit_flags": frame.map(run.fit_flags, "why a fit cannot be trusted", dtype=text),
     }
-    taken = {*frame.coordinates(), *_MEANING}
-    for name in dict.fromkeys((*_ALWAYS, *run.fit_names)):
-        unit, meaning = _FITTED.get(name, ("", name.replace("_", " ")))
+    taken = {*frame.coordinates(), *MEANING}
+    for name in dict.fromkeys((*ALWAYS, *run.fit_names)):
+        unit, meaning = FITTED.get(name, ("", name.replace("_", " ")))
         # a nuisance value never hides something measured or an axis
         key = f"fit_{name}" if name in taken or name in variables else name
         variables[key] = frame.map(partial(run.fit_value, name), meaning, unit)
@@ -227,31 +200,9 @@ def _fitted(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
 
 
 def _true(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
-    names = _FITTED | {"x": ("m", "x of the tip"), "y": ("m", "y of the tip")}
     variables: dict[str, Variable] = {}
     for name in run.truth_names:
-        unit, meaning = names.get(name, ("", name.replace("_", " ")))
+        unit, meaning = TRUE.get(name, ("", name.replace("_", " ")))
         meaning = f"true {meaning} in the twin"
         variables[f"true_{name}"] = frame.map(partial(run.truth, name), meaning, unit)
     return variables
-
-
-def _date(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat()
-
-
-def _attributes(started: RunStarted) -> dict[str, Any]:
-    frame = started.frame
-    return {
-        "run_id": started.run_id,
-        "kind": started.kind,
-        "name": started.name,
-        "sample": started.sample,
-        "started": _date(started.time),
-        "frame": [frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle],
-        "modulation": started.modulation,
-        "plan_text": started.plan_text,
-        "station_text": started.station_text,
-        "versions": json.dumps(started.metadata.get("versions", {})),
-        "metadata": json.dumps(dict(started.metadata)),
-    }
