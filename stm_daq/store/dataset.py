@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from stm_daq.errors import BadInputError
-from stm_daq.records import Array
-from stm_daq.store.maps import SCALARS
+from stm_daq.records import Array, RunStarted
+from stm_daq.store.maps import SCALARS, MapShape
 from stm_daq.store.names import ALWAYS, FITTED, MEANING, TRUE, run_attributes
 from stm_daq.store.reading import journal_path
 from stm_daq.store.snapshot import Attempts, Snapshot, Trace
@@ -73,7 +73,7 @@ def dataset_of(snapshot: Snapshot) -> xr.Dataset:
     """Describe a run; its arrays are read when they are needed."""
     import xarray as xr
 
-    frame = Dimensions(snapshot)
+    frame = Dimensions(snapshot.started, snapshot.shape.attempts)
     variables = _measured(snapshot, frame) | _fitted(snapshot, frame) | _true(snapshot, frame)
     refit = snapshot.refit
     attributes = run_attributes(snapshot.started, snapshot.ended) | {
@@ -86,13 +86,12 @@ def dataset_of(snapshot: Snapshot) -> xr.Dataset:
 class Dimensions:
     """The axes of a run's dataset: outer axes, rows and columns of sites, direction and points."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        started = snapshot.started
+    def __init__(self, started: RunStarted, attempts: int | None = None) -> None:
         self._started = started
         self._outer = tuple(axis.name for axis in started.axes)
-        self._attempts = snapshot.shape.attempts
-        self._site = ("y", "x") if self._attempts is None else ("y", "x", "attempt")
-        self.shape = snapshot.shape.full
+        self._attempts = attempts
+        self._site = ("y", "x") if attempts is None else ("y", "x", "attempt")
+        self.shape = MapShape(started, attempts).full
         # the map of tip heights is called z
         self.swept = "z_swept" if started.swept_name == "z" else started.swept_name
 
