@@ -99,9 +99,10 @@ def _map(data: xr.Dataset, name: str, console: Console) -> RenderableType:
 
     from stm_daq.monitor.blocks import heat_map, robust_range, spectrum_plot
     from stm_daq.notebook.choose import map_of
+    from stm_daq.report.numbers import without_plane
 
     shown, x, y = map_of(data, name, {})
-    values = shown.values
+    values = without_plane(shown.values, x, y) if name == "topography" else shown.values
     low, high = robust_range(values)
     title = ", ".join(filter(None, [shown.name, shown.where]))
     ends = f"{low:.4g} (dark) to {high:.4g} {shown.unit} (bright)"
@@ -111,6 +112,10 @@ def _map(data: xr.Dataset, name: str, console: Console) -> RenderableType:
         along = x if values.shape[0] == 1 else y
         picture = spectrum_plot(along, values.ravel(), min(_WIDE, console.width - 2), _HIGH)
         return Group(Text(f"\n{title}: {low:.4g} to {high:.4g} {shown.unit}", "dim"), picture)
+    if not console.is_terminal:
+        return Text(
+            f"\n{title}: {low:.4g} to {high:.4g} {shown.unit}; {size} (--out FILE draws it)"
+        )
     rows = max(2 * (console.height - 8), 32)
     picture = heat_map(values, rows, min(_WIDE, console.width - 2))
     return Group(Text(f"\n{title}: {ends}; {size}", "dim"), picture)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stm_daq.errors import BadInputError
 from stm_daq.quantities import prefix_of, show
@@ -32,9 +34,10 @@ class Shown:
     unit: str
     """meV, mV, nm, pA, ..."""
     values: Array
+    factor: float
+    """From SI to that unit."""
     where: str
     """The point along the other axes, such as "bias 0 mV"; empty without any."""
-    note: str = ""
 
     @property
     def label(self) -> str:
@@ -42,16 +45,22 @@ class Shown:
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
 
-def in_units(values: Array, unit: str) -> tuple[Array, str]:
-    """Return values in the unit of people: energies in meV, voltages in mV, others by their size."""
+def unit_for(values: Array, unit: str) -> tuple[float, str]:
+    """Return the factor to the unit of people, and that: energies in meV, voltages in mV, others by
+    their size."""
     if unit in _FIXED:
-        factor, shown = _FIXED[unit]
-        return values * factor, shown
+        return _FIXED[unit]
     finite = np.abs(values[np.isfinite(values)])
     if unit not in _PREFIXED or not len(finite) or finite.max() == 0:
-        return values, unit
+        return 1.0, unit
     size, prefix = prefix_of(float(np.percentile(finite, 98)) or float(finite.max()))
-    return values / size, f"{prefix}{unit}"
+    return 1 / size, f"{prefix}{unit}"
+
+
+def _shown(title: str, variable: xr.DataArray, where: str = "") -> Shown:
+    values = variable.values.astype(np.float64)
+    factor, unit = unit_for(values, variable.attrs.get("units", ""))
+    return Shown(title, unit, values * factor, factor, where)
 
 
 def map_names(data: xr.Dataset) -> list[str]:
@@ -82,10 +91,8 @@ def map_of(data: xr.Dataset, name: str, at: At) -> tuple[Shown, Array, Array]:
         raise BadInputError(f"there is no map '{name}'; there are: {names}")
     variable = data[name].transpose(..., *plane)
     variable, where = _reduced(variable, plane, at)
-    values, unit = in_units(variable.values.astype(np.float64), variable.attrs.get("units", ""))
-    title = str(variable.attrs.get("long_name", name))
     x, y = (1e9 * data[axis].values for axis in (plane[1], plane[0]))
-    return Shown(title, unit, values, where), x, y
+    return _shown(_title(variable, name), variable, where), x, y
 
 
 def spectrum_of(
@@ -104,28 +111,43 @@ def spectrum_of(
     swept = str(variable.dims[-1])
     kept = ("direction", swept) if "direction" in variable.dims else (swept,)
     variable, where = _reduced(variable.transpose(..., *kept), kept, at)
-    values, unit = in_units(np.atleast_2d(variable.values), variable.attrs.get("units", ""))
-    axis, axis_unit = in_units(
-        data[swept].values.astype(np.float64), data[swept].attrs.get("units", "")
-    )
-    title = "dI/dV" if name == "conductance" else str(variable.attrs.get("long_name", name))
-    called = str(data[swept].attrs.get("long_name", swept)).capitalize()
-    return Shown(called, axis_unit, axis, ""), Shown(title, unit, values, where)
+    siemens = name == "conductance" and variable.attrs.get("units") == "S"
+    title = "dI/dV" if siemens else _title(variable, name)
+    if "direction" not in kept:
+        variable = variable.expand_dims("direction")
+    return _shown(_title(data[swept], swept), data[swept]), _shown(title, variable, where)
+
+
+def _title(variable: xr.DataArray, name: str) -> str:
+    """Return the name for people, without the unit that a file's header has in brackets."""
+    title = re.sub(r"\s*\([^()]*\)", "", str(variable.attrs.get("long_name", name))).strip() or name
+    return title[0].upper() + title[1:]
+
+
+def outer_place(data: xr.Dataset, name: str, at: At) -> dict[str, int]:
+    """Return the point along the axes of a trace that are neither places nor directions."""
+    *others, _ = (str(dim) for dim in data[name].dims)
+    outer = [dim for dim in others if dim not in ("x", "y", "direction")]
+    return {axis: _number(data[axis].values, axis, at) for axis in outer}
 
 
 def _reduced(variable: xr.DataArray, kept: tuple[str, ...], at: At) -> tuple[xr.DataArray, str]:
     """Return one point along all axes that are not kept, and which."""
     words = []
     for axis in [str(dim) for dim in variable.dims if dim not in kept]:
-        points = variable[axis].values
-        number = 0
-        if points.dtype.kind in "fiu":
-            wanted = at.get(axis, 0.0 if axis == "bias" else float(points[0]))
-            number = int(np.argmin(np.abs(points - wanted)))
-            words.append(
-                f"{axis} {show(float(points[number]), variable[axis].attrs.get('units', ''))}"
-            )
-        else:
-            words.append(str(points[number]))
+        points, unit = variable[axis].values, variable[axis].attrs.get("units", "")
+        number = _number(points, axis, at)
+        numeric = points.dtype.kind in "fiu"
+        words.append(
+            f"{axis} {show(float(points[number]), unit)}" if numeric else str(points[number])
+        )
         variable = variable.isel({axis: number})
     return variable, ", ".join(words)
+
+
+def _number(points: NDArray[Any], axis: str, at: At) -> int:
+    """Return the point nearest to the one asked for; the first, or the bias nearest to zero."""
+    if points.dtype.kind not in "fiu":
+        return 0
+    wanted = at.get(axis, 0.0 if axis == "bias" else float(points[0]))
+    return int(np.argmin(np.abs(points - wanted)))

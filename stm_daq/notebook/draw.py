@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.notebook.choose import At, map_of, spectrum_of
+from stm_daq.notebook.choose import At, map_of, outer_place, spectrum_of
 from stm_daq.records import Array
 from stm_daq.report.curve import fitted_curve
 from stm_daq.report.facts import facts_of
 from stm_daq.report.maps import scale_bar
 from stm_daq.report.numbers import without_plane
 from stm_daq.report.raster import draw_image, extent_of, robust_limits
-from stm_daq.report.spectra import values_at
+from stm_daq.report.spectra import curve_at
 from stm_daq.report.style import BLUE, DATA, FIT
 
 if TYPE_CHECKING:
@@ -52,38 +52,35 @@ def draw_map(axes: Axes, data: xr.Dataset, name: str, at: At, level: bool = True
     scale_bar(axes, extent)
 
 
-def draw_spectrum(
-    axes: Axes, data: xr.Dataset, place: Mapping[str, int], name: str, at: At
-) -> None:
+def draw_spectrum(axes: Axes, data: xr.Dataset, place: dict[str, int], name: str, at: At) -> None:
     """Draw a spectrum; of a run with the curve of its fit and the gap that it found."""
     swept, shown = spectrum_of(data, place, name, at)
     ways = ("there", "back") if len(shown.values) == 2 else ("",)
     for values, colour, way in zip(shown.values, (DATA, BLUE), ways, strict=False):
         axes.plot(swept.values, values, ".", markersize=3, color=colour, label=way or "data")
-    fitted = _fit(data, place, name)
+    fitted = _fit(data.isel(place | outer_place(data, name, at)), name)
+    words = [_title(data, place, shown.where)]
     if fitted is not None:
-        curve, gap = fitted
-        largest = np.nanmax(np.abs(data[name].isel(place).values))
-        scale = np.nanmax(np.abs(shown.values)) / largest if largest else 1.0
-        axes.plot(swept.values, curve * scale, color=FIT, label=f"fit, $\\Delta$ = {gap}")
-    axes.set(xlabel=swept.label, ylabel=shown.label, title=_title(data, place, shown.where))
-    if fitted is not None or len(ways) == 2:
+        curves, gap = fitted
+        axes.plot(swept.values, curves.T * shown.factor, color=FIT)
+        words.append(f"$\\Delta$ = {gap}")
+    axes.set(xlabel=swept.label, ylabel=shown.label, title="\n".join(filter(None, words)))
+    if len(ways) == 2:
         axes.legend()
 
 
-def _fit(data: xr.Dataset, place: Mapping[str, int], name: str) -> tuple[Array, str] | None:
-    """Return the fitted curve (S) and the gap in words; None where nothing was fitted."""
-    if name != "conductance" or "gap" not in data or data[name].dims[-1] != "bias":
+def _fit(site: xr.Dataset, name: str) -> tuple[Array, str] | None:
+    """Return the fitted curves (S), shape (directions, n), and the gap in words; None without."""
+    if name != "conductance" or "gap" not in site or site[name].dims[-1] != "bias":
         return None
-    site = data.isel(place)
-    facts = facts_of(data)
-    if site["gap"].ndim or not math.isfinite(float(site["gap"])) or not facts.fitted:
+    if not math.isfinite(float(site["gap"])) or not facts_of(site).fitted:
         return None
-    values = values_at(site, ())
-    curve = fitted_curve(data["bias"].values, values, facts.fit_model, facts.modulation)
+    curve = curve_at(site, (), fitted_curve)
+    if curve is None:
+        return None
     doubt = "" if bool(site["fit_ok"]) else " (not trusted)"
     std = 1e3 * float(site["gap_std"])
-    return curve, f"{1e3 * float(site['gap']):.3f} ± {std:.3f} meV{doubt}"
+    return np.atleast_2d(curve), f"{1e3 * float(site['gap']):.3f} ± {std:.3f} meV{doubt}"
 
 
 def _title(data: xr.Dataset, place: Mapping[str, int], where: str) -> str:
