@@ -20,7 +20,7 @@ from stm_daq.store.snapshot import Attempts, Snapshot, Trace
 type Key = tuple[int | slice | NDArray[np.intp], ...]
 
 
-class LazyMap(BackendArray):  # type: ignore[misc]  # xarray does not annotate its base class
+class LazyMap(BackendArray):
     """An array that is made when a part of it is needed."""
 
     def __init__(
@@ -33,14 +33,17 @@ class LazyMap(BackendArray):  # type: ignore[misc]  # xarray does not annotate i
     def __getitem__(self, key: indexing.ExplicitIndexer) -> NDArray[Any]:
         """Return a part of the array."""
         support = indexing.IndexingSupport.BASIC
-        return indexing.explicit_indexing_adapter(key, self.shape, support, self._part)
+        part: NDArray[Any] = indexing.explicit_indexing_adapter(
+            key, self.shape, support, self._part
+        )
+        return part
 
     def _part(self, key: Any) -> NDArray[Any]:
         part: NDArray[Any] = self._make()[key]
         return part.copy()  # the maker keeps its array, and callers may write into theirs
 
 
-class LazyTraces(BackendArray):  # type: ignore[misc]
+class LazyTraces(BackendArray):
     """Traces of all sites: outer axes, y, x, (attempt,) (direction,) points.
 
     Only those of the sites asked for are read.

@@ -36,6 +36,8 @@ from stm_daq.store.refits import RefitInfo, find_refit
 type Attempts = Literal["latest", "all"]
 type Trace = Literal["current", "conductance"]
 
+_TRACES: tuple[Trace, Trace] = ("current", "conductance")
+
 _PROBLEM = len(",off_nominal_bias")
 """What a reader may add to the flags of a spectrum."""
 _TABLES = ("spectrum", "fit", "truth", "topograph")
@@ -139,12 +141,11 @@ class Snapshot:
         kept, self._kept = self._kept, None
         if kept is not None and kept[:2] == (name, key):
             return kept[2]
-        current, conductance = self._read(sites)
-        if name == "current":
-            self._kept = ("conductance", key, conductance)
-            return current
-        self._kept = ("current", key, current)
-        return conductance
+        traces = dict(zip(_TRACES, self._read(sites), strict=True))
+        wanted: Array = traces.pop(name)
+        ((other, array),) = traces.items()
+        self._kept = (other, key, array)
+        return wanted
 
     def _read(self, sites: NDArray[np.intp]) -> Array:
         with reader(self.path) as connection:

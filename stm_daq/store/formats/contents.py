@@ -93,7 +93,7 @@ def variable_name(name: str, taken: Mapping[str, object] = {}) -> str:
 
 def pixel_axis(dim: str, count: int, extent: float, meaning: str) -> Channel:
     """Return the middles of `count` pixels along `extent` (m)."""
-    middles: Array = (np.arange(count) + 0.5) * (extent / count)
+    middles: Array = (np.arange(count, dtype=np.float64) + 0.5) * (extent / count)
     return Channel((dim,), middles, "m", meaning)
 
 
