@@ -18,7 +18,7 @@ _FACTS = ("state", "kind", "name", "sample", "started", "ended", "format", "sour
 _FIRST = ("topography", "gap", "current")
 
 
-@xr.register_dataset_accessor("stm")
+@xr.register_dataset_accessor("stm")  # type: ignore[no-untyped-call]
 class StmAccessor:
     """Pictures of a dataset from :func:`stm_daq.open_run` or :func:`stm_daq.read`.
 

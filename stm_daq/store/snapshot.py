@@ -24,14 +24,13 @@ from stm_daq.store.maps import (
     MapShape,
     SpectrumMaps,
     fit_maps,
-    read_spectra,
-    read_traces,
     topograph,
     truth_maps,
 )
 from stm_daq.store.reading import ended_of, journal_path, reader, row_count, started_of
 from stm_daq.store.refit_maps import refit_maps
 from stm_daq.store.refits import RefitInfo, find_refit
+from stm_daq.store.spectra import read_spectra, read_traces
 
 type Attempts = Literal["latest", "all"]
 type Trace = Literal["current", "conductance"]

@@ -251,7 +251,7 @@ def test_createc_counts_become_volts_and_amperes(read, tmp_path):
     )  # half the range: 10 V
     np.testing.assert_allclose(data.z, volt * 9.21e-10 * np.arange(9))
     assert data.attrs["position"] == pytest.approx([1e-10, -2e-10])
-    assert (data.attrs["temperature"], data.attrs["setpoint_bias"]) == (4.5, -0.05)
+    assert (data.attrs["temperature_adc2"], data.attrs["setpoint_bias"]) == (4.5, -0.05)
     trace_of_time = read(vert(np.full(9, 0.3), code=1))
     assert trace_of_time.current.dims == ("time",)
     np.testing.assert_allclose(trace_of_time.time, 1e-3 * np.arange(9))
@@ -260,6 +260,17 @@ def test_createc_counts_become_volts_and_amperes(read, tmp_path):
     spectra = read_spectra(tmp_path / "sweep")
     assert spectra.units_known
     np.testing.assert_allclose(spectra.conductance, volt * 1e-9 / np.diff(BIAS)[0], rtol=1e-6)
+
+
+def test_a_sweep_there_and_back_in_one_column(read, tmp_path):
+    loop = vert(np.concatenate([BIAS, BIAS[::-1]]))
+    data = read(loop)
+    assert data.current.dims == ("direction", "bias")
+    np.testing.assert_allclose(data.bias, BIAS)
+    counts = data.current / (1e-9 * 20 / 2**20) - 1000  # number of the point, as measured
+    np.testing.assert_allclose(counts, [np.arange(9), np.arange(17, 8, -1)], atol=1e-6)
+    (tmp_path / "loop").write_bytes(loop)
+    assert read_spectra(tmp_path / "loop").bias.shape == (9,)
 
 
 def test_gxsm_probe_and_scan(read):

@@ -18,7 +18,7 @@ from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column
 from stm_daq.store.formats.contents import number_of
-from stm_daq.store.formats.table import Table
+from stm_daq.store.formats.table import Table, there_and_back
 from stm_daq.store.formats.text import Line, numbers, without_cut_row
 
 START = b"[ParVERT"
@@ -60,7 +60,8 @@ def parse_vert(path: Path, data: bytes) -> Table:
         remarks = (*remarks, f"the file holds {len(counts)} of {stated} points; it is cut off")
     columns, values = _in_si(path, header, code, counts)
     facts = _facts(header)
-    return Table(path, "Createc spectrum", path.stem, columns, values, header, facts, remarks)
+    table = Table(path, "Createc spectrum", path.stem, columns, values, header, facts, remarks)
+    return there_and_back(table)
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -120,11 +121,12 @@ def _facts(header: Mapping[str, str]) -> dict[str, Any]:
     millivolt = number_of(header.get("BiasVolt.[mV]"))
     length = number_of(header.get("Dacto[A]xy"))
     place = [number_of(header.get(key)) for key in ("OffsetX", "OffsetY")]
-    kelvin = number_of(header.get("T_ADC2[K]"))
+    for channel in ("ADC2", "ADC3"):  # where these thermometers sit, the file does not say
+        kelvin = number_of(header.get(f"T_{channel}[K]"))
+        if kelvin is not None and kelvin > 0:
+            facts[f"temperature_{channel.lower()}"] = kelvin
     if millivolt is not None:
         facts["setpoint_bias"] = 1e-3 * millivolt
     if length is not None and None not in place:
         facts["position"] = [1e-10 * length * number for number in place if number is not None]
-    if kelvin is not None and kelvin > 0:
-        facts["temperature"] = kelvin
     return facts

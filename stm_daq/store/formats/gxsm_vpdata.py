@@ -15,7 +15,7 @@ from typing import Any
 from stm_daq.errors import BadInputError
 from stm_daq.store.formats.columns import Column, column_of
 from stm_daq.store.formats.contents import number_of
-from stm_daq.store.formats.table import Table
+from stm_daq.store.formats.table import Table, there_and_back
 from stm_daq.store.formats.text import Line, numbers, without_cut_row
 
 MARK = "GXSM Vector Probe Data"
@@ -47,7 +47,8 @@ def parse_vpdata(path: Path, text: str) -> Table:
             rows.append((number, line))
     if not rows:
         raise BadInputError(f"{path}: holds no rows of numbers")
-    values, remarks = numbers(path, rows, "\t"), ()
+    values = numbers(path, rows, "\t")
+    remarks: tuple[str, ...] = ()
     if not ended:
         values, remarks = without_cut_row(text, rows, "\t", values)
         remarks = (*remarks, "the file has no END; it is cut off")
@@ -55,7 +56,9 @@ def parse_vpdata(path: Path, text: str) -> Table:
         raise BadInputError(f"{path}: {len(names)} column names but {values.shape[1]} columns")
     header = _header(lines[:start])
     columns = _columns(names)
-    return Table(path, "GXSM probe", path.stem, columns, values, header, _facts(header), remarks)
+    facts = _facts(header)
+    table = Table(path, "GXSM probe", path.stem, columns, values, header, facts, remarks)
+    return there_and_back(table)
 
 
 def _columns(names: Sequence[str]) -> list[Column]:

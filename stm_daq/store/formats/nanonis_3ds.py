@@ -7,7 +7,7 @@ grid is short.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,7 @@ from stm_daq.store.formats.contents import (
     LEFT,
     Channel,
     Contents,
-    check_size,
     directions,
-    floats,
     number_of,
     pixel_axis,
     variable_name,
@@ -34,32 +32,11 @@ from stm_daq.store.formats.measured import (
     conductance_of,
     select,
 )
+from stm_daq.store.formats.nanonis_3ds_grid import Grid, limits_of, read_grid
 from stm_daq.store.formats.nanonis_header import facts_of
 from stm_daq.store.formats.units import to_si
 
 START = b"Grid dim="
-_END = b":HEADER_END:"
-_LARGEST = 2**31
-"""Values; a header that claims more is damaged."""
-_MANY_TIMES = 16
-"""A grid that is so many times larger than the file is not allocated as a whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """The layout that the header states."""
-
-    columns: int
-    rows: int
-    points: int
-    parameters: tuple[str, ...]
-    channels: tuple[Column, ...]
-    parameter_count: int
-
-    @property
-    def pixel_size(self) -> int:
-        """Values of one pixel."""
-        return self.parameter_count + self.points * len(self.channels)
 
 
 def parse_3ds(path: Path, data: bytes) -> Contents:
@@ -72,7 +49,7 @@ def parse_3ds(path: Path, data: bytes) -> Contents:
     BadInputError
         If it is damaged, or holds not one spectrum.
     """
-    header, grid, parameters, traces, remarks = _grid(path, data)
+    header, grid, parameters, traces, remarks = read_grid(path, data)
     axis = _axis(header, grid, parameters)
     dims = ("y", "x")
     channels = _traces(grid, traces, (*dims, axis.dims[0]))
@@ -110,10 +87,10 @@ def parse_3ds(path: Path, data: bytes) -> Contents:
     )
 
 
-def _axis(header: dict[str, str], grid: _Grid, parameters: Array) -> Channel:
+def _axis(header: dict[str, str], grid: Grid, parameters: Array) -> Channel:
     """Return what was swept; the number of the point where the header does not tell."""
     signal = column_of(header.get("Sweep Signal", ""))
-    limits = _limits(grid, parameters)
+    limits = limits_of(grid, parameters)
     if header.get("Filetype", "Linear") != "Linear" or limits is None:
         return Channel(("point",), np.arange(grid.points), "", "number of the point")
     factor, unit = to_si(signal.unit)
@@ -122,7 +99,7 @@ def _axis(header: dict[str, str], grid: _Grid, parameters: Array) -> Channel:
     return Channel((name,), values, unit, signal.header or "sweep")
 
 
-def _traces(grid: _Grid, traces: Array, dims: tuple[str, str, str]) -> dict[str, Channel]:
+def _traces(grid: Grid, traces: Array, dims: tuple[str, str, str]) -> dict[str, Channel]:
     """Return every channel, forward and backward together, and those that analyses look for."""
     places = {(c.name, "bwd" in c.tags, "filt" in c.tags): i for i, c in enumerate(grid.channels)}
     chosen = choose(grid.channels)
@@ -137,7 +114,7 @@ def _traces(grid: _Grid, traces: Array, dims: tuple[str, str, str]) -> dict[str,
         factor, unit = to_si(column.unit)
         back = None if backward else places.get((name, True, filtered))
         values = traces[:, :, place] * (column.factor * factor)
-        axes = dims
+        axes: tuple[str, ...] = dims
         if back is not None:
             there_back = [values, traces[:, :, back] * (column.factor * factor)]
             values, axes = np.stack(there_back, axis=2), (*dims[:2], "direction", dims[2])
@@ -168,7 +145,7 @@ def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:
     """
     if wanted.noise:
         raise BadInputError(f"{path}: --noise-column is for tables, not for grids of spectra")
-    header, grid, parameters, traces, remarks = _grid(path, data)
+    header, grid, parameters, traces, remarks = read_grid(path, data)
     used = select(path, grid.channels, wanted)
 
     def channel(found: tuple[int, Column]) -> Array:
@@ -190,88 +167,7 @@ def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:
     )
 
 
-def _grid(path: Path, data: bytes) -> tuple[dict[str, str], _Grid, Array, Array, tuple[str, ...]]:
-    """Return header, layout, parameters, traces and remarks."""
-    text, mark, body = data.partition(_END)
-    if not mark:
-        raise BadInputError(f"{path}: the header has no end; the file is cut off")
-    header = dict(_pair(line) for line in text.decode("latin-1").splitlines())
-    grid = _layout(path, header)
-    body = body.removeprefix(b"\r").removeprefix(b"\n")
-    return header, grid, *_values(path, grid, body)
-
-
-def _pair(line: str) -> tuple[str, str]:
-    key, _, value = line.partition("=")
-    return key.strip(), value.strip().strip('"')
-
-
-def _layout(path: Path, header: dict[str, str]) -> _Grid:
-    try:
-        columns, rows = (int(part) for part in header["Grid dim"].split("x"))
-        points = int(header["Points"])
-        count = int(header["# Parameters (4 byte)"])
-        channels = tuple(column_of(name) for name in header["Channels"].split(";"))
-    except KeyError as error:
-        raise BadInputError(f"{path}: the header lacks {error}") from None
-    except ValueError as error:
-        raise BadInputError(f"{path}: the header is damaged ({error})") from None
-    fixed = header.get("Fixed parameters", "").split(";")
-    names = tuple(filter(None, (*fixed, *header.get("Experiment parameters", "").split(";"))))
-    grid = _Grid(columns, rows, points, names, channels, count)
-    if min(columns, rows, points) < 1 or count < 0:
-        raise BadInputError(f"{path}: the header states an empty grid")
-    if columns * rows * grid.pixel_size > _LARGEST:
-        raise BadInputError(f"{path}: the header states an impossibly large grid; it is damaged")
-    return grid
-
-
-def _values(path: Path, grid: _Grid, body: bytes) -> tuple[Array, Array, tuple[str, ...]]:
-    """Return parameters (rows, columns, parameters), traces (rows, columns, channels, n), remarks.
-
-    Of a grid that is much larger than the file, only the rows that were begun.
-    """
-    pixels = grid.rows * grid.columns
-    size = 4 * grid.pixel_size
-    if len(body) > pixels * size:
-        raise BadInputError(
-            f"{path}: {len(body)} bytes of data where the header states {pixels * size}; "
-            "it is damaged"
-        )
-    done = len(body) // size
-    if done == 0:
-        raise BadInputError(f"{path}: holds not one complete spectrum")
-    remarks: tuple[str, ...] = ()
-    if done < pixels:
-        aborted = f"the grid was aborted after {done} of {pixels} spectra; the others are missing"
-        remarks = (aborted,)
-    rows = grid.rows
-    if pixels * size > _MANY_TIMES * len(body):
-        rows = -(-done // grid.columns)
-        remarks = (*remarks, f"the {grid.rows - rows} rows that were not begun are left out")
-    check_size(path, rows * grid.columns * size, len(body))
-    values = np.full((rows * grid.columns, grid.pixel_size), np.nan)
-    values[:done] = floats(body[: done * size]).reshape(done, -1)
-    shaped = values.reshape(rows, grid.columns, -1)
-    traces = shaped[..., grid.parameter_count :]
-    shape = (rows, grid.columns, len(grid.channels), grid.points)
-    return shaped[..., : grid.parameter_count], traces.reshape(shape), remarks
-
-
-def _limits(grid: _Grid, parameters: Array) -> tuple[float, float] | None:
-    """Return start and end of the sweep where all pixels agree, else None."""
-    try:
-        start, end = (grid.parameters.index(name) for name in ("Sweep Start", "Sweep End"))
-        limits = parameters[..., [start, end]].reshape(-1, 2)
-    except (ValueError, IndexError):
-        return None
-    measured = limits[np.all(np.isfinite(limits), axis=1)]
-    if len(measured) == 0 or not np.allclose(measured, measured[0], rtol=1e-4):
-        return None
-    return float(measured[0, 0]), float(measured[0, 1])
-
-
-def _sweep(path: Path, header: dict[str, str], grid: _Grid, parameters: Array) -> Array:
+def _sweep(path: Path, header: dict[str, str], grid: Grid, parameters: Array) -> Array:
     signal = column_of(header.get("Sweep Signal", ""))
     if header.get("Filetype", "Linear") != "Linear":
         raise BadInputError(
@@ -282,7 +178,7 @@ def _sweep(path: Path, header: dict[str, str], grid: _Grid, parameters: Array) -
         raise BadInputError(f"{path}: the sweep is over '{signal.header}', not over a bias")
     if not {"Sweep Start", "Sweep End"} <= set(grid.parameters):
         raise BadInputError(f"{path}: the header lacks Sweep Start and Sweep End")
-    limits = _limits(grid, parameters)
+    limits = limits_of(grid, parameters)
     if limits is None:
         raise BadInputError(f"{path}: the sweep is not the same at all pixels")
     bias: Array = np.linspace(*limits, grid.points) * signal.factor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from stm_daq.store.formats.units import to_si
 _KNOWN = {"temperature": "stage_temperature", "bias calc": "bias"}
 """Names that mean something else in the dataset of a run."""
 
+_SAME = 1e-3
+"""So far, in parts of the sweep, may the way back be off the way there."""
 _DIMENSIONS = ("direction", "sweep", "spectrum")
 
 
@@ -75,6 +77,27 @@ class Table:
         factor, unit = to_si(column.unit)
         scaled: Array = self.values[:, place] * (column.factor * factor)
         return scaled, unit
+
+
+def there_and_back(table: Table) -> Table:
+    """Return a table whose bias goes there and back in one column with the way back in columns.
+
+    They are in the order of the way there, as those of Nanonis; other tables stay as they are.
+    """
+    place = choose(table.columns).bias
+    half, odd = divmod(len(table.values), 2)
+    if place is None or odd or half < 2 or any("bwd" in c.tags for c in table.columns):
+        return table
+    there, back = table.values[:half], table.values[half:][::-1]
+    bias = there[:, place]
+    reach = float(np.ptp(bias)) if np.all(np.isfinite(bias)) else 0.0
+    same = np.abs(back[:, place] - bias).max() <= _SAME * reach
+    if not reach > 0 or not same:
+        return table
+    others = [i for i in range(len(table.columns)) if i != place]
+    returned = [replace(table.columns[i], tags=(*table.columns[i].tags, "bwd")) for i in others]
+    columns = [*table.columns, *returned]
+    return replace(table, columns=columns, values=np.hstack([there, back[:, others]]))
 
 
 @dataclass(frozen=True, slots=True)
