@@ -14,6 +14,8 @@ import pytest
 import xarray as xr
 
 import stm_daq
+from stm_daq.fitting import fit
+from stm_daq.store.formats import read_spectra
 
 DATA = Path(__file__).parents[3] / "shared" / "realdata"
 NANONIS = DATA / "nanonis_files"
@@ -98,6 +100,15 @@ def test_spectra_like_nanonispy2(name):
         np.testing.assert_allclose(mine, values, err_msg=header)
         compared += 1
     assert compared == len([h for h in columns if not h.startswith("Bias")])
+
+
+def test_a_dataset_is_fitted_like_the_spectra_of_the_command_line():
+    path = DATA / "nbse2_tunnel_70mK_TomDvir" / "nbse2_d058_T0068mK.csv"
+    data, spectra = stm_daq.read(path), read_spectra(path)
+    np.testing.assert_array_equal(data.conductance, spectra.conductance)
+    assert data.attrs["temperature"] == spectra.temperature
+    found = fit(data.bias, data.conductance, model="dynes", fixed={"temperature": 0.068})
+    assert 1.0e-3 < float(found.gap) < 1.3e-3  # eV; the file is of NbSe2
 
 
 def test_the_gxsm_scan_like_netcdf4():

@@ -72,8 +72,13 @@ class Contents:
             "remarks": "; ".join(self.remarks),
             "header": json.dumps(dict(self.header), ensure_ascii=False),
         }
+        dims = {dim for channel in self.channels.values() for dim in channel.dims}
+        channels = {
+            f"{name}_channel" if name in dims | self.coordinates.keys() else name: channel
+            for name, channel in self.channels.items()
+        }
         return xr.Dataset(
-            {name: channel.variable() for name, channel in self.channels.items()},
+            {name: channel.variable() for name, channel in channels.items()},
             coords={name: channel.variable() for name, channel in self.coordinates.items()},
             attrs=attributes,
         )
@@ -110,6 +115,13 @@ def floats(data: bytes | NDArray[Any]) -> Array:
     raw = np.frombuffer(data, ">f4") if isinstance(data, bytes) else data
     with np.errstate(invalid="ignore"):
         return raw.astype(np.float64)
+
+
+def slope(values: Array, axis: Array) -> Array:
+    """Return the derivative along the last axis; damaged numbers may give infinite ones."""
+    with np.errstate(all="ignore"):
+        found: Array = np.gradient(values, axis, axis=-1)
+    return found
 
 
 def number_of(text: str | None) -> float | None:

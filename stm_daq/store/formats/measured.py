@@ -11,6 +11,7 @@ import numpy as np
 from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Choice, Column, choose, named_column
+from stm_daq.store.formats.contents import slope
 
 _FEWEST = 8
 """Points below which nothing can be called a spectrum."""
@@ -264,9 +265,8 @@ def conductance_of(
             "name a column with --conductance-column"
         )
     column = used.current[1]
-    slope: Array = np.gradient(current, bias, axis=-1)
     unit = "S" if column.unit == "A" else ""
-    return slope, unit, f"numerical derivative of {column.header}"
+    return slope(current, bias), unit, f"numerical derivative of {column.header}"
 
 
 def checked(spectra: MeasuredSpectra) -> MeasuredSpectra:

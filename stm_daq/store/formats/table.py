@@ -11,7 +11,7 @@ import numpy as np
 
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column, choose
-from stm_daq.store.formats.contents import Channel, Contents, directions, variable_name
+from stm_daq.store.formats.contents import Channel, Contents, directions, slope, variable_name
 from stm_daq.store.formats.units import to_si
 
 _KNOWN = {"temperature": "stage_temperature", "bias calc": "bias"}
@@ -210,10 +210,10 @@ def _add_known(table: Table, axis: Channel, channels: dict[str, Channel]) -> Non
     conductance = _conductance(table, chosen.conductance, axis)
     steps = np.diff(axis.values)
     if conductance is None and current is not None and len(steps) and bool(np.all(steps)):
-        slope = np.gradient(current.values, axis.values, axis=-1)
         unit = "S" if current.unit == "A" else ""
         meaning = f"numerical derivative of {current.meaning}"
-        conductance = Channel(current.dims, slope, unit, meaning)
+        derived = slope(current.values, axis.values)
+        conductance = Channel(current.dims, derived, unit, meaning)
     if conductance is not None:
         channels["conductance"] = conductance
 
