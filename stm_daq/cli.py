@@ -252,7 +252,7 @@ def fit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit runs again, or fit measured files (Nanonis .dat and .3ds, CSV).
+    """Fit runs again, or fit measured files (of Nanonis, Createc, GXSM; CSV).
 
     The refit of a run is stored beside it, in its folder fits, and never replaces another. An
     archive is a folder of runs. What was interrupted goes on where it stopped.
