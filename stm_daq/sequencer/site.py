@@ -52,6 +52,10 @@ class SiteMeasurement:
         self._clock = clock
         self._recovered = True
 
+    def go_on_from(self, last: Spectrum) -> None:
+        """Go on after the last spectrum of an earlier part of the run."""
+        self._recovered = NOT_RECOVERED not in last.flags
+
     def measure(self, site: Site, attempt: int, reason: str = "") -> Spectrum:
         """Take one spectrum; afterwards the feedback is closed at the set-point bias.
 
