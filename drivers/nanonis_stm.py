@@ -32,6 +32,10 @@ SAFE_TIP = 5
 """Status of the z controller after the safe tip has tripped."""
 FRESH = 1.0
 """So long after it was read the state of the loop is believed when the tip is to move, s."""
+FOUND_OPEN = (
+    "the feedback was found off although nobody here switched it off: the safe tip has tripped, or "
+    "somebody works at the controller"
+)
 SIGNAL_TIME = 0.5
 """Longest time that two acquisition periods of the signals may last, s."""
 
@@ -166,10 +170,7 @@ class NanonisStm:
         if was_closed and self._clock.now() - self._seen_closed <= FRESH:
             return
         if was_closed is not False and not self.feedback_on() and was_closed:
-            raise LoopFoundOpenError(
-                "the feedback was found off although nobody here switched it off: the safe tip has "
-                "tripped, or somebody works at the controller"
-            )
+            raise LoopFoundOpenError(FOUND_OPEN)
         if not self._loop_closed:
             raise FeedbackError(
                 "the tip must not move sideways: the feedback was not seen on since it was held; "
@@ -289,10 +290,18 @@ class NanonisStm:
         self._scan.prepare(frame, columns, rows, line_time)
 
     def scan_rows(self, count: int) -> None:
-        """Start or continue the scan, return when `count` more rows are recorded, then pause it."""
+        """Start or continue the scan, return when `count` more rows are recorded, then pause it.
+
+        Raises
+        ------
+        LoopFoundOpenError
+            If the feedback is off afterwards: the rows are not to be trusted.
+        """
         self._require_feedback()
         self._position = None
         self._scan.rows(count)
+        if not self.feedback_on():
+            raise LoopFoundOpenError(FOUND_OPEN)
 
     def scan_data(self) -> Array:
         """Return z (m) of the frame, shape (rows, columns), row 0 at the bottom; NaN = not yet."""

@@ -135,7 +135,8 @@ def surroundings(
         rows=done.rows,
         reference=done.reference,
         shift=done.shift,
-        drift_time=done.drift_time,
+        # the real sample went on drifting: it is looked for first
+        drift_time=-math.inf if twin is None else done.drift_time,
         temperature=_reading(done.temperature),
     )
     around = replace(around, earlier=earlier)
