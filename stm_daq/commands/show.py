@@ -56,7 +56,7 @@ def _what(data: xr.Dataset, quantity: str | None, pixel: str | None) -> tuple[li
 
     maps = [quantity] if quantity else []
     if quantity is None and pixel is None:
-        there = map_names(data)
+        there = [name for name in map_names(data) if data[name].dims[-1] in ("x", "topograph_x")]
         maps = [name for name in _MAPS if name in there and data[name].size][:2] or there[:1]
     return maps, pixel is not None or not maps
 
@@ -105,6 +105,8 @@ def _map(data: xr.Dataset, name: str, console: Console) -> RenderableType:
     values = without_plane(shown.values, x, y) if name == "topography" else shown.values
     low, high = robust_range(values)
     title = ", ".join(filter(None, [shown.name, shown.where]))
+    if not np.any(np.isfinite(values)):
+        return Text(f"\n{title}: nothing was measured", "dim")
     ends = f"{low:.4g} (dark) to {high:.4g} {shown.unit} (bright)"
     size = f"{np.ptp(x) * len(x) / max(len(x) - 1, 1):.4g} nm"
     size += f" x {np.ptp(y) * len(y) / max(len(y) - 1, 1):.4g} nm"

@@ -116,7 +116,8 @@ class StmAccessor:
         return f"<div><table>{table}</table>{self._pictures()}</div>"
 
     def _pictures(self) -> str:
-        maps = [name for name in _FIRST if name in map_names(self._data)][:2]
+        flat = [n for n in map_names(self._data) if self._data[n].dims[-1] in ("x", "topograph_x")]
+        maps = [name for name in _FIRST if name in flat and self._data[name].size][:2]
         pictures = [self._picture("plot_map", name) for name in maps]
         if "conductance" in self._data:
             pictures.append(self._picture("plot_spectrum"))

@@ -93,6 +93,21 @@ def test_pictures_in_files(folder, tmp_path, capsys):
         show_path(folder, None, None, tmp_path / "nowhere" / "c.png")
 
 
+def test_a_run_that_has_only_begun_and_a_line_are_shown(tmp_path, run, capsys):
+    line = replace(run, rows=1)
+    started = line.started(topograph_shape=(0, 0), sites="line")
+    with Journal.create(tmp_path / "line", started) as journal:
+        show_path(tmp_path / "line", None, None, None)
+        assert "Superconducting gap: nothing was measured" in capsys.readouterr().out
+        for index in range(4):
+            journal.write(line.spectrum(index), line.fit(index))
+    show_path(tmp_path / "line", None, None, None)
+    shown = capsys.readouterr().out
+    assert "Superconducting gap: 0.3001 to 0.3029 meV" in shown
+    assert "current" not in shown
+    assert stm_daq.open_run(tmp_path / "line").stm._repr_html_().count("<img") == 2
+
+
 def test_files_of_others_are_shown(tmp_path, capsys):
     path = tmp_path / "iv.csv"
     path.write_text("Bias (mV),dI/dV (nS)\n" + "".join(f"{i},{i * i}\n" for i in range(9)))
