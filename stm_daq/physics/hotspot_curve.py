@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.physics.hotspot_profile import HotSpot, Profile, check_drive, hot_spot
+from stm_daq.physics.hotspot_uniform import extrema
 
 type Array = NDArray[np.float64]
 
@@ -22,6 +23,14 @@ POINTS = 4000
 """Most points of a curve."""
 FIRST = 0.3
 """The curve begins at this part of the current that keeps a normal film at Tc."""
+WHOLE = 1600
+"""Least nodes for whole curves and profiles. Too few make false folds where the wall is steep."""
+SWITCHING = 800
+"""Least nodes for the two ends of the stable branches."""
+START = 2.5
+"""The hot branch is entered at this multiple of the lowest current of the bistable interval."""
+ENDED = 1.002
+"""Multiple of J_up at which there is no cold state any more."""
 BEYOND = 1.15
 """How far the hot branch is followed beyond its fold."""
 BEYOND_NORMAL = 1.5
@@ -110,20 +119,36 @@ def steady_curve(
         If the curve is lost, which no case in its range is known to do.
     """
     spot = hot_spot(
-        frequency, phonon_temperature, thermal_length, n, nodes=nodes, highest_drive=highest_drive
+        frequency,
+        phonon_temperature,
+        thermal_length,
+        n,
+        nodes=nodes,
+        least_nodes=WHOLE,
+        highest_drive=highest_drive,
     )
-    first = FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**n)
-    return follow(spot, first, highest_drive)
+    return _whole(spot, highest_drive)
 
 
-def follow(spot: HotSpot, first: float, highest: float) -> SteadyCurve:
-    """Follow the curve from drive `first` to beyond `highest`."""
-    from stm_daq.physics import hotspot_kernel_follow as kernel
+def _whole(spot: HotSpot, highest: float) -> SteadyCurve:
+    """Follow the curve from the cold film to the hot branch, beyond a drive."""
+    return _follow(spot, spot.cold(), (_first(spot), max(highest, _first(spot)), 1.0, math.inf))
+
+
+def _first(spot: HotSpot) -> float:
+    """A drive so low that the film is cold."""
+    return FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**spot.film.exponent)
+
+
+def _follow(spot: HotSpot, start: Array, path: tuple[float, float, float, float]) -> SteadyCurve:
+    """Follow the curve: first drive, one to pass at the end, direction, folds that are enough."""
+    from stm_daq.physics import hotspot_kernel_curve as kernel
 
     rows = np.empty((POINTS, kernel.COLUMNS))
     states = np.empty((POINTS, len(spot.mesh.radius)))
-    ends = np.array([first, max(highest, first), BEYOND, BEYOND_NORMAL])
-    count = kernel.trace(*spot.compiled, spot.cold(), ends, rows, states)
+    first, highest, direction, enough = path
+    ends = np.array([first, highest, BEYOND, BEYOND_NORMAL, direction, enough])
+    count = kernel.trace(*spot.compiled, start, ends, rows, states)
     if count <= 0 or count >= POINTS - 1:
         raise ArithmeticError(
             f"lost the curve of steady states after {abs(count)} points at frequency "
@@ -137,7 +162,7 @@ def follow(spot: HotSpot, first: float, highest: float) -> SteadyCurve:
         rows[:, kernel.PEAK].copy(),
         rows[:, kernel.MODES].astype(np.int64),
         rows[:, kernel.FOLD] == 1.0,
-        states[:count],
+        states[:count].copy(),
     )
 
 
@@ -157,7 +182,7 @@ def profiles(
     drive : float
         J = j_max/j*: highest rms current density, which is at r = 1.272 z0; not negative.
     frequency, phonon_temperature, thermal_length, n, nodes
-        See :func:`stm_daq.physics.hotspot_profile.hot_spot`; by default at least 800 nodes.
+        See :func:`stm_daq.physics.hotspot_profile.hot_spot`; by default at least WHOLE nodes.
 
     Returns
     -------
@@ -171,14 +196,19 @@ def profiles(
     """
     check_drive(drive)
     spot = hot_spot(
-        frequency, phonon_temperature, thermal_length, n, nodes=nodes or 800, highest_drive=drive
+        frequency,
+        phonon_temperature,
+        thermal_length,
+        n,
+        nodes=nodes,
+        least_nodes=WHOLE,
+        highest_drive=drive,
     )
     if drive == 0.0:
         return (Profile(0.0, spot.mesh.radius, spot.cold(), 0),)
-    first = FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**n)
-    if drive <= first:
+    if drive <= _first(spot):
         return (spot.developed(drive),)
-    return follow(spot, first, drive).at(drive)
+    return _whole(spot, drive).at(drive)
 
 
 def switching_drives(
@@ -208,4 +238,25 @@ def switching_drives(
     OutOfRangeError
         If an argument is out of its range.
     """
-    return steady_curve(frequency, phonon_temperature, thermal_length, n, nodes=nodes).switching
+    spot = hot_spot(
+        frequency, phonon_temperature, thermal_length, n, nodes=nodes, least_nodes=SWITCHING
+    )
+    cold = _follow(spot, spot.cold(), (_first(spot), 0.0, 1.0, 1.0)).folds
+    if len(cold) == 0:
+        return None
+    up = float(cold[0])
+    start = _hot_start(spot, up)
+    hot = _follow(spot, start.values, (start.drive, 0.0, -1.0, 1.0)).folds
+    return Switching(float(hot[0]), up)
+
+
+def _hot_start(spot: HotSpot, up: float) -> Profile:
+    """Return a hot state: at a low drive if possible, else just where the cold state has ended."""
+    turns = extrema(spot.film)
+    lowest = min((turn.current for turn in turns), default=up)
+    for drive in (START * lowest, ENDED * up):
+        if drive <= ENDED * up:
+            found = spot.developed(drive, spot.locally_hot(drive))
+            if drive == ENDED * up or found.peak_temperature > turns[-1].temperature:
+                return found
+    raise AssertionError("the second drive always returns")
