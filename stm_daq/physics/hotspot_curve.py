@@ -27,10 +27,10 @@ WHOLE = 1600
 """Least nodes for whole curves and profiles. Too few make false folds where the wall is steep."""
 SWITCHING = 800
 """Least nodes for the two ends of the stable branches."""
-START = 2.5
-"""The hot branch is entered at this multiple of the lowest current of the bistable interval."""
-ENDED = 1.002
-"""Multiple of J_up at which there is no cold state any more."""
+START = (2.5, 5.0, 10.0)
+"""The hot branch is entered at these multiples of the lowest current of the bistable interval."""
+ENDED, AFTER = 1.002, 0.999
+"""Multiple of J_up where there is no cold state any more, and of J_down where there is no hot one."""
 BEYOND = 1.15
 """How far the hot branch is followed beyond its fold."""
 BEYOND_NORMAL = 1.5
@@ -132,7 +132,8 @@ def steady_curve(
 
 def _whole(spot: HotSpot, highest: float) -> SteadyCurve:
     """Follow the curve from the cold film to the hot branch, beyond a drive."""
-    return _follow(spot, spot.cold(), (_first(spot), max(highest, _first(spot)), 1.0, math.inf))
+    first = _first(spot)
+    return _follow(spot, spot.cold(first), (first, max(highest, first), 1.0, math.inf))
 
 
 def _first(spot: HotSpot) -> float:
@@ -205,7 +206,7 @@ def profiles(
         highest_drive=drive,
     )
     if drive == 0.0:
-        return (Profile(0.0, spot.mesh.radius, spot.cold(), 0),)
+        return (Profile(0.0, spot.mesh.radius, spot.cold(0.0), 0),)
     if drive <= _first(spot):
         return (spot.developed(drive),)
     return _whole(spot, drive).at(drive)
@@ -241,22 +242,29 @@ def switching_drives(
     spot = hot_spot(
         frequency, phonon_temperature, thermal_length, n, nodes=nodes, least_nodes=SWITCHING
     )
-    cold = _follow(spot, spot.cold(), (_first(spot), 0.0, 1.0, 1.0)).folds
+    cold = _follow(spot, spot.cold(_first(spot)), (_first(spot), 0.0, 1.0, 1.0)).folds
     if len(cold) == 0:
         return None
     up = float(cold[0])
-    start = _hot_start(spot, up)
-    hot = _follow(spot, start.values, (start.drive, 0.0, -1.0, 1.0)).folds
-    return Switching(float(hot[0]), up)
+    return Switching(_end_of_hot(spot, up), up)
 
 
-def _hot_start(spot: HotSpot, up: float) -> Profile:
-    """Return a hot state: at a low drive if possible, else just where the cold state has ended."""
-    turns = extrema(spot.film)
-    lowest = min((turn.current for turn in turns), default=up)
-    for drive in (START * lowest, ENDED * up):
-        if drive <= ENDED * up:
-            found = spot.developed(drive, spot.locally_hot(drive))
-            if drive == ENDED * up or found.peak_temperature > turns[-1].temperature:
-                return found
-    raise AssertionError("the second drive always returns")
+def _end_of_hot(spot: HotSpot, up: float) -> float:
+    """Follow the hot state down from a low drive if it exists there, else from where the cold ends."""
+    lowest = min((turn.current for turn in extrema(spot.film)), default=up)
+    for drive in (*(multiple * lowest for multiple in START), ENDED * up):
+        start = spot.developed(min(drive, ENDED * up), spot.local(drive, hot=True))
+        if drive >= ENDED * up or _is_hot(start, spot):
+            break
+    while True:
+        down = _follow(spot, start.values, (start.drive, 0.0, -1.0, 1.0))
+        end = float(down.drive[-1])
+        start = spot.developed(AFTER * end, down.states[-1])
+        if not _is_hot(start, spot):  # else a fold that is due to the mesh
+            return end
+
+
+def _is_hot(profile: Profile, spot: HotSpot) -> bool:
+    """Whether a stable state is another one than that which a cold film reaches."""
+    cold = spot.developed(profile.drive, spot.cold(profile.drive))
+    return bool(np.max(profile.values - cold.values) > 1e-3)

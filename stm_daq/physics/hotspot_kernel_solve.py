@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.physics.hotspot_kernel_balance import Balance, Mesh, balance, eliminate
-from stm_daq.physics.hotspot_kernel_film import ROWS, Film
+from stm_daq.physics.hotspot_kernel_film import Q_SLOPE, ROWS, Film, K
 from stm_daq.physics.kernel_cache import entry, inner
 
 type Array = NDArray[np.float64]
@@ -62,15 +62,20 @@ def newton(film: Film, mesh: Mesh, drive: float, t: Array, out: Balance, slope: 
 
 @inner()
 def relax(film: Film, mesh: Mesh, drive: float, t: Array, out: Balance) -> bool:
-    """Let the profile `t` develop in time, by implicit steps, until it is steady and stable."""
+    """Let the profile `t` develop, by implicit steps, until it is steady and stable.
+
+    The heat capacity only sets the pace. Here it is such that cold places, which conduct and cool
+    exponentially little, keep pace with warm ones; from one steady state to the next the temperature
+    rises or falls everywhere, so that the end does not depend on it.
+    """
     area = mesh[1]
     n = len(t)
     extra, step, slope = np.empty(n), np.empty(n), np.empty(n)
     interval = 0.1
     for _ in range(2000):
-        for i in range(n):
-            extra[i] = area[i] / interval
         balance(film, mesh, drive * drive, t, out)
+        for i in range(n):
+            extra[i] = area[i] * (out[0][K, i] + out[0][Q_SLOPE, i]) / interval
         modes = eliminate(out, extra, step, slope)
         size = largest(step)
         if modes > 0 or size > 0.2:

@@ -101,21 +101,21 @@ class HotSpot:
         """Film and mesh as the compiled functions take them."""
         return self.film.compiled, self.mesh.compiled(self.thermal_length, self.film.exponent)
 
-    def cold(self) -> Array:
-        """Profile of a film at the phonons' temperature, shape (k,)."""
-        return np.full(len(self.mesh.radius), self.film.phonon_temperature)
+    def cold(self, drive: float) -> Array:
+        """Uniform profile from which the film cools to the cold state at a drive, shape (k,)."""
+        return np.full(len(self.mesh.radius), np.max(self.local(drive, hot=False)))
 
-    def locally_hot(self, drive: float) -> Array:
-        """Profile without conduction: hot wherever the current there allows it, shape (k,)."""
-        film = self.film
-        t = np.append(film.temperature[1:], 1.0 + 0.05 * np.arange(1.0, 101.0))
-        heating, cooling, _ = film.at(t)
+    def local(self, drive: float, *, hot: bool) -> Array:
+        """Profile without conduction, hot or cold wherever the current there leaves the choice (k,)."""
+        t = np.append(self.film.temperature, 1.0 + 0.05 * np.arange(1.0, 101.0))
+        heating, cooling, _ = self.film.at(t)
         current = np.sqrt(cooling / heating)
-        falls = np.nonzero(np.diff(current) <= 0.0)[0]
-        hottest = int(falls[-1]) + 1 if len(falls) else 0
-        local = drive * np.sqrt(heating_profile(self.mesh.radius) / H_MAX)
-        hot = np.interp(local, current[hottest:], t[hottest:])
-        return np.where(local >= current[hottest], hot, film.phonon_temperature)
+        here = drive * np.sqrt(heating_profile(self.mesh.radius) / H_MAX)
+        if hot:
+            lowest = np.minimum.accumulate(current[::-1])[::-1]
+            return np.asarray(np.interp(here, lowest, t))
+        highest = np.maximum.accumulate(current)
+        return np.asarray(np.interp(here, highest, t))
 
     def settled(self, drive: float, guess: Array) -> Profile | None:
         """Return the steady state, stable or not, next to a guess (k,); None if there is none."""
@@ -126,10 +126,10 @@ class HotSpot:
         return Profile(drive, self.mesh.radius, values, modes) if modes >= 0 else None
 
     def developed(self, drive: float, start: Array | None = None) -> Profile:
-        """Return the stable state that a profile (k,), by default a cold film, develops into."""
+        """Return the stable state that a profile (k,), by default a cold one, develops into."""
         from stm_daq.physics import hotspot_kernel_solve
 
-        values = self.cold() if start is None else start.copy()
+        values = self.cold(drive) if start is None else start.copy()
         if not hotspot_kernel_solve.develop(*self.compiled, drive, values):
             raise ArithmeticError(f"the profile at drive {drive} does not become steady")
         return Profile(drive, self.mesh.radius, values, 0)

@@ -124,7 +124,7 @@ def power_sweep(
         nodes=nodes,
         highest_drive=float(j[-1]),
     )
-    state = spot.cold()
+    state = spot.cold(float(j[0]))
     up = sweep_branch(spot, j, state)
     down = sweep_branch(spot, j[::-1].copy(), state)[::-1]
     return PowerSweep(j, _branch(up), _branch(down))
