@@ -33,6 +33,12 @@ def heating_profile(radius: ArrayLike) -> Array:
     return np.asarray((r / (root * (root + 1.0))) ** 2)
 
 
+def heated_area(radius: float) -> float:
+    """Integral of H(r) r dr from 0 to `radius` (z0): 2 log[(s + 1)/2] - log s, s^2 = 1 + radius^2."""
+    s = math.sqrt(1.0 + radius * radius)
+    return 2.0 * math.log(0.5 * (s + 1.0)) - math.log(s)
+
+
 H_MAX = float(heating_profile(R_MAX))
 """1/z0^2; 0.0901699 = 0.3002831^2."""
 
