@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from stm_daq.store.maps import (
     topograph,
     truth_maps,
 )
+from stm_daq.store.names import ALWAYS, FITTED, MEANING, TRUE, run_attributes
 from stm_daq.store.reading import ended_of, journal_path, reader, started_of
 from stm_daq.store.refit_maps import refit_maps
 from stm_daq.store.refits import find_refit
@@ -27,29 +26,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 type Variable = tuple[tuple[str, ...], NDArray[Any], dict[str, str]]
-
-_MEANING = {
-    "current": ("A", "tunnelling current"),
-    "conductance": ("S", "differential conductance dI/dV"),
-    "time": ("seconds since 1970-01-01", "start of the sweep"),
-    "z": ("m", "tip height when the feedback was held"),
-    "setpoint_current": ("A", "current under feedback just before the hold"),
-    "stage_temperature": ("K", "temperature of the stage"),
-    "topography": ("m", "tip height"),
-    "reduced_chi_square": ("", "reduced chi-square of the fit"),
-}
-"""Variable: unit and meaning."""
-_FITTED = {
-    "gap": ("eV", "superconducting gap"),
-    "temperature": ("K", "electron temperature"),
-    "barrier": ("", "barrier strength Z"),
-    "scale": ("S", "normal-state conductance"),
-    "broadening": ("eV", "broadening"),
-    "offset": ("V", "offset of the bias"),
-    "slope": ("1/V", "slope of the background"),
-}
-"""Fit value: unit and meaning. The first four are always there."""
-_ALWAYS = ("gap", "temperature", "barrier", "scale")
 
 
 def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
@@ -94,10 +70,7 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
         refit = find_refit(path, fit)
         fits = refit_maps(refit, spectra)
     variables |= _measured(spectra, frame) | _fitted(fits, frame) | _true(truths, frame)
-    attributes = _attributes(started) | {
-        "state": ended.state if ended else "not ended",
-        "ended": _date(ended.time) if ended else "",
-        "ended_text": ended.text if ended else "",
+    attributes = run_attributes(started, ended) | {
         "journal": str(journal_path(path)),
         "fit": refit.name if refit else "online",
     }
@@ -118,7 +91,7 @@ class Dimensions:
         self, name: str, values: NDArray[Any], inner: tuple[str, ...] = ("y", "x")
     ) -> Variable:
         """One of the known variables, over the outer axes and `inner` ones."""
-        unit, meaning = _MEANING[name]
+        unit, meaning = MEANING[name]
         return self.variable(values, meaning, unit, inner)
 
     def variable(
@@ -186,9 +159,9 @@ def _fitted(maps: FitMaps, frame: Dimensions) -> dict[str, Variable]:
         "fit_flags": frame.variable(maps.flags, "why a fit cannot be trusted"),
     }
     nothing = np.full(frame.shape, np.nan)
-    taken = {*frame.coordinates(), *_MEANING}
-    for name in dict.fromkeys((*_ALWAYS, *maps.values)):
-        unit, meaning = _FITTED.get(name, ("", name.replace("_", " ")))
+    taken = {*frame.coordinates(), *MEANING}
+    for name in dict.fromkeys((*ALWAYS, *maps.values)):
+        unit, meaning = FITTED.get(name, ("", name.replace("_", " ")))
         # a nuisance value never hides something measured or an axis
         key = f"fit_{name}" if name in taken or name in variables else name
         for suffix, source, what in (
@@ -201,30 +174,8 @@ def _fitted(maps: FitMaps, frame: Dimensions) -> dict[str, Variable]:
 
 
 def _true(maps: dict[str, Array], frame: Dimensions) -> dict[str, Variable]:
-    names = _FITTED | {"x": ("m", "x of the tip"), "y": ("m", "y of the tip")}
     variables: dict[str, Variable] = {}
     for name, values in maps.items():
-        unit, meaning = names.get(name, ("", name.replace("_", " ")))
+        unit, meaning = TRUE.get(name, ("", name.replace("_", " ")))
         variables[f"true_{name}"] = frame.variable(values, f"true {meaning} in the twin", unit)
     return variables
-
-
-def _date(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat()
-
-
-def _attributes(started: RunStarted) -> dict[str, Any]:
-    frame = started.frame
-    return {
-        "run_id": started.run_id,
-        "kind": started.kind,
-        "name": started.name,
-        "sample": started.sample,
-        "started": _date(started.time),
-        "frame": [frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle],
-        "modulation": started.modulation,
-        "plan_text": started.plan_text,
-        "station_text": started.station_text,
-        "versions": json.dumps(started.metadata.get("versions", {})),
-        "metadata": json.dumps(dict(started.metadata)),
-    }
