@@ -151,6 +151,8 @@ class GridFile:
     bias: float
     """V."""
     comment: str = ""
+    sweep: str = "Bias (V)"
+    """What is swept."""
 
 
 def grid_header(grid: GridFile, end: float) -> bytes:
@@ -161,7 +163,7 @@ def grid_header(grid: GridFile, end: float) -> bytes:
         "Grid dim": f'"{columns} x {rows}"',
         "Grid settings": f"{x:.6E};{y:.6E};{width:.6E};{height:.6E};{angle:.6E}",
         "Filetype": "MLS" if grid.segmented else "Linear",
-        "Sweep Signal": '"Bias (V)"',
+        "Sweep Signal": f'"{grid.sweep}"',
         "Fixed parameters": '"{}"'.format(";".join(grid.fixed)),
         "Experiment parameters": '"{}"'.format(";".join(grid.parameters)),
         "# Parameters (4 byte)": str(len(grid.fixed) + len(grid.parameters)),
