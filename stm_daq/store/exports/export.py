@@ -128,7 +128,9 @@ def _format(name: str) -> Format:
 
 def _place(source: RunSource, kind: Format, out: Path | str | None, choice: Choice) -> Path:
     folder = source.path / FOLDER if out is None else Path(out)
-    if out is not None and not (folder.is_dir() and not (kind.mark and (folder / kind.mark).exists())):
+    if out is not None and not (
+        folder.is_dir() and not (kind.mark and (folder / kind.mark).exists())
+    ):
         return folder
     used = replace(
         choice,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from stm_daq.records import Fit
 from stm_daq.store import schema
-from stm_daq.store.names import ALWAYS, MEANING
+from stm_daq.store.names import ALWAYS
 from stm_daq.store.reading import whole_rows
 from stm_daq.store.refit_maps import refit_columns
 from stm_daq.store.refits import RefitInfo
 
 type Maps = dict[str, NDArray[Any]]
-_AXES = ("bias", "x", "y")
-"""Names that a fit value must not take."""
 
 
-def map_of_fits(connection: sqlite3.Connection, latest: NDArray[np.int64]) -> Maps:
+def map_of_fits(
+    connection: sqlite3.Connection, latest: NDArray[np.int64], taken: Container[str]
+) -> Maps:
     """Return the fits made during the run: of the latest attempt the latest fit.
 
     Parameters
@@ -29,13 +29,15 @@ def map_of_fits(connection: sqlite3.Connection, latest: NDArray[np.int64]) -> Ma
     connection : sqlite3.Connection
     latest : array of int, shape (steps, rows, columns)
         The attempt that counts at every site.
+    taken : container of str
+        Names that a value must not have; it is then called ``fit_<name>``.
     """
-    return _maps(map(schema.fit_of, whole_rows(connection, "fit")), latest)
+    return _maps(map(schema.fit_of, whole_rows(connection, "fit")), latest, taken)
 
 
-def map_of_refit(info: RefitInfo, latest: NDArray[np.int64]) -> Maps:
-    """Return the first model's fits of a refit."""
-    return _maps(_fits_of(info), latest)
+def map_of_refit(info: RefitInfo, latest: NDArray[np.int64], taken: Container[str]) -> Maps:
+    """Return the first model's fits of a refit; see :func:`map_of_fits`."""
+    return _maps(_fits_of(info), latest, taken)
 
 
 def _fits_of(info: RefitInfo) -> Iterator[Fit]:
@@ -56,7 +58,7 @@ def _fits_of(info: RefitInfo) -> Iterator[Fit]:
         )
 
 
-def _maps(fits: Iterable[Fit], latest: NDArray[np.int64]) -> Maps:
+def _maps(fits: Iterable[Fit], latest: NDArray[np.int64], taken: Container[str]) -> Maps:
     flat = latest.reshape(-1)
     chi_square = np.full(len(flat), np.nan)
     ok = np.zeros(len(flat), dtype=np.bool_)
@@ -76,7 +78,7 @@ def _maps(fits: Iterable[Fit], latest: NDArray[np.int64]) -> Maps:
     found: Maps = {"reduced_chi_square": chi_square, "fit_ok": ok, "fit_flags": flags}
     for name, numbers in values.items():
         # a nuisance value never hides something measured or an axis
-        key = f"fit_{name}" if name in (*MEANING, *_AXES) else name
+        key = f"fit_{name}" if name in taken else name
         found[key] = numbers
         found[f"{key}_std"] = stds.get(name, np.full(len(flat), np.nan))
     return {name: numbers.reshape(latest.shape) for name, numbers in found.items()}

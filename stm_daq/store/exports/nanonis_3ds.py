@@ -79,7 +79,9 @@ def _channels(source: RunSource) -> list[tuple[str, str]]:
     """Name and ending of every channel; the bias only where the sweep does not tell it."""
     started = source.started
     told = started.swept_name == "bias" and _even(source.sweep)
-    signals = [(name, f" ({unit})") for name, unit in _SIGNALS.items() if not (told and name == "Bias")]
+    signals = [
+        (name, f" ({unit})") for name, unit in _SIGNALS.items() if not (told and name == "Bias")
+    ]
     if started.directions == 1:
         return signals
     return [(name, f"{tag}{unit}") for tag in ("", " [bwd]") for name, unit in signals]

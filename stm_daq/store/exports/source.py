@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from stm_daq.errors import JournalError
 from stm_daq.records import Array, RunEnded, RunStarted
 from stm_daq.store import schema
+from stm_daq.store.dataset import Dimensions
 from stm_daq.store.exports.fits import map_of_fits, map_of_refit, map_of_truth
 from stm_daq.store.exports.variables import Variable, describe
 from stm_daq.store.maps import SCALARS, Checker
+from stm_daq.store.names import MEANING
 from stm_daq.store.reading import ended_of, journal_path, reader, started_of, version_of, whole_rows
 from stm_daq.store.refits import find_refit
 
@@ -81,7 +83,7 @@ class RunSource:
     def tiles(self, step: int | None = None) -> Iterator[Tile]:
         """Read all spectra, or those at one step of the outer axes."""
         rows, columns = self.started.grid_shape
-        height = min(rows, max(1, TILE // max(columns, 1)))
+        height = self.tile_rows
         buffer = np.empty((2, height, columns, len(self.started.bias)))
         check = Checker(self.started)
         for number in range(self.started.steps) if step is None else (step,):
@@ -89,6 +91,12 @@ class RunSource:
                 yield self._read(number, first, buffer[:, : min(height, rows - first)], check)
         if check.damaged:
             warnings.warn(f"{check.damaged} spectra are damaged on the disk: NaN", stacklevel=2)
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of sites in a tile; the last one of a step may have fewer."""
+        rows, columns = self.started.grid_shape
+        return min(rows, max(1, TILE // max(columns, 1)))
 
     def row(self, step: int, row: int) -> Tile:
         """Read one row of sites."""
@@ -200,10 +208,11 @@ def open_source(path: Path | str, fit: str = "online") -> Iterator[RunSource]:
             maps[name] = np.full(latest.shape, np.nan)
         maps["position_x"], maps["position_y"] = _positions(started)
         maps["flags"] = np.full(latest.shape, "", dtype=object)
+        taken = {*Dimensions(started).coordinates(), *MEANING}
         if fit == "online":
-            maps |= map_of_fits(connection, latest)
+            maps |= map_of_fits(connection, latest, taken)
         else:
-            maps |= map_of_refit(find_refit(path, fit), latest)
+            maps |= map_of_refit(find_refit(path, fit), latest, taken)
         maps |= map_of_truth(connection, latest)
         yield source
 

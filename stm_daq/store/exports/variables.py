@@ -49,4 +49,3 @@ def describe(name: str, kind: str = "f") -> Variable:
         unit, meaning = FITTED.get(bare, ("", bare.replace("_", " ")))
         meaning = f"standard deviation: {meaning}" if name.endswith("_std") else meaning
     return Variable(name, unit, meaning, kind)
-
