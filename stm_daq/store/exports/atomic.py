@@ -86,9 +86,13 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except StmDaqError:
         raise
-    except OSError as error:
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # HDF5 and QCoDeS tell of a full disk by a RuntimeError
+        reason = getattr(error, "strerror", None) or error
         raise BadInputError(
-            f"cannot write {path} ({error.strerror or error}): choose another place with --out"
+            f"cannot write {path} ({reason}): choose another place with --out"
         ) from error
 
 

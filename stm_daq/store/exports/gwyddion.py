@@ -76,7 +76,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
 def _write_bricks(source: RunSource, file: BinaryIO) -> None:
     if not len(source.sweep):
         return
-    bricks = []
+    bricks: list[_Brick] = []
     for step in range(source.started.steps):
         for direction in source.halves(source.started.bias):
             for name in ("conductance", "current"):

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.records import Array
 from stm_daq.store.dataset import Dimensions
-from stm_daq.store.exports.source import RunSource
+from stm_daq.store.exports.source import RunSource, Tile
 from stm_daq.store.exports.variables import Variable, describe
 
 TRACES = ("current", "conductance")
@@ -44,13 +45,24 @@ def write_all(source: RunSource, make: Callable[[Described], Target]) -> None:
     """Make every array and fill it, the spectra a tile at a time."""
     targets = {described.name: make(described) for described in _traces(source)}
     for tile in source.tiles():
-        at = (*_outer_place(source, tile.step), tile.rows)
         for name in TRACES:
             for number, values in enumerate(source.halves(getattr(tile, name)).values()):
-                direction = (slice(None), number) if source.started.directions == 2 else ()
-                targets[name][(*at, *direction)] = values
+                _write_pieces(source, targets[name], tile, number, values)
     for described, values in (*_coordinates(source), *_maps(source)):
         make(described)[...] = values
+
+
+def _write_pieces(
+    source: RunSource, target: Target, tile: Tile, direction: int, values: Array
+) -> None:
+    """Write a tile piece by piece: libraries copy what they write."""
+    outer = _outer_place(source, tile.step)
+    inner = (slice(None), direction) if source.started.directions == 2 else ()
+    height = source.chunk_rows
+    for first in range(0, len(values), height):
+        piece = values[first : first + height]
+        start = tile.first_row + first
+        target[(*outer, slice(start, start + len(piece)), *inner)] = piece
 
 
 def _traces(source: RunSource) -> Iterator[Described]:
@@ -62,7 +74,7 @@ def _traces(source: RunSource) -> Iterator[Described]:
     columns = started.grid_shape[1]
     for name in TRACES:
         shape = (*started.shape, *points)
-        chunks = (*(1 for _ in started.axes), source.tile_rows, columns, *points)
+        chunks = (*(1 for _ in started.axes), source.chunk_rows, columns, *points)
         dims, attributes = _labels(source, describe(name), inner)
         yield Described(name, dims, shape, "f", attributes, chunks)
 

@@ -34,7 +34,7 @@ def _variable(file: h5netcdf.File, described: Described) -> Target:
             file.dimensions[name] = size
     types: dict[str, Any] = {"f": "f8", "b": "i1", "O": h5py.string_dtype()}
     per_point = described.chunks != described.shape
-    variable: Target = file.create_variable(
+    variable = file.create_variable(
         described.name,
         described.dims,
         types[described.kind],
@@ -47,4 +47,5 @@ def _variable(file: h5netcdf.File, described: Described) -> Target:
     if described.kind == "b":
         attributes["dtype"] = "bool"  # xarray's mark: NetCDF has no truth values
     variable.attrs.update(attributes)
-    return variable
+    target: Target = variable
+    return target

@@ -20,6 +20,8 @@ from stm_daq.store.exports.source import RunSource
 if TYPE_CHECKING:
     import h5py
 
+_CACHE = 2**20
+"""Bytes that HDF5 keeps of an array that is written in pieces."""
 _TOPOGRAPH = ("topograph_x", "topograph_y", "topography")
 
 
@@ -27,7 +29,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
     """Write all steps of a run: spectra, maps and the topograph as NXdata."""
     import h5py
 
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", rdcc_nbytes=_CACHE) as file:
         file.attrs["default"] = "entry"
         entry = group_of(file, "entry", "NXentry")
         fill_entry(entry, source)
@@ -41,7 +43,7 @@ def _array(entry: h5py.Group, source: RunSource, described: Described) -> Target
 
     types: dict[str, Any] = {"f": "f8", "b": "i1", "O": h5py.string_dtype()}
     per_point = described.chunks != described.shape
-    array = _home(entry, source, described).create_dataset(
+    array: Any = _home(entry, source, described).create_dataset(
         described.name,
         described.shape,
         types[described.kind],
@@ -52,7 +54,8 @@ def _array(entry: h5py.Group, source: RunSource, described: Described) -> Target
     if described.name == "time":
         array.attrs["units"] = "s"
         array.attrs["long_name"] = "start of the sweep, since 1970-01-01T00:00:00+00:00"
-    return array  # type: ignore[no-any-return]
+    target: Target = array
+    return target
 
 
 def _home(entry: h5py.Group, source: RunSource, described: Described) -> h5py.Group:

@@ -107,7 +107,7 @@ def _write_topograph(source: RunSource, experiment: Experiment) -> None:
     dataset = _begin(source, experiment, "topograph", axes, [describe("topography")], shape)
     for step in range(started.steps):
         for row, z in enumerate(source.topograph(step)):
-            places = [*source.outer(step).values(), float(up[row]), along]
+            places: list[float | Array] = [*source.outer(step).values(), float(up[row]), along]
             dataset.add_results([_grid(names, places, ()) | {"topography": z.copy()}])
     dataset.mark_completed()
 

@@ -25,8 +25,10 @@ from stm_daq.store.names import MEANING
 from stm_daq.store.reading import ended_of, journal_path, reader, started_of, version_of, whole_rows
 from stm_daq.store.refits import find_refit
 
-TILE = 2048
-"""Spectra that are in memory at a time; a row of sites that is longer is a tile by itself."""
+CHUNK = 1024
+"""Spectra in a piece of a file; a row of sites that is longer is a piece by itself."""
+PIECES = 4
+"""Pieces in a tile: what is in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class RunSource:
     def tiles(self, step: int | None = None) -> Iterator[Tile]:
         """Read all spectra, or those at one step of the outer axes."""
         rows, columns = self.started.grid_shape
-        height = self.tile_rows
+        height = min(rows, PIECES * self.chunk_rows)
         buffer = np.empty((2, height, columns, len(self.started.bias)))
         check = Checker(self.started)
         for number in range(self.started.steps) if step is None else (step,):
@@ -93,10 +95,10 @@ class RunSource:
             warnings.warn(f"{check.damaged} spectra are damaged on the disk: NaN", stacklevel=2)
 
     @property
-    def tile_rows(self) -> int:
-        """Rows of sites in a tile; the last one of a step may have fewer."""
+    def chunk_rows(self) -> int:
+        """Rows of sites in a piece of a file; the last one of a step may have fewer."""
         rows, columns = self.started.grid_shape
-        return min(rows, max(1, TILE // max(columns, 1)))
+        return min(rows, max(1, CHUNK // max(columns, 1)))
 
     def row(self, step: int, row: int) -> Tile:
         """Read one row of sites."""
