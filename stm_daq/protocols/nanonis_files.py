@@ -77,6 +77,8 @@ class ScanFile:
     images: Sequence[tuple[str, Array, Array]]
     """Signal such as "Z (m)", image forward and backward, shape (lines, pixels), in the order in
     which the lines were scanned; left is left in both. NaN where nothing was scanned."""
+    gains: tuple[float, float, float] = (1e-12, 1e-9, 1e-3)
+    """Of the feedback: P (m), I (m/s), time constant (s)."""
 
 
 def sxm_file(scan: ScanFile) -> bytes:
@@ -95,10 +97,11 @@ def _sxm_header(scan: ScanFile) -> dict[str, str]:
     lines, pixels = scan.images[0][1].shape
     x, y, width, height, angle = scan.frame
     date, time = date_and_time(scan.start)
+    p, i, tau = scan.gains
     controller = (
         "\tName\ton\tSetpoint\tP-gain\tI-gain\tT-const\n"
         f"\tlog Current\t{int(scan.feedback)}\t{scan.setpoint:.6E} A\t"
-        "1.000000E-12 m\t1.000000E-9 m/s\t1.000000E-3 s"
+        f"{p:.6E} m\t{i:.6E} m/s\t{tau:.6E} s"
     )
     channels = ["\tChannel\tName\tUnit\tDirection\tCalibration\tOffset"]
     for number, (signal, _, _) in enumerate(scan.images):

@@ -16,6 +16,9 @@ from stm_daq.store.exports.source import RunSource, Tile
 from stm_daq.store.exports.variables import Variable, describe
 from stm_daq.store.names import run_attributes
 
+_NOTHING = 1e-9
+"""Width of a pixel that has none, m: Gwyddion wants some."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
@@ -144,7 +147,7 @@ def _write_channels(source: RunSource, file: BinaryIO) -> None:
     number = 0
     plane = _site_plane(source)
     for step in range(source.started.steps):
-        maps = [(v, source.maps[v.name][step], plane) for v in source.numbers]
+        maps = [(v, source.values(v.name)[step], plane) for v in source.numbers]
         if source.has_topograph:
             frame = source.started.frame
             left, bottom = frame.centre_x - frame.width / 2, frame.centre_y - frame.height / 2
@@ -185,9 +188,9 @@ def _site_plane(source: RunSource) -> _Plane:
     if started.sites == "points":
         return _Plane(-0.5, -0.5, float(columns), 1.0, "")
     dx, dy = _pitch(started.grid_x), _pitch(started.grid_y)
+    dx, dy = dx or frame.width or _NOTHING, dy or frame.height or _NOTHING
     if started.sites == "line":
         return _Plane(-dx / 2, -dx / 2, columns * dx, dx)
-    dx, dy = dx or frame.width, dy or frame.height
     left = frame.centre_x - frame.width / 2 + float(started.grid_x[0]) - dx / 2
     bottom = frame.centre_y - frame.height / 2 + float(started.grid_y[0]) - dy / 2
     return _Plane(left, bottom, columns * dx, rows * dy)

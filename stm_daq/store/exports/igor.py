@@ -43,7 +43,8 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
                 _write_spectra(source, file, name, direction)
         scales = [_even(started.grid_x, "m"), _even(started.grid_y, "m")]
         for variable in source.variables:
-            values = source.maps[variable.name]
+            texts = variable.kind == "O"
+            values = source.maps[variable.name] if texts else source.values(variable.name)
             unit = "s" if variable.name == "time" else variable.unit or ""
             _write_map(file, variable.name, values, scales, unit)
         if source.has_topograph:

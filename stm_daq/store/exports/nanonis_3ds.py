@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from stm_daq.protocols.nanonis_files import GridFile, grid_header
 from stm_daq.records import Array
+from stm_daq.store import schema
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.source import RunSource, Tile
 from stm_daq.store.exports.variables import Variable
@@ -65,7 +67,8 @@ def sweep_label(source: RunSource) -> str:
 
 def ascii_line(text: str) -> str:
     """Return `text` as a value of a Nanonis header: one line of ASCII without marks of the format."""
-    plain = text.encode("ascii", "replace").decode()
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    plain = "".join(letters).replace("μ", "u").encode("ascii", "replace").decode()
     return plain.translate(str.maketrans('\r\n\t="', "  ".ljust(5)))
 
 
@@ -103,7 +106,7 @@ def _pixels(
     out[..., 0], out[..., 1] = (sweep[0], sweep[-1]) if points else (math.nan, math.nan)
     names = (*_FIRST.values(), *(variable.name for variable in others))
     for number, name in enumerate(names, 2):
-        values = source.maps[name][tile.step, tile.rows]
+        values = source.values(name)[tile.step, tile.rows]
         out[..., number] = values - source.started.time if name == "time" else values
     traces = out[..., head:].reshape(rows, columns, source.started.directions, -1, points)
     halves = zip(
@@ -148,5 +151,5 @@ def _angle(source: RunSource, step: int) -> float:
     first = step * source.started.grid_shape[1]
     ends = (first + int(measured[0]), first + int(measured[-1]))
     places = source.connection.execute(query, ends).fetchall()
-    (x0, y0), (x1, y1) = places[0], places[-1]
+    (x0, y0), (x1, y1) = (map(schema.number, places[end]) for end in (0, -1))
     return math.degrees(math.atan2(y1 - y0, x1 - x0))

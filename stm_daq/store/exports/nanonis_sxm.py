@@ -48,5 +48,6 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
         setpoint=current,
         feedback=True,
         images=[("Z (m)", z, np.full_like(z, np.nan))],
+        gains=(math.nan, math.nan, math.nan),
     )
     path.write_bytes(sxm_file(scan))

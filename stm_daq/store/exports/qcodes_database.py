@@ -6,6 +6,7 @@ It holds up to three datasets: spectra, maps, topograph. A result is a whole row
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def _write_maps(source: RunSource, experiment: Experiment) -> None:
     dataset.add_metadata("stm_daq_flags_of_sites", json.dumps(texts))
     for step in range(started.steps):
         for row in range(started.grid_shape[0]):
-            values = {v.name: source.maps[v.name][step, row].astype(float) for v in maps}
+            values = {v.name: source.values(v.name)[step, row].copy() for v in maps}
             dataset.add_results([_grid(names, _places(source, step, row), ()) | values])
     dataset.mark_completed()
 
@@ -114,9 +115,14 @@ def _write_topograph(source: RunSource, experiment: Experiment) -> None:
 
 def _site_axes(source: RunSource) -> list[Variable]:
     coordinates = Dimensions(source.started).coordinates()
-    outer = [Variable(axis.name, axis.unit, axis.name, "f") for axis in source.started.axes]
+    outer = [Variable(_key(a.name), a.unit, a.name, "f") for a in source.started.axes]
     inner = [Variable(n, "m", coordinates[n][2]["long_name"], "f") for n in ("y", "x")]
     return [*outer, *inner]
+
+
+def _key(name: str) -> str:
+    """A name that QCoDeS takes: ``magnet_field`` for ``magnet.field``."""
+    return re.sub(r"\W", "_", name)
 
 
 def _places(source: RunSource, step: int, row: int) -> list[float | Array]:

@@ -77,6 +77,13 @@ class RunSource:
         """The maps that are numbers."""
         return tuple(variable for variable in self.variables if variable.kind != "O")
 
+    def values(self, name: str) -> Array:
+        """Return a map of numbers; also truth values are NaN where nothing was measured."""
+        found = self.maps[name]
+        if found.dtype.kind == "b":
+            return np.where(self.latest >= 0, found, np.nan)
+        return found
+
     @property
     def finished(self) -> float:
         """When the run ended, or began where that is unknown; s since the Unix epoch."""

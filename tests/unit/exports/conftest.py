@@ -60,13 +60,13 @@ def _grid(run, folder, **changes):
 
 
 def _one_row(run, folder, kind, places):
-    steps = np.hypot(*np.diff(np.array(places), axis=0).T)
+    steps = np.hypot(*np.diff(np.array(places), axis=0).T) if len(places) > 1 else np.empty(0)
     started = run.started(
-        grid_shape=(1, 4), grid_x=np.concatenate([[0.0], np.cumsum(steps)]), grid_y=np.zeros(1),
+        grid_shape=(1, len(places)), grid_x=np.concatenate([[0.0], np.cumsum(steps)]), grid_y=np.zeros(1),
         topograph_shape=(0, 0), sites=kind,
     )  # fmt: skip
     with Journal.create(folder, started) as journal:
-        for index in (0, 1, 3):
+        for index in (i for i in range(len(places)) if i != 2):
             site = Site(index, 0, index, *places[index])
             journal.write(run.spectrum(index, site=site), run.fit(index))
     return folder
@@ -109,9 +109,10 @@ def _empty(run, folder):
 
 SHAPES = {
     "grid": lambda run, folder: _grid(run, folder),
-    "one step, no topograph": lambda run, folder: _grid(
-        run, folder, topograph_shape=(0, 0), axes=(Axis("repeat", "", (0.0,)),)
+    "one step of a parameter, no topograph": lambda run, folder: _grid(
+        run, folder, topograph_shape=(0, 0), axes=(Axis("magnet.field", "T", (0.5,)),)
     ),
+    "one point": lambda run, folder: _one_row(run, folder, "points", [(1e-9, 2e-9)]),
     "line": lambda run, folder: _one_row(
         run, folder, "line", [(1e-9 * i, 2e-9 - 1e-9 * i) for i in range(4)]
     ),

@@ -130,7 +130,7 @@ def check_arrays(found, name, expected):
     for axis in values.dims:
         if axis != "direction":
             wanted = values[axis].broadcast_like(values).transpose(*values.dims)
-            np.testing.assert_array_equal(found[axis], wanted)
+            np.testing.assert_array_equal(found[axis.replace(".", "_")], wanted)
 
 
 def test_qcodes_keeps_flags_and_the_times_of_the_run(aborted):

@@ -79,7 +79,8 @@ def test_grid_in_nanonispy2(grid, truth):
         "Stage temperature (K)": "stage_temperature",
         "True gap (eV)": "true_gap",
     }.items():
-        same(parameters[label], truth[name])
+        # a truth value is missing too where nothing was measured
+        same(parameters[label], truth[name].where(np.isfinite(truth.z)))
     same(parameters["Time since start (s)"], truth.time - 1.764e9)
     check_places(parameters["X (m)"], parameters["Y (m)"])
     header = found.header

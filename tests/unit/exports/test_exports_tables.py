@@ -67,7 +67,7 @@ def test_igor_waves(aborted, truth):
     found, scales = waves(export_run(aborted, "igor"))
     for name in ("current", "conductance"):
         np.testing.assert_array_equal(found[f"stm_{name}"], truth[name].transpose("bias", "x", "y"))
-    for name in ("gap", "gap_std", "stage_temperature", "fit_ok"):
+    for name in ("gap", "gap_std", "stage_temperature"):
         np.testing.assert_array_equal(found[f"stm_{name}"], truth[name].transpose("x", "y"))
     np.testing.assert_array_equal(found["stm_topography"].T, truth.topography)
     assert scales["stm_gap"]["x"][:2] == pytest.approx((0.5e-9, 2e-9))
