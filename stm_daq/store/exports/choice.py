@@ -34,8 +34,9 @@ class Choice:
         if self.step is None and steps > 1:
             axes = " x ".join(f"{len(a.values)} {a.name}" for a in source.started.axes)
             raise BadInputError(
-                f"{source.path}: a .{format_} holds one map, this run has {steps} ({axes}): choose "
-                f"one with --step 0 ... {steps - 1}, or a format with room for all: {ROOMY}"
+                f"{source.path}: a .{format_} has no room for outer axes and this run has {steps} steps "
+                f"({axes}): choose one with --step 0 ... {steps - 1}, or a format with room for all: "
+                f"{ROOMY}"
             )
         step = self.step or 0
         if not 0 <= step < steps:
