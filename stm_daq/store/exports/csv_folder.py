@@ -13,7 +13,6 @@ from typing import Any
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.layout import TRACES
 from stm_daq.store.exports.source import RunSource
-from stm_daq.store.names import run_attributes
 
 MARK = "about.csv"
 
@@ -30,7 +29,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
     _table(path / "maps.csv", _maps(source))
     if source.has_topograph:
         _table(path / "topography.csv", _topograph(source))
-    _table(path / MARK, run_attributes(source.started, source.ended).items())
+    _table(path / MARK, source.attributes.items())
 
 
 def _table(path: Path, lines: Iterable[Iterable[Any]]) -> None:

@@ -14,7 +14,6 @@ from stm_daq.store.exports import gwyddion_bytes as gwy
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.source import RunSource, Tile
 from stm_daq.store.exports.variables import Variable, describe
-from stm_daq.store.names import run_attributes
 
 _NOTHING = 1e-9
 """Width of a pixel that has none, m: Gwyddion wants some."""
@@ -209,6 +208,6 @@ def _step_text(source: RunSource, step: int) -> str:
 
 def _meta(source: RunSource) -> dict[str, str]:
     kept = ("run_id", "kind", "name", "sample", "started", "state", "modulation")
-    attributes = run_attributes(source.started, source.ended)
+    attributes = source.attributes
     about = {key.replace("_", " ").capitalize(): str(attributes[key]) for key in kept}
     return about | {"Frame angle": f"{source.started.frame.angle:g} degrees counter-clockwise"}

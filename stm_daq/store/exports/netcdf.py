@@ -10,7 +10,6 @@ import numpy as np
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.layout import Described, Target, write_all
 from stm_daq.store.exports.source import RunSource
-from stm_daq.store.names import run_attributes
 
 if TYPE_CHECKING:
     import h5netcdf
@@ -22,7 +21,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
 
     with h5netcdf.File(path, "w") as file:
         write_all(source, lambda described: _variable(file, described))
-        for name, value in run_attributes(source.started, source.ended).items():
+        for name, value in source.attributes.items():
             file.attrs[name] = np.asarray(value) if isinstance(value, list) else value
 
 

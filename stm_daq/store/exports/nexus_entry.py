@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stm_daq.store.exports.source import RunSource
-from stm_daq.store.names import run_attributes
 
 if TYPE_CHECKING:
     import h5py
@@ -25,7 +24,7 @@ def group_of(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
 def fill_entry(entry: h5py.Group, source: RunSource) -> None:
     """Write all fields of the definition that a journal knows."""
     started = source.started
-    about = run_attributes(started, source.ended)
+    about = source.attributes
     _put(entry, "definition", "NXsts")
     entry["definition"].attrs["version"] = "2025.12"
     entry["definition"].attrs["URL"] = _ADDRESS

@@ -20,7 +20,6 @@ from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.layout import TRACES
 from stm_daq.store.exports.source import RunSource
 from stm_daq.store.exports.variables import Variable, describe
-from stm_daq.store.names import run_attributes
 
 if TYPE_CHECKING:
     from qcodes.dataset.data_set import DataSet
@@ -163,7 +162,7 @@ def _begin(
         conn=experiment.conn, exp_id=experiment.exp_id, name=name, in_memory_cache=False
     )
     dataset.set_interdependencies(dependencies, {value.name: shape for value in values})
-    for key, about in run_attributes(source.started, source.ended).items():
+    for key, about in source.attributes.items():
         dataset.add_metadata(f"stm_daq_{key}", json.dumps(about) if key == "frame" else about)
     dataset.mark_started()
     return dataset

@@ -21,7 +21,7 @@ from stm_daq.store.dataset import Dimensions
 from stm_daq.store.exports.fits import map_of_fits, map_of_refit, map_of_truth
 from stm_daq.store.exports.variables import Variable, describe
 from stm_daq.store.maps import SCALARS, Checker
-from stm_daq.store.names import MEANING
+from stm_daq.store.names import MEANING, run_attributes
 from stm_daq.store.reading import ended_of, journal_path, reader, started_of, version_of, whole_rows
 from stm_daq.store.refits import find_refit
 
@@ -29,6 +29,9 @@ CHUNK = 1024
 """Spectra in a piece of a file; a row of sites that is longer is a piece by itself."""
 PIECES = 4
 """Pieces in a tile: what is in memory at a time."""
+
+ONLINE = "online"
+"""Name of the fits that were made during the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class RunSource:
     ended: RunEnded | None
     latest: NDArray[np.int64]
     """Number of the attempt that counts, -1 where nothing was measured; shape (steps, rows, columns)."""
-    refit: bool = False
-    """Whether the fits were made later: a flagged spectrum is then not to be trusted."""
+    fit: str
+    """The fits: "online", or the name of a refit."""
     maps: dict[str, NDArray[Any]] = field(default_factory=dict)
     """Variable: values, shape (steps, rows, columns)."""
 
@@ -71,6 +74,11 @@ class RunSource:
     def variables(self) -> tuple[Variable, ...]:
         """All maps, in the order of the dataset."""
         return tuple(describe(name, values.dtype.kind) for name, values in self.maps.items())
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is said of the whole run."""
+        return run_attributes(self.started, self.ended) | {"fit": self.fit}
 
     @property
     def numbers(self) -> tuple[Variable, ...]:
@@ -134,7 +142,7 @@ class RunSource:
             raise JournalError(f"site {site} is not where its number says: the journal is damaged")
         at = np.unravel_index(site, self.latest.shape)
         self.maps["flags"][at] = ",".join(filter(None, (row[11], problem)))
-        if self.refit and self.maps["flags"][at]:
+        if self.fit != ONLINE and self.maps["flags"][at]:  # known only now
             self.maps["fit_ok"][at] = False
         if problem == "damaged":
             return
@@ -198,7 +206,7 @@ class RunSource:
 
 
 @contextmanager
-def open_source(path: Path | str, fit: str = "online") -> Iterator[RunSource]:
+def open_source(path: Path | str, fit: str = ONLINE) -> Iterator[RunSource]:
     """Open a run, with the fits made during it ("online"), the newest refit ("latest") or one by name.
 
     Raises
@@ -210,18 +218,19 @@ def open_source(path: Path | str, fit: str = "online") -> Iterator[RunSource]:
     with reader(path) as connection:
         started = started_of(connection)
         latest = _latest(connection, started)
-        ended = ended_of(connection)
-        source = RunSource(folder, connection, started, ended, latest, fit != "online")
+        refit = None if fit == ONLINE else find_refit(path, fit)
+        name = refit.name if refit else ONLINE
+        source = RunSource(folder, connection, started, ended_of(connection), latest, name)
         maps = source.maps
         for name in SCALARS:
             maps[name] = np.full(latest.shape, np.nan)
         maps["position_x"], maps["position_y"] = _positions(started)
         maps["flags"] = np.full(latest.shape, "", dtype=object)
         taken = {*Dimensions(started).coordinates(), *MEANING}
-        if fit == "online":
+        if refit is None:
             maps |= map_of_fits(connection, latest, taken)
         else:
-            maps |= map_of_refit(find_refit(path, fit), latest, taken)
+            maps |= map_of_refit(refit, latest, taken)
         maps |= map_of_truth(connection, latest)
         yield source
 

@@ -11,7 +11,6 @@ import numpy as np
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.layout import Described, Target, write_all
 from stm_daq.store.exports.source import RunSource
-from stm_daq.store.names import run_attributes
 
 if TYPE_CHECKING:
     import zarr
@@ -23,7 +22,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
 
     group = zarr.open_group(path, mode="w", zarr_format=3)
     write_all(source, lambda described: _array(group, described))
-    group.attrs.update(run_attributes(source.started, source.ended))
+    group.attrs.update(source.attributes)
     with warnings.catch_warnings():
         # not yet in the specification, but xarray opens slowly and with a warning without it
         warnings.filterwarnings("ignore", message="Consolidated metadata")

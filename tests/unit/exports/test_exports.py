@@ -159,6 +159,7 @@ def test_a_refit_travels_instead_of_the_fits_of_the_run(aborted):
         for name in ("gap", "gap_std", "reduced_chi_square", "fit_ok"):
             np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
         assert found.fit_ok.sum() == 2
+        assert found.attrs["fit"] == expected.attrs["fit"] != "online"
         assert found.fit_flags[0, 2] == "shallow"
 
 

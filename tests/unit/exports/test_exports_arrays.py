@@ -11,7 +11,7 @@ import xarray as xr
 from stm_daq import open_run
 from stm_daq.store.exports import export_run
 
-OURS_ALONE = {"journal", "fit", "frame"}
+OURS_ALONE = {"journal", "frame"}
 """Attributes that tell of the reading, or come back as another kind of list."""
 
 
