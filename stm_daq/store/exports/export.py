@@ -11,6 +11,7 @@ from stm_daq.errors import BadInputError
 from stm_daq.store.exports.atomic import new_file, new_folder
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.source import RunSource, open_source
+from stm_daq.store.schema import FILE_NAME
 
 type Write = Callable[[RunSource, Choice, Path], None]
 
@@ -141,6 +142,8 @@ def _place(source: RunSource, kind: Format, out: Path | str | None, choice: Choi
 
 
 def _write(source: RunSource, kind: Format, place: Path, choice: Choice | None) -> Path:
+    if place.name == FILE_NAME:
+        raise BadInputError(f"{place} is the name of a journal: give another one with --out")
     try:
         write = kind.writer()
     except ImportError as error:

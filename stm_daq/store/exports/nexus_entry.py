@@ -26,7 +26,7 @@ def fill_entry(entry: h5py.Group, source: RunSource) -> None:
     started = source.started
     about = source.attributes
     _put(entry, "definition", "NXsts")
-    entry["definition"].attrs["version"] = "2025.12"
+    entry["definition"].attrs["version"] = "2026.01"
     entry["definition"].attrs["URL"] = _ADDRESS
     _put(entry, "experiment_technique", "STS")
     _put(entry, "scan_mode", "constant current")

@@ -110,6 +110,8 @@ def test_a_folder_of_somebody_else_is_left_alone(aborted, tmp_path):
     with pytest.raises(BadInputError, match="not an earlier export"):
         export_run(aborted, "zarr", taken)
     assert (precious / "thesis.txt").read_text() == "all of it"
+    with pytest.raises(BadInputError, match="name of a journal"):
+        export_run(aborted, "qcodes", aborted / "journal.db")
 
 
 def test_a_run_that_goes_on_is_exported_as_far_as_it_is(tmp_path, run):
