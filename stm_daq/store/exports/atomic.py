@@ -12,6 +12,18 @@ from stm_daq.errors import BadInputError, StmDaqError
 from stm_daq.store.journal import sync_folder
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where it is not there yet.
+
+    Raises
+    ------
+    BadInputError
+        If it cannot be made.
+    """
+    with _explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path` to write; it takes its name when it is on the disk.

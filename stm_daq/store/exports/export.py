@@ -8,9 +8,10 @@ from importlib import import_module
 from pathlib import Path
 
 from stm_daq.errors import BadInputError
-from stm_daq.store.exports.atomic import new_file, new_folder
+from stm_daq.store.exports.atomic import make_folder, new_file, new_folder
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.source import RunSource, open_source
+from stm_daq.store.reading import journal_path
 from stm_daq.store.schema import FILE_NAME
 
 type Write = Callable[[RunSource, Choice, Path], None]
@@ -34,7 +35,7 @@ class Format:
     """It holds one spectrum."""
 
     def writer(self) -> Write:
-        """Import what is needed to write it."""
+        """Return the function that writes it."""
         write: Write = import_module(f"stm_daq.store.exports.{self.module}").write
         return write
 
@@ -109,13 +110,18 @@ def export_all(
     -------
     dict
         Format: what was written, or why it was not.
+
+    Raises
+    ------
+    BadInputError, JournalError
+        If there is no readable journal, or nothing can be written.
     """
     done: dict[str, Path | BadInputError] = {}
-    if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
+    folder = journal_path(path).parent / FOLDER if out is None else Path(out)
+    make_folder(folder)
     for name in FORMATS:
         try:
-            done[name] = export_run(path, name, out, choice, fit)
+            done[name] = export_run(path, name, folder, choice, fit)
         except BadInputError as error:
             done[name] = error
     return done
@@ -129,9 +135,8 @@ def _format(name: str) -> Format:
 
 def _place(source: RunSource, kind: Format, out: Path | str | None, choice: Choice) -> Path:
     folder = source.path / FOLDER if out is None else Path(out)
-    if out is not None and not (
-        folder.is_dir() and not (kind.mark and (folder / kind.mark).exists())
-    ):
+    is_export = bool(kind.mark) and (folder / kind.mark).exists()
+    if out is not None and (is_export or not folder.is_dir()):
         return folder
     used = replace(
         choice,
@@ -144,12 +149,12 @@ def _place(source: RunSource, kind: Format, out: Path | str | None, choice: Choi
 def _write(source: RunSource, kind: Format, place: Path, choice: Choice | None) -> Path:
     if place.name == FILE_NAME:
         raise BadInputError(f"{place} is the name of a journal: give another one with --out")
+    write = kind.writer()
     try:
-        write = kind.writer()
+        with new_folder(place, kind.mark) if kind.mark else new_file(place) as part:
+            write(source, choice or Choice(), part)
     except ImportError as error:
         raise BadInputError(
             f"{error}: install it with `pip install 'stm-daq[formats]'`, or use another format"
         ) from None
-    with new_folder(place, kind.mark) if kind.mark else new_file(place) as part:
-        write(source, choice or Choice(), part)
     return place

@@ -43,6 +43,22 @@ def test_every_shape_is_written_or_refused_with_a_way_out(shaped):
             assert result.exists()
 
 
+def test_all_formats_need_a_run_and_a_place(aborted, tmp_path):
+    with pytest.raises(BadInputError, match=r"holds no journal\.db"):
+        export_all(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInputError, match=r"cannot write .*--out"):
+        export_all(aborted, tmp_path / "file")
+
+
+@pytest.mark.parametrize(("name", "library"), [("zarr", "zarr"), ("netcdf", "h5netcdf")])
+def test_a_library_that_is_missing_is_named(aborted, monkeypatch, name, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(BadInputError, match=rf"{library}.*stm-daq\[formats\]"):
+        export_run(aborted, name)
+    assert not list((aborted / "exports").iterdir())
+
+
 def test_a_step_is_chosen(shape):
     folder = shape("outer axes")
     with pytest.raises(BadInputError, match=r"2 temperature x 3 repeat.*--step 0 \.\.\. 5"):
