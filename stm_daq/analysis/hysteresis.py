@@ -215,8 +215,9 @@ def _switch(branches: list[tuple[Array, list[Jump]]]) -> Switch | None:
 
 def _finest(places: Array, steps: Array, heights: Array) -> Switch:
     """Average the jumps that were seen with fine steps, if there are such."""
-    step = float(np.min(steps))
-    fine = steps <= 2 * step + 1e-12
+    # a fine point may lie close to a coarse one: that alone makes no finer step
+    fine = steps <= max(2 * float(np.min(steps)), 0.35 * float(np.max(steps))) + 1e-12
+    step = float(np.max(steps[fine]))
     count = int(fine.sum())
     spread = float(np.std(places[fine], ddof=1)) if count > 1 else 0.0
     return Switch(

@@ -104,3 +104,19 @@ def _is_steep(slopes: Array, k: int, reach: int, total: float, spacing: Array) -
     return all(mean > STEEPER * value for value in around) and all(
         mean > 1.5 * value for value in nearest
     )
+
+
+def switch_interval(signal: Array) -> int | None:
+    """Return the number of the point before the largest jump of a branch; None without one.
+
+    Quick and on one branch alone: it decides where a running sweep puts its fine steps.
+    """
+    if len(signal) < 5 or not np.all(np.isfinite(signal)):
+        return None
+    extent, noise = float(np.ptp(signal)), noise_of([signal])
+    jumps = jumps_of(signal, noise, extent)
+    if not jumps:
+        return None
+    largest = max(jumps, key=lambda jump: abs(jump.height))
+    steps = np.abs(np.diff(signal[largest.first : largest.last + 1]))
+    return largest.first + int(np.argmax(steps))

@@ -11,6 +11,7 @@ from stm_daq.plan import Group, Plan, Step, groups, step_count
 from stm_daq.records import Event, Record, Site
 from stm_daq.sequencer.drift import DriftCorrection
 from stm_daq.sequencer.pace import Pace
+from stm_daq.sequencer.reference import ReferenceMeasurement
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.surroundings import Earlier
@@ -36,6 +37,8 @@ class MapLoop:
         Of the whole run.
     check : callable
         Called after every group of sites; raises if the station is not as it should be.
+    reference : ReferenceMeasurement
+        Knows when its place is due.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class MapLoop:
         stop: StopSwitch,
         expected_seconds: float,
         check: Callable[[], None],
+        reference: ReferenceMeasurement,
     ) -> None:
         self._sites = plan.sites
         self._again = plan.care.again
@@ -59,6 +63,7 @@ class MapLoop:
         self._earlier = earlier
         self._stop = stop
         self._check = check
+        self._reference = reference
         self._groups_left = step_count(plan.axes) * len(groups(plan.sites))
         total = step_count(plan.axes) * plan.sites.count
         self._pace = Pace(clock, total, expected_seconds, done=len(earlier.attempts))
@@ -114,6 +119,7 @@ class MapLoop:
             if self._stopping():
                 return
             self._follow_drift()
+            self._reference.before_site()
             self._loop.measure(self._drift.corrected(site) if self._drift else site)
             if self._stopping():
                 self._emit(self._pace.progress("stopping"))

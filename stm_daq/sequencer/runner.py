@@ -17,6 +17,7 @@ from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
 from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.map_loop import MapLoop
 from stm_daq.sequencer.parking import park
+from stm_daq.sequencer.reference import ReferenceMeasurement
 from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.setters import AxisSetters, read_parameter
 from stm_daq.sequencer.site import SiteMeasurement
@@ -106,6 +107,7 @@ class Runner:
             stop=self._stop,
             expected_seconds=expected_seconds,
             check=self._check_bias,
+            reference=ReferenceMeasurement(plan, site, clock, emit),
         )
         self._parked = False
         self._withdrawn = False

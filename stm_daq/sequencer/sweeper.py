@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,8 @@ class SweepData:
     conductance: Array
     """dI/dV at every point, S, shape (n,)."""
     flags: tuple[str, ...]
+    extra: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """What else was recorded at every point, shape (m, n)."""
 
 
 class Sweeper(Protocol):

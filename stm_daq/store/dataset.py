@@ -93,6 +93,7 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
     if fits is None:
         refit = find_refit(path, fit)
         fits = refit_maps(refit, spectra)
+    variables |= _further(spectra, frame, started)
     variables |= _measured(spectra, frame) | _fitted(fits, frame) | _true(truths, frame)
     attributes = _attributes(started) | {
         "state": ended.state if ended else "not ended",
@@ -177,6 +178,19 @@ def _measured(maps: SpectrumMaps, frame: Dimensions) -> dict[str, Variable]:
         "flags": frame.variable(maps.flags, "what makes a spectrum suspect"),
         **{name: frame.named(name, values) for name, values in maps.scalars.items()},
     }
+
+
+def _further(maps: SpectrumMaps, frame: Dimensions, started: RunStarted) -> dict[str, Variable]:
+    """Whatever else was recorded at every point, and what every point of the sweep is."""
+    inner = ("y", "x", frame.swept)
+    variables = {
+        name: frame.variable(values, what, unit, inner)
+        for (name, unit, what), values in zip(started.traces, maps.extra, strict=True)
+    }
+    for name, values in started.metadata.get("layout", {}).items():
+        meaning = {"long_name": f"{name} of a point of the sweep"}
+        variables[f"point_{name}"] = ((frame.swept,), np.array(values), meaning)
+    return variables
 
 
 def _fitted(maps: FitMaps, frame: Dimensions) -> dict[str, Variable]:

@@ -38,6 +38,8 @@ class SpectrumMaps:
     """Comma-separated flags, shape (..., rows, columns)."""
     places: dict[tuple[int, int], tuple[int, ...]]
     """(site, latest attempt): place in a map."""
+    extra: Array = field(default_factory=lambda: np.empty(0))
+    """Further traces, shape (m, ..., rows, columns, n); see :attr:`RunStarted.traces`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> Spectr
     """Read all spectra; damaged ones stay NaN, are flagged "damaged" and warned about."""
     shape, version = started.shape, version_of(connection)
     current, conductance = np.full((2, *shape, len(started.bias)), np.nan)
+    traces = len(started.traces)
+    extra = np.full((traces, *shape, len(started.bias)), np.nan)
     scalars = {name: np.full(shape, np.nan) for name in SCALARS}
     flags = np.full(shape, "", dtype=object)
     latest: dict[int, tuple[int, tuple[int, ...]]] = {}
@@ -71,13 +75,15 @@ def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> Spectr
         if problem == "damaged":
             current[at] = conductance[at] = np.nan
             continue
-        _, current[at], conductance[at] = np.frombuffer(row[12], "<f8").reshape(3, -1)
+        arrays = np.frombuffer(row[12], "<f8").reshape(3 + traces, -1)
+        current[at], conductance[at] = arrays[1:3]
+        extra[(slice(None), *at)] = arrays[3:]
         for name, column in SCALARS.items():
             scalars[name][at] = schema.number(row[column])
     if check.damaged:
         warnings.warn(f"{check.damaged} spectra are damaged on the disk: NaN", stacklevel=4)
     places = {(site, attempt): at for site, (attempt, at) in latest.items()}
-    return SpectrumMaps(current, conductance, scalars, flags.astype(str), places)
+    return SpectrumMaps(current, conductance, scalars, flags.astype(str), places, extra)
 
 
 class Checker:
@@ -86,6 +92,7 @@ class Checker:
     def __init__(self, started: RunStarted) -> None:
         self.damaged = 0
         self._nominal = started.bias
+        self._arrays = 3 + len(started.traces)
         steps = np.abs(np.diff(started.bias))
         self._tolerance = _BIAS_TOLERANCE * float(np.median(steps)) if len(steps) else np.inf
         self._good_bias = b""
@@ -93,7 +100,7 @@ class Checker:
     def __call__(self, row: schema.Row) -> str:
         """Return "", "damaged", or "off_nominal_bias"."""
         size = 8 * len(self._nominal)
-        if not schema.is_whole(row) or len(row[12]) != 3 * size:
+        if not schema.is_whole(row) or len(row[12]) != self._arrays * size:
             self.damaged += 1
             return "damaged"
         bias = row[12][:size]
