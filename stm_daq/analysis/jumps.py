@@ -89,7 +89,7 @@ def _reach(rises: Array, k: int) -> int:
     """Return 2 if the jump goes on in the next step with the same sign, else 1."""
     if k + 1 < len(rises) and rises[k] * rises[k + 1] > 0:
         larger, smaller = max(abs(rises[k : k + 2])), min(abs(rises[k : k + 2]))
-        if smaller > 0.15 * larger:
+        if smaller > 0.35 * larger:
             return 2
     return 1
 

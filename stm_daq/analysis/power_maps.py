@@ -74,9 +74,7 @@ def places(dataset: xr.Dataset, signal: str = "conductance") -> Iterator[Place]:
             cycles = _cycles(dataset, settings, powers[index], values[index], number)
             text = str(flags[index])
             frequency = _frequency(dataset, settings, index, number)
-            yield Place(
-                index, number, frequency, cycles, LATCHED not in text.split(","), text
-            )
+            yield Place(index, number, frequency, cycles, LATCHED not in text.split(","), text)
 
 
 def _plain_places(dataset: xr.Dataset, signal: str) -> Iterator[Place]:
@@ -151,7 +149,9 @@ def switch_maps(dataset: xr.Dataset, signal: str = "conductance") -> list[Switch
     return [_maps(shape, frequency, loops) for frequency, loops in found.values()]
 
 
-def _maps(shape: tuple[int, ...], frequency: float, loops: dict[tuple[int, ...], Loop]) -> SwitchMaps:
+def _maps(
+    shape: tuple[int, ...], frequency: float, loops: dict[tuple[int, ...], Loop]
+) -> SwitchMaps:
     up, up_std, down, down_std, width, area = np.full((6, *shape), np.nan)
     verdict = np.full(shape, "", dtype=object)
     for index, loop in loops.items():
