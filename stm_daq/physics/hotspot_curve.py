@@ -1,0 +1,211 @@
+"""All steady profiles under the tip as one curve, through its folds.
+
+From the cold film at low drive the curve leads to the first fold at J_up, where the cold state ends,
+back through unstable states (at low frequency through more folds) to the last one at J_down, where
+the hot state begins, and on along the hot branch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.physics.hotspot_profile import HotSpot, Profile, check_drive, hot_spot
+
+type Array = NDArray[np.float64]
+
+POINTS = 4000
+"""Most points of a curve."""
+FIRST = 0.3
+"""The curve begins at this part of the current that keeps a normal film at Tc."""
+BEYOND = 1.15
+"""How far the hot branch is followed beyond its fold."""
+BEYOND_NORMAL = 1.5
+"""How far a branch without folds is followed beyond the drive that makes the film normal."""
+
+
+class Switching(NamedTuple):
+    """Drives (highest rms current density, j*) at which the film switches."""
+
+    down: float
+    """Where the hot state ends when the drive falls."""
+    up: float
+    """Where the cold state ends when the drive rises."""
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyCurve:
+    """Steady states in the order of the curve, folds among them."""
+
+    hot_spot: HotSpot
+    drive: Array
+    """j*, shape (p,)."""
+    core_temperature: Array
+    """Right below the tip, Tc, shape (p,)."""
+    peak_temperature: Array
+    """Highest, Tc, shape (p,)."""
+    unstable_modes: NDArray[np.int64]
+    """Shape (p,). At a fold: beyond it."""
+    fold: NDArray[np.bool_]
+    """Which points are folds, shape (p,)."""
+    states: Array
+    """Temperatures at the nodes, Tc, shape (p, k)."""
+
+    @property
+    def folds(self) -> Array:
+        """Drives of all folds in the order of the curve, j*."""
+        return np.asarray(self.drive[self.fold])
+
+    @property
+    def mode_sequence(self) -> tuple[int, ...]:
+        """Unstable modes before the first fold and after each."""
+        return (int(self.unstable_modes[0]), *(int(m) for m in self.unstable_modes[self.fold]))
+
+    @property
+    def switching(self) -> Switching | None:
+        """Drives where the cold and the hot state end; None if the curve has no fold."""
+        folds = self.folds
+        return Switching(float(folds[-1]), float(folds[0])) if len(folds) else None
+
+    def at(self, drive: float) -> tuple[Profile, ...]:
+        """Every steady state at a drive, sorted by the highest temperature."""
+        passed = self.drive >= drive
+        found: list[Profile] = []
+        for k in np.nonzero(passed[1:] != passed[:-1])[0]:
+            share = math.log(drive / self.drive[k]) / math.log(self.drive[k + 1] / self.drive[k])
+            guess = self.states[k] + share * (self.states[k + 1] - self.states[k])
+            profile = self.hot_spot.settled(drive, guess)
+            if profile is not None:
+                found.append(profile)
+        return tuple(sorted(found, key=lambda profile: profile.peak_temperature))
+
+
+def steady_curve(
+    frequency: float,
+    phonon_temperature: float,
+    thermal_length: float,
+    n: int = 5,
+    *,
+    nodes: int | None = None,
+    highest_drive: float = 0.0,
+) -> SteadyCurve:
+    """Follow all steady states from the cold film on, through every fold.
+
+    Parameters
+    ----------
+    frequency, phonon_temperature, thermal_length, n, nodes
+        See :func:`stm_daq.physics.hotspot_profile.hot_spot`.
+    highest_drive : float
+        j*; the hot branch is followed at least up to this drive.
+
+    Raises
+    ------
+    OutOfRangeError
+        If an argument is out of its range.
+    ArithmeticError
+        If the curve is lost, which no case in its range is known to do.
+    """
+    spot = hot_spot(
+        frequency, phonon_temperature, thermal_length, n, nodes=nodes, highest_drive=highest_drive
+    )
+    first = FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**n)
+    return follow(spot, first, highest_drive)
+
+
+def follow(spot: HotSpot, first: float, highest: float) -> SteadyCurve:
+    """Follow the curve from drive `first` to beyond `highest`."""
+    from stm_daq.physics import hotspot_kernel_follow as kernel
+
+    rows = np.empty((POINTS, kernel.COLUMNS))
+    states = np.empty((POINTS, len(spot.mesh.radius)))
+    ends = np.array([first, max(highest, first), BEYOND, BEYOND_NORMAL])
+    count = kernel.trace(*spot.compiled, spot.cold(), ends, rows, states)
+    if count <= 0 or count >= POINTS - 1:
+        raise ArithmeticError(
+            f"lost the curve of steady states after {abs(count)} points at frequency "
+            f"{spot.film.frequency}, thermal length {spot.thermal_length}: use more nodes"
+        )
+    rows = rows[:count]
+    return SteadyCurve(
+        spot,
+        np.exp(rows[:, kernel.LOG_DRIVE]),
+        rows[:, kernel.CORE].copy(),
+        rows[:, kernel.PEAK].copy(),
+        rows[:, kernel.MODES].astype(np.int64),
+        rows[:, kernel.FOLD] == 1.0,
+        states[:count],
+    )
+
+
+def profiles(
+    drive: float,
+    frequency: float,
+    phonon_temperature: float,
+    thermal_length: float,
+    n: int = 5,
+    *,
+    nodes: int | None = None,
+) -> tuple[Profile, ...]:
+    """Every steady radial profile under the tip at a drive, sorted by its highest temperature.
+
+    Parameters
+    ----------
+    drive : float
+        J = j_max/j*: highest rms current density, which is at r = 1.272 z0; not negative.
+    frequency, phonon_temperature, thermal_length, n, nodes
+        See :func:`stm_daq.physics.hotspot_profile.hot_spot`; by default at least 800 nodes.
+
+    Returns
+    -------
+    tuple of Profile
+        The first is stable; where there are more, the last is stable too.
+
+    Raises
+    ------
+    OutOfRangeError
+        If an argument is out of its range.
+    """
+    check_drive(drive)
+    spot = hot_spot(
+        frequency, phonon_temperature, thermal_length, n, nodes=nodes or 800, highest_drive=drive
+    )
+    if drive == 0.0:
+        return (Profile(0.0, spot.mesh.radius, spot.cold(), 0),)
+    first = FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**n)
+    if drive <= first:
+        return (spot.developed(drive),)
+    return follow(spot, first, drive).at(drive)
+
+
+def switching_drives(
+    frequency: float,
+    phonon_temperature: float,
+    thermal_length: float,
+    n: int = 5,
+    *,
+    nodes: int | None = None,
+) -> Switching | None:
+    """Drives J_down, J_up between which two states are stable; None if the film never switches.
+
+    None is right above 2 gap(T_ph), and for films so conductive that the hot spot has no sharp wall.
+
+    Parameters
+    ----------
+    frequency, phonon_temperature, thermal_length, n, nodes
+        See :func:`stm_daq.physics.hotspot_profile.hot_spot`.
+
+    Returns
+    -------
+    Switching or None
+        A pair (down, up), j*.
+
+    Raises
+    ------
+    OutOfRangeError
+        If an argument is out of its range.
+    """
+    return steady_curve(frequency, phonon_temperature, thermal_length, n, nodes=nodes).switching

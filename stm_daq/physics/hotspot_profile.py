@@ -1,0 +1,169 @@
+"""A radial temperature profile under the tip, and how it settles or develops at a given drive."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stm_daq.errors import OutOfRangeError
+from stm_daq.physics.hotspot_mesh import Mesh, mesh_for
+from stm_daq.physics.hotspot_tables import Film
+from stm_daq.physics.hotspot_uniform import checked_film
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """A steady solution of the heat equation (1)."""
+
+    drive: float
+    """Highest rms current density under the tip, j*."""
+    radius: Array
+    """Nodes, z0, shape (k,)."""
+    values: Array
+    """Electron temperature there, Tc, shape (k,)."""
+    unstable_modes: int
+    """Growing axisymmetric modes; 0: stable."""
+
+    def temperature(self, radius: ArrayLike) -> Array:
+        """Electron temperature (Tc) at `radius` (z0); beyond the mesh, that at its end."""
+        from scipy.interpolate import PchipInterpolator
+
+        r = np.clip(np.abs(np.asarray(radius, dtype=np.float64)), 0.0, self.radius[-1])
+        return np.asarray(PchipInterpolator(self.radius, self.values)(r))
+
+    @property
+    def stable(self) -> bool:
+        """Whether no mode grows."""
+        return self.unstable_modes == 0
+
+    @property
+    def core_temperature(self) -> float:
+        """Electron temperature right below the tip, Tc."""
+        return float(self.values[0])
+
+    @property
+    def peak_temperature(self) -> float:
+        """Highest electron temperature, Tc."""
+        return self._peak[1]
+
+    @property
+    def peak_radius(self) -> float:
+        """Where it is, z0."""
+        return self._peak[0]
+
+    @property
+    def _peak(self) -> tuple[float, float]:
+        """Vertex of the parabola through the highest node and its neighbours."""
+        k = int(np.argmax(self.values))
+        if k in (0, len(self.radius) - 1):
+            return float(self.radius[k]), float(self.values[k])
+        r, t = self.radius[k - 1 : k + 2] - self.radius[k], self.values[k - 1 : k + 2]
+        a, b, c = np.polyfit(r, t, 2)
+        return float(self.radius[k] - 0.5 * b / a), float(c - 0.25 * b * b / a)
+
+    @property
+    def inner_radius(self) -> float | None:
+        """Inner radius of the normal ring, z0; 0 without a superconducting core, None if not normal."""
+        return 0.0 if self.values[0] >= 1.0 else self._crossing(0)
+
+    @property
+    def outer_radius(self) -> float | None:
+        """Outer radius of the normal ring, z0; None if the film is nowhere normal."""
+        return self._crossing(-1)
+
+    def _crossing(self, which: int) -> float | None:
+        """Radius where the temperature passes Tc: the first such (0), or the last (-1)."""
+        above = self.values >= 1.0
+        places = np.nonzero(above[1:] != above[:-1])[0]
+        if len(places) == 0:
+            return None
+        k = places[which]
+        share = (1.0 - self.values[k]) / (self.values[k + 1] - self.values[k])
+        return float(self.radius[k] + share * (self.radius[k + 1] - self.radius[k]))
+
+
+@dataclass(frozen=True, eq=False)
+class HotSpot:
+    """A film under a tip at one microwave frequency: what all solutions below have in common."""
+
+    film: Film
+    mesh: Mesh
+    thermal_length: float
+    """z0"""
+
+    @property
+    def compiled(self) -> tuple[tuple[Array, int, float], tuple[Array, Array, Array, Array]]:
+        """Film and mesh as the compiled functions take them."""
+        return self.film.compiled, self.mesh.compiled(self.thermal_length, self.film.exponent)
+
+    def cold(self) -> Array:
+        """Profile of a film at the phonons' temperature, shape (k,)."""
+        return np.full(len(self.mesh.radius), self.film.phonon_temperature)
+
+    def settled(self, drive: float, guess: Array) -> Profile | None:
+        """Return the steady state, stable or not, next to a guess (k,); None if there is none."""
+        from stm_daq.physics import hotspot_kernel_follow
+
+        values = guess.copy()
+        modes = hotspot_kernel_follow.settle(*self.compiled, drive, values)
+        return Profile(drive, self.mesh.radius, values, modes) if modes >= 0 else None
+
+    def developed(self, drive: float, start: Array | None = None) -> Profile:
+        """Return the stable state that a profile (k,), by default a cold film, develops into."""
+        from stm_daq.physics import hotspot_kernel_follow
+
+        values = self.cold() if start is None else start.copy()
+        if not hotspot_kernel_follow.develop(*self.compiled, drive, values):
+            raise ArithmeticError(f"the profile at drive {drive} does not become steady")
+        return Profile(drive, self.mesh.radius, values, 0)
+
+
+def hot_spot(
+    frequency: float,
+    phonon_temperature: float,
+    thermal_length: float,
+    n: int = 5,
+    *,
+    nodes: int | None = None,
+    highest_drive: float = 0.0,
+) -> HotSpot:
+    """Prepare tables and mesh for a film under a tip.
+
+    Parameters
+    ----------
+    frequency : float
+        k_B Tc/hbar.
+    phonon_temperature : float
+        Tc; below 1.
+    thermal_length : float
+        Lambda, z0; positive. Lambda^2 = K(Tc)/(n Sigma Tc^(n-1)).
+    n : {5, 6}
+        Exponent of the phonon cooling.
+    nodes : int, optional
+        Of the radial mesh, at least 50; by default as many as the thermal length needs.
+    highest_drive : float
+        j*; the larger, the further out must the mesh be fine.
+
+    Raises
+    ------
+    OutOfRangeError
+        If an argument is out of its range.
+    """
+    tables = checked_film(frequency, phonon_temperature, n)
+    if not (thermal_length > 0.0 and math.isfinite(thermal_length)):
+        raise OutOfRangeError(f"thermal length must be finite and above 0 z0, got {thermal_length}")
+    if nodes is not None and nodes < 50:
+        raise OutOfRangeError(f"a radial mesh needs at least 50 nodes, got {nodes}")
+    check_drive(highest_drive)
+    return HotSpot(tables, mesh_for(nodes, thermal_length, highest_drive), thermal_length)
+
+
+def check_drive(drive: float) -> None:
+    """Refuse drives that no microwave source has."""
+    if not (drive >= 0.0 and math.isfinite(drive)):
+        raise OutOfRangeError(f"drive must be finite and not negative, in j*; got {drive}")
