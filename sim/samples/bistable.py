@@ -26,7 +26,7 @@ from sim.samples.hot_response import HotResponse, hot_response
 from sim.samples.model_junction import DynesJunction
 from sim.samples.strip import StripPattern
 from stm_daq.physics import bcs, btk
-from stm_daq.physics.hotspot_signals import LARGEST_HEATING
+from stm_daq.physics.hotspot import H_MAX
 
 type Array = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ class BistableFilm:
         if power < 0:
             raise ValueError(f"microwave power must not be negative: {power:g} W")
         current = math.sqrt(2 * power / self.transfer)
-        heating = LARGEST_HEATING / (math.sqrt(8) * math.pi)
+        heating = math.sqrt(H_MAX / 8) / math.pi
         unit = math.sqrt(self.phonon_coupling * tc**self.phonon_power / self.resistivity)
         drifted = 10 ** (self.transfer_drift * time / 3600 / 20)
         return drifted * heating * current / (self.distance * self.thickness) / unit
@@ -145,7 +145,7 @@ class BistableFilm:
         Returns the state of the film under the tip, which is at `place` (m) with the stage at K.
         """
         (x, y), (power, frequency) = place, microwaves
-        if power == 0:
+        if power == 0 or stage >= self.local_temperature(x, y):
             memory.hot, memory.due = False, math.inf
             return FilmState(core=stage, x=x, y=y)
         tc = self.local_temperature(x, y)
@@ -155,8 +155,8 @@ class BistableFilm:
         return FilmState(
             hot,
             drive,
-            max(response.core_temperature(drive, hot) * tc, stage),
-            response.normal_radius(drive, hot) * self.distance,
+            max(response.state(hot).core_temperature(drive) * tc, stage),
+            response.state(hot).normal_radius(drive) * self.distance,
             x,
             y,
         )

@@ -104,7 +104,10 @@ class StripPattern:
             )
             middle = place + self.meander * course[None, :]
             step = np.tanh((y[:, None] - middle) / self.breadth)
-            bottom, top = np.tanh((low - middle) / self.breadth), np.tanh((high - middle) / self.breadth)
+            bottom, top = (
+                np.tanh((low - middle) / self.breadth),
+                np.tanh((high - middle) / self.breadth),
+            )
             total = total + strength * (step - bottom) / (top - bottom)
         stream: Array = self.critical * total
         return stream

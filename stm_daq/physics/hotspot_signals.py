@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.physics.hotspot import conductivity, gap
+from stm_daq.physics.hotspot import H_MAX, Profile, conductivity, gap, heating_profile
 
 type Array = NDArray[np.float64]
 
@@ -20,46 +20,15 @@ _PANELS = 24
 """Panels of 24 Gauss nodes: 1e-10 down to tip temperatures of 0.02 Tc."""
 _REACH = 45.0
 """Thermal energies beyond which the derivative of the Fermi function counts as zero."""
-LARGEST_HEATING = 0.3002831060007776
-"""z0 sqrt(H) at its maximum, r = sqrt((1 + sqrt 5) / 2) z0 (Eq. 2)."""
 
 
-def heating_shape(r: Array) -> Array:
-    """Return h(r) = H(r) / H(r_max), the heating relative to its largest (Eq. 2).
-
-    Parameters
-    ----------
-    r : array
-        Distance from the axis of the tip, z0.
-    """
-    root = np.sqrt(1.0 + np.square(r))
-    shape: Array = np.square(r / (root * (root + 1.0))) / LARGEST_HEATING**2
-    return shape
-
-
-def normal_ring(r: Array, temperature: Array) -> tuple[float, float] | None:
+def normal_ring(profile: Profile) -> tuple[float, float] | None:
     """Return inner and outer radius (z0) of the normal ring, where T > Tc; None if there is none.
 
-    An inner radius of 0 means that also the core is normal. Between the points of the profile the
-    temperature is taken for a straight line. A ring that reaches the end of the profile ends there.
-
-    Parameters
-    ----------
-    r, temperature : array of shape (n,)
-        Profile, r ascending.
+    An inner radius of 0 means that also the core is normal.
     """
-    hot = np.flatnonzero(temperature > 1.0)
-    if not len(hot):
-        return None
-    first, last = int(hot[0]), int(hot[-1])
-    inner = 0.0 if first == 0 else _crossing(r, temperature, first - 1)
-    outer = float(r[-1]) if last == len(r) - 1 else _crossing(r, temperature, last)
-    return inner, outer
-
-
-def _crossing(r: Array, temperature: Array, k: int) -> float:
-    share = (1.0 - temperature[k]) / (temperature[k + 1] - temperature[k])
-    return float(r[k] + share * (r[k + 1] - r[k]))
+    inner, outer = profile.inner_radius, profile.outer_radius
+    return None if inner is None or outer is None else (inner, outer)
 
 
 def tunnel_conductance(bias: Array, temperature: float, tip_temperature: float) -> Array:
@@ -111,7 +80,7 @@ def _minus_fermi_slope(energy: Array, temperature: float) -> Array:
     return slope
 
 
-def absorbed_power(r: Array, temperature: Array, drive: float, frequency: float) -> float:
+def absorbed_power(profile: Profile, frequency: float) -> float:
     """Return the power that the film absorbs within the profile, in Sigma Tc^n z0^2 d.
 
         P = 2 pi integral J^2 h(r) Re[1/sigma(omega, T(r))] r dr
@@ -121,23 +90,16 @@ def absorbed_power(r: Array, temperature: Array, drive: float, frequency: float)
 
     Parameters
     ----------
-    r, temperature : array of shape (n,)
-        Profile.
-    drive : float
-        J = j_max / j*, rms.
+    profile : Profile
+        A steady state, of :func:`stm_daq.physics.hotspot.profiles`.
     frequency : float
         kB Tc / hbar.
     """
-    lossy = np.array([_resistivity(frequency, float(t)) for t in temperature])
-    density = drive**2 * heating_shape(r) * lossy
-    return float(2 * np.pi * np.trapezoid(density * r, r))
-
-
-def _resistivity(frequency: float, temperature: float) -> float:
-    if temperature >= 1.0:
-        return 1.0
-    sigma = complex(conductivity(frequency, temperature))
-    return float((1 / sigma).real)
+    radius = profile.radius
+    sigma = np.asarray(conductivity(frequency, np.minimum(profile.values, 1.0)))
+    lossy = np.where(profile.values >= 1.0, 1.0, (1.0 / sigma).real)
+    density = profile.drive**2 * heating_profile(radius) / H_MAX * lossy
+    return float(2 * np.pi * np.trapezoid(density * radius, radius))
 
 
 def reflected_fraction(absorbed: float, available: float) -> float:
