@@ -59,6 +59,7 @@ UNITS = {
     "roughness": "m",
     "round": "s",
     "scatter_length": "m",
+    "series_resistance": "ohm",
     "setpoint": "A",
     "spot_pitch": "m",
     "spot_size": "m",

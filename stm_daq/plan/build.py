@@ -94,7 +94,7 @@ def _power_sweep(block: SweepBlock, cycles: PowerSweepBlock, setpoint_bias: floa
             largest=largest or 0.0,
             points=measured.points if largest else 0,
             threshold=measured.threshold,
-            at=measured.at,
+            above_down=measured.above_down,
         )
     again = cycles.reference
     power_sweep = PowerSweep(

@@ -39,8 +39,9 @@ class Transport:
     """Steps of that; 0: it is not."""
     threshold: float = 0.0
     """Voltage above which it counts as resistive, V."""
-    at: float | None = None
-    """Power on the way down at which that is done, dBm; None: at the top."""
+    above_down: float | None = None
+    """It is looked for on the way down, so far above where the hot state ended in the first cycle (dB),
+    where the hot spot is nearly as small as it gets; None: at the top of every cycle."""
 
 
 @dataclass(frozen=True, slots=True)

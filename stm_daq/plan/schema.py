@@ -25,6 +25,7 @@ from stm_daq.plan.units import (
     Kelvin,
     Metres,
     Place,
+    RelativeDecibels,
     Seconds,
     Volts,
 )
@@ -143,7 +144,7 @@ class TransportBlock(Block):
     critical_current: Annotated[Amperes, POSITIVE] | None = None
     points: Annotated[Whole, Field(ge=4, le=1000)] = 40
     threshold: Annotated[Volts, POSITIVE] = 20e-6
-    at: Decibels | None = None
+    above_down: Annotated[RelativeDecibels, POSITIVE] | None = None
 
 
 class ReferenceBlock(Block):

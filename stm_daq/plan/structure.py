@@ -91,9 +91,10 @@ def _power_sweep(sweep: SweepBlock, cycles: PowerSweepBlock) -> Iterator[Misfit]
         yield ("sweep", "average"), "cycles are not averaged: write more `cycles`"
     if cycles.fine and cycles.cycles < 2:
         yield (*path, "fine"), "fine steps follow a coarse cycle: write at least `cycles: 2`"
-    at = None if cycles.transport is None else cycles.transport.at
-    if at is not None and not cycles.start <= at <= cycles.end:
-        yield (*path, "transport", "at"), "lies outside the sweep"
+    above = None if cycles.transport is None else cycles.transport.above_down
+    if above is not None and cycles.cycles < 2:
+        text = "follows a first cycle: write at least `cycles: 2`"
+        yield (*path, "transport", "above_down"), text
     if cycles.slow > 1 and cycles.cycles < 2:
         yield (*path, "slow"), "the rate test compares two cycles: write at least `cycles: 2`"
 

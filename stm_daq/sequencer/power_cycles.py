@@ -153,7 +153,7 @@ class PowerCycles:
         last = cycle == self._cycles.cycles - 1
         dwell = self._sweep.dwell * (self._cycles.slow if last else 1.0)
         before = self._source.power()
-        asked = self._critical_at(powers, upwards)
+        asked = self._critical_at(powers, upwards, interval)
         for number, power in enumerate(powers if upwards else powers[::-1]):
             self._point(record, where.start + number, float(power), before, dwell)
             before = float(power)
@@ -166,12 +166,16 @@ class PowerCycles:
         ends = np.sort((powers if upwards else powers[::-1])[at : at + 2])
         return float(ends[0]), float(ends[1])
 
-    def _critical_at(self, powers: Array, upwards: bool) -> int:
+    def _critical_at(
+        self, powers: Array, upwards: bool, interval: tuple[float, float] | None
+    ) -> int:
         """Return at which point of a branch the critical current is looked for; -1: at none."""
-        at = self._cycles.transport.at
+        above = self._cycles.transport.above_down
         if upwards:
-            return len(powers) - 1 if at is None else -1
-        return -1 if at is None else int(np.argmax(powers[::-1] <= at + 1e-9))
+            return len(powers) - 1 if above is None else -1
+        if above is None or interval is None:
+            return -1
+        return int(np.sum(powers > interval[1] + above + 1e-9)) - 1
 
     def _verify(self, record: _Record, number: int, cold: float) -> None:
         """See whether the cold state has come back; if not, switch off and note what that brings."""

@@ -1,0 +1,178 @@
+"""Power sweeps on the twin: switches as the solver has them, the supercurrent map, refusals, resuming."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stm_daq
+from sim.line import MicrowaveLine
+from sim.samples.bistable import PLANCK, InoxFilm
+from stm_daq import night
+from stm_daq.analysis.power_maps import places, supercurrent_map, switch_maps
+from stm_daq.errors import BadInputError, OutOfRangeError
+from stm_daq.night import NightResult
+from stm_daq.physics import btk
+from stm_daq.physics.hotspot import switching_drives
+from stm_daq.rehearsal import Rehearsal
+from stm_daq.report.loops import correlation
+from stm_daq.store.reading import events
+
+ROOT = Path(__file__).parents[2]
+STATION = ROOT / "docs/stations/microwave_strip.yaml"
+FILM = InoxFilm(seed=3)
+LINE = MicrowaveLine(attenuation=26.0)
+
+
+def changed(path: Path, to: Path, changes: dict[str, str]) -> Path:
+    text = path.read_text()
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    to.write_text(text)
+    return to
+
+
+@pytest.fixture
+def rehearse(tmp_path: Path):
+    def start(plan: str, changes: dict[str, str], station: dict[str, str] | None = None, **how):
+        made = changed(ROOT / "plans" / plan, tmp_path / plan, changes)
+        place = changed(STATION, tmp_path / "station.yaml", station or {})
+        prepared = night.prepare_night(made, place).watched_by(how.pop("observers", ()))
+        return night.rehearse(prepared, tmp_path / "runs", Rehearsal(epoch=1.8e9, seed=3))
+
+    return start
+
+
+def opened(result: NightResult):
+    assert (result.ended.state, result.ended.text, result.violations) == ("finished", "", ())
+    return stm_daq.open_run(result.folder)
+
+
+def wanted(dataset, place) -> tuple[float, float]:
+    """Return what the solver says of the true film at a place: (down, up) in dBm at the source."""
+    tc = float(dataset["true_critical_temperature"].values[place.index])
+    length = float(dataset["true_thermal_length"].values[place.index])
+    stage = float(dataset["stage_temperature"].values[place.index])
+    film = PLANCK * place.frequency / (btk.K_B * tc), stage / tc, length / FILM.distance
+    found = switching_drives(*film, n=FILM.phonon_power)
+    assert found is not None
+    unit = FILM.drive_of(LINE.power_at_tip(place.frequency, 0.0), tc)
+    return 20 * math.log10(found.down / unit), 20 * math.log10(found.up / unit)
+
+
+SHORT = {"cycles: 4": "cycles: 3", 'frequencies: ["12 GHz", "19 GHz"]': 'frequencies: ["19 GHz"]'}
+
+
+def test_switches_agree_with_the_solver(rehearse) -> None:
+    result = rehearse("inox_bistability.yaml", SHORT)
+    dataset = opened(result)
+    (maps,) = switch_maps(dataset)
+    assert set(maps.verdict.ravel()) == {"bistable"}
+    for place in places(dataset):
+        loop = maps.loops[place.index]
+        down, up = wanted(dataset, place)
+        assert loop.up is not None
+        assert loop.down is not None
+        assert abs(loop.up.power - up) <= loop.up.step + 2 * loop.up.std
+        assert abs(loop.down.power - down) <= loop.down.step + 2 * loop.down.std
+        assert loop.up.step < 0.2  # fine steps were put where it switches
+    again = [event for event in events(result.folder) if event.kind == "reference"]
+    assert len(again) == 2
+    assert {len(trace) for trace in again[0].data["extra"]} == {dataset.sizes["power_sweep"]}
+
+
+def test_every_point_knows_the_power_before_and_none_skips(rehearse) -> None:
+    dataset = opened(rehearse("inox_bistability.yaml", SHORT))
+    power, before = (dataset[n].values[0, 0] for n in ("microwave_power", "previous_power"))
+    known = np.isfinite(power) & np.isfinite(before)
+    assert known.sum() > 250
+    measured = np.flatnonzero(np.isfinite(power))
+    np.testing.assert_array_equal(before[measured[2:]], power[measured[1:-1]])
+    assert np.max(np.abs(np.diff(power[measured]))) <= 28 / 42 + 1e-6
+
+
+def test_a_film_above_tc_and_a_conductive_one_are_not_bistable(rehearse) -> None:
+    warm = {**SHORT, 'expect: "1.05 K"': 'expect: "3.3 K"'}
+    station = {'temperature: "1.05 K"': 'temperature: "3.3 K"'}
+    dataset = opened(rehearse("inox_bistability.yaml", warm, station))
+    assert "bistable" not in set(switch_maps(dataset)[0].verdict.ravel())
+
+
+def test_latched_if_the_sweep_does_not_go_low_enough(rehearse) -> None:
+    latched = {**SHORT, 'start: "-34 dBm"': 'start: "-20 dBm"'}
+    dataset = opened(rehearse("inox_bistability.yaml", latched))
+    assert set(switch_maps(dataset)[0].verdict.ravel()) == {"latched"}
+    assert all("latched" in str(text) for text in dataset["flags"].values.ravel())
+
+
+SMALL_MAP = {"columns: 12": "columns: 6", "rows: 20": "rows: 12", "every: 60": "every: 40"}
+
+
+@pytest.mark.parametrize("meter", ["Keithley2400Strip", "Sr830Strip"])
+def test_the_map_of_the_supercurrent_follows_the_truth(rehearse, meter: str) -> None:
+    changes, station = dict(SMALL_MAP), {}
+    if meter == "Sr830Strip":
+        changes = {**SMALL_MAP, "columns: 6": "columns: 2"}
+        changes["columns: 12"] = "columns: 2"
+        station = {
+            "type: qcodes.instrument_drivers.Keithley.Keithley2400": (
+                "type: qcodes.instrument_drivers.stanford_research.SR830"
+            ),
+            "drivers.keithley2400.Keithley2400Strip": (
+                "drivers.sr830_strip.Sr830Strip\n    series_resistance: 1.0e+4"
+            ),
+            "sim.devices.keithley2400.Keithley2400}": (
+                'sim.devices.strip_lock_in.StripLockIn, series_resistance: "10 kohm"}'
+            ),
+        }
+        changes.pop("columns: 6")
+    dataset = opened(rehearse("inox_supercurrent.yaml", changes, station))
+    found = supercurrent_map(dataset)
+    assert np.nanmax(np.abs(found.unstable)) < 0.05
+    assert correlation(found.loss, dataset["true_supercurrent"].values) >= 0.9
+
+
+def test_a_sweep_over_a_range_of_the_source_is_refused(rehearse) -> None:
+    with pytest.raises(OutOfRangeError, match=r"inox_bistability\.yaml:\d+:\d+: .*changes its range"):
+        rehearse("inox_bistability.yaml", {}, {"range_edges: [-40, 5]      #": "range_edges: [-20] #"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('end: "-6 dBm"', 'end: "-36 dBm"', "start must be below end"),
+        ("cycles: 4", "cycles: 1", "fine steps follow a coarse cycle"),
+        ("kind: points", "kind: dac", "write kind: points"),
+        ('end: "-6 dBm"', 'end: "8 dBm"', "outside the station's limits"),
+        ('["12 GHz", "19 GHz"]', '["-1 GHz"]', "greater than 0"),
+    ],
+)
+def test_mistakes_of_a_plan_are_named(rehearse, old: str, new: str, said: str) -> None:
+    with pytest.raises((BadInputError, OutOfRangeError), match=said):
+        rehearse("inox_bistability.yaml", {old: new})
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, rehearse) -> None:
+    from stm_daq.records import Spectrum
+
+    seen: list[int] = []
+
+    def stop(record: object) -> None:
+        if isinstance(record, Spectrum):
+            seen.append(record.site.index)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+
+    whole = opened(rehearse("inox_bistability.yaml", SHORT))
+    cut = rehearse("inox_bistability.yaml", SHORT, observers=(stop,))
+    assert cut.ended.state == "stopped"
+    resumed = opened(night.resume(cut.folder))
+    assert sorted(seen) == [0, 1]
+    assert np.isfinite(resumed["time"]).all()
+    for name in ("verdict",):
+        one, other = (getattr(switch_maps(d)[0], name) for d in (whole, resumed))
+        np.testing.assert_array_equal(one, other)
