@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.physics.hotspot_profile import HotSpot, Profile, check_drive, hot_spot
+from stm_daq.physics.hotspot_uniform import extrema
 
 type Array = NDArray[np.float64]
 
@@ -22,6 +23,14 @@ POINTS = 4000
 """Most points of a curve."""
 FIRST = 0.3
 """The curve begins at this part of the current that keeps a normal film at Tc."""
+WHOLE = 1600
+"""Least nodes for whole curves and profiles. Too few make false folds where the wall is steep."""
+SWITCHING = 800
+"""Least nodes for the two ends of the stable branches."""
+START = (2.5, 5.0, 10.0)
+"""The hot branch is entered at these multiples of the lowest current of the bistable interval."""
+ENDED, AFTER = 1.002, 0.999
+"""Multiple of J_up where there is no cold state any more, and of J_down where there is no hot one."""
 BEYOND = 1.15
 """How far the hot branch is followed beyond its fold."""
 BEYOND_NORMAL = 1.5
@@ -110,20 +119,37 @@ def steady_curve(
         If the curve is lost, which no case in its range is known to do.
     """
     spot = hot_spot(
-        frequency, phonon_temperature, thermal_length, n, nodes=nodes, highest_drive=highest_drive
+        frequency,
+        phonon_temperature,
+        thermal_length,
+        n,
+        nodes=nodes,
+        least_nodes=WHOLE,
+        highest_drive=highest_drive,
     )
-    first = FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**n)
-    return follow(spot, first, highest_drive)
+    return _whole(spot, highest_drive)
 
 
-def follow(spot: HotSpot, first: float, highest: float) -> SteadyCurve:
-    """Follow the curve from drive `first` to beyond `highest`."""
-    from stm_daq.physics import hotspot_kernel_follow as kernel
+def _whole(spot: HotSpot, highest: float) -> SteadyCurve:
+    """Follow the curve from the cold film to the hot branch, beyond a drive."""
+    first = _first(spot)
+    return _follow(spot, spot.cold(first), (first, max(highest, first), 1.0, math.inf))
+
+
+def _first(spot: HotSpot) -> float:
+    """A drive so low that the film is cold."""
+    return FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**spot.film.exponent)
+
+
+def _follow(spot: HotSpot, start: Array, path: tuple[float, float, float, float]) -> SteadyCurve:
+    """Follow the curve: first drive, one to pass at the end, direction, folds that are enough."""
+    from stm_daq.physics import hotspot_kernel_curve as kernel
 
     rows = np.empty((POINTS, kernel.COLUMNS))
     states = np.empty((POINTS, len(spot.mesh.radius)))
-    ends = np.array([first, max(highest, first), BEYOND, BEYOND_NORMAL])
-    count = kernel.trace(*spot.compiled, spot.cold(), ends, rows, states)
+    first, highest, direction, enough = path
+    ends = np.array([first, highest, BEYOND, BEYOND_NORMAL, direction, enough])
+    count = kernel.trace(*spot.compiled, start, ends, rows, states)
     if count <= 0 or count >= POINTS - 1:
         raise ArithmeticError(
             f"lost the curve of steady states after {abs(count)} points at frequency "
@@ -137,7 +163,7 @@ def follow(spot: HotSpot, first: float, highest: float) -> SteadyCurve:
         rows[:, kernel.PEAK].copy(),
         rows[:, kernel.MODES].astype(np.int64),
         rows[:, kernel.FOLD] == 1.0,
-        states[:count],
+        states[:count].copy(),
     )
 
 
@@ -157,7 +183,7 @@ def profiles(
     drive : float
         J = j_max/j*: highest rms current density, which is at r = 1.272 z0; not negative.
     frequency, phonon_temperature, thermal_length, n, nodes
-        See :func:`stm_daq.physics.hotspot_profile.hot_spot`; by default at least 800 nodes.
+        See :func:`stm_daq.physics.hotspot_profile.hot_spot`; by default at least WHOLE nodes.
 
     Returns
     -------
@@ -171,14 +197,19 @@ def profiles(
     """
     check_drive(drive)
     spot = hot_spot(
-        frequency, phonon_temperature, thermal_length, n, nodes=nodes or 800, highest_drive=drive
+        frequency,
+        phonon_temperature,
+        thermal_length,
+        n,
+        nodes=nodes,
+        least_nodes=WHOLE,
+        highest_drive=drive,
     )
     if drive == 0.0:
-        return (Profile(0.0, spot.mesh.radius, spot.cold(), 0),)
-    first = FIRST * math.sqrt(1.0 - spot.film.phonon_temperature**n)
-    if drive <= first:
+        return (Profile(0.0, spot.mesh.radius, spot.cold(0.0), 0),)
+    if drive <= _first(spot):
         return (spot.developed(drive),)
-    return follow(spot, first, drive).at(drive)
+    return _whole(spot, drive).at(drive)
 
 
 def switching_drives(
@@ -208,4 +239,32 @@ def switching_drives(
     OutOfRangeError
         If an argument is out of its range.
     """
-    return steady_curve(frequency, phonon_temperature, thermal_length, n, nodes=nodes).switching
+    spot = hot_spot(
+        frequency, phonon_temperature, thermal_length, n, nodes=nodes, least_nodes=SWITCHING
+    )
+    cold = _follow(spot, spot.cold(_first(spot)), (_first(spot), 0.0, 1.0, 1.0)).folds
+    if len(cold) == 0:
+        return None
+    up = float(cold[0])
+    return Switching(_end_of_hot(spot, up), up)
+
+
+def _end_of_hot(spot: HotSpot, up: float) -> float:
+    """Follow the hot state down from a low drive if it exists there, else from where the cold ends."""
+    lowest = min((turn.current for turn in extrema(spot.film)), default=up)
+    for drive in (*(multiple * lowest for multiple in START), ENDED * up):
+        start = spot.developed(min(drive, ENDED * up), spot.local(drive, hot=True))
+        if drive >= ENDED * up or _is_hot(start, spot):
+            break
+    while True:
+        down = _follow(spot, start.values, (start.drive, 0.0, -1.0, 1.0))
+        end = float(down.drive[-1])
+        start = spot.developed(AFTER * end, down.states[-1])
+        if not _is_hot(start, spot):  # else a fold that is due to the mesh
+            return end
+
+
+def _is_hot(profile: Profile, spot: HotSpot) -> bool:
+    """Whether a stable state is another one than that which a cold film reaches."""
+    cold = spot.developed(profile.drive, spot.cold(profile.drive))
+    return bool(np.max(profile.values - cold.values) > 1e-3)

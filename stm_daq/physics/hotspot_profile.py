@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stm_daq.errors import OutOfRangeError
-from stm_daq.physics.hotspot_mesh import Mesh, mesh_for
+from stm_daq.physics.hotspot_mesh import H_MAX, Mesh, heating_profile, mesh_for
 from stm_daq.physics.hotspot_tables import Film
 from stm_daq.physics.hotspot_uniform import checked_film
 
@@ -101,24 +101,36 @@ class HotSpot:
         """Film and mesh as the compiled functions take them."""
         return self.film.compiled, self.mesh.compiled(self.thermal_length, self.film.exponent)
 
-    def cold(self) -> Array:
-        """Profile of a film at the phonons' temperature, shape (k,)."""
-        return np.full(len(self.mesh.radius), self.film.phonon_temperature)
+    def cold(self, drive: float) -> Array:
+        """Uniform profile from which the film cools to the cold state at a drive, shape (k,)."""
+        return np.full(len(self.mesh.radius), np.max(self.local(drive, hot=False)))
+
+    def local(self, drive: float, *, hot: bool) -> Array:
+        """Profile without conduction, hot or cold wherever the current there leaves the choice (k,)."""
+        t = np.append(self.film.temperature, 1.0 + 0.05 * np.arange(1.0, 101.0))
+        heating, cooling, _ = self.film.at(t)
+        current = np.sqrt(cooling / heating)
+        here = drive * np.sqrt(heating_profile(self.mesh.radius) / H_MAX)
+        if hot:
+            lowest = np.minimum.accumulate(current[::-1])[::-1]
+            return np.asarray(np.interp(here, lowest, t))
+        highest = np.maximum.accumulate(current)
+        return np.asarray(np.interp(here, highest, t))
 
     def settled(self, drive: float, guess: Array) -> Profile | None:
         """Return the steady state, stable or not, next to a guess (k,); None if there is none."""
-        from stm_daq.physics import hotspot_kernel_follow
+        from stm_daq.physics import hotspot_kernel_solve
 
         values = guess.copy()
-        modes = hotspot_kernel_follow.settle(*self.compiled, drive, values)
+        modes = hotspot_kernel_solve.settle(*self.compiled, drive, values)
         return Profile(drive, self.mesh.radius, values, modes) if modes >= 0 else None
 
     def developed(self, drive: float, start: Array | None = None) -> Profile:
-        """Return the stable state that a profile (k,), by default a cold film, develops into."""
-        from stm_daq.physics import hotspot_kernel_follow
+        """Return the stable state that a profile (k,), by default a cold one, develops into."""
+        from stm_daq.physics import hotspot_kernel_solve
 
-        values = self.cold() if start is None else start.copy()
-        if not hotspot_kernel_follow.develop(*self.compiled, drive, values):
+        values = self.cold(drive) if start is None else start.copy()
+        if not hotspot_kernel_solve.develop(*self.compiled, drive, values):
             raise ArithmeticError(f"the profile at drive {drive} does not become steady")
         return Profile(drive, self.mesh.radius, values, 0)
 
@@ -130,6 +142,7 @@ def hot_spot(
     n: int = 5,
     *,
     nodes: int | None = None,
+    least_nodes: int = 400,
     highest_drive: float = 0.0,
 ) -> HotSpot:
     """Prepare tables and mesh for a film under a tip.
@@ -146,6 +159,8 @@ def hot_spot(
         Exponent of the phonon cooling.
     nodes : int, optional
         Of the radial mesh, at least 50; by default as many as the thermal length needs.
+    least_nodes : int
+        Of the radial mesh, where their number is not given.
     highest_drive : float
         j*; the larger, the further out must the mesh be fine.
 
@@ -160,7 +175,9 @@ def hot_spot(
     if nodes is not None and nodes < 50:
         raise OutOfRangeError(f"a radial mesh needs at least 50 nodes, got {nodes}")
     check_drive(highest_drive)
-    return HotSpot(tables, mesh_for(nodes, thermal_length, highest_drive), thermal_length)
+    return HotSpot(
+        tables, mesh_for(nodes, thermal_length, highest_drive, least_nodes), thermal_length
+    )
 
 
 def check_drive(drive: float) -> None:

@@ -124,7 +124,7 @@ def power_sweep(
         nodes=nodes,
         highest_drive=float(j[-1]),
     )
-    state = spot.cold()
+    state = spot.cold(float(j[0]))
     up = sweep_branch(spot, j, state)
     down = sweep_branch(spot, j[::-1].copy(), state)[::-1]
     return PowerSweep(j, _branch(up), _branch(down))
@@ -138,7 +138,7 @@ def sweep_branch(spot: HotSpot, drives: Array, state: Array) -> Array:
     ndarray, shape (m, 4)
         Core and highest temperature, inner and outer radius of the normal ring (NaN: none).
     """
-    from stm_daq.physics import hotspot_kernel_follow as kernel
+    from stm_daq.physics import hotspot_kernel_sweep as kernel
 
     rows = np.empty((len(drives), 4))
     nothing = np.empty((0, len(state)))

@@ -151,4 +151,4 @@ def _cooling(temperature: Array, phonons: float, n: int) -> Array:
     shape = chebyshev.chebfit(x, t * np.log(power / (t**n - phonons**n)), POWERS - 1)
     depth = np.sqrt(np.maximum(1.0 - temperature, 0.0))
     log = chebyshev.chebval(2.0 * depth / far - 1.0, shape) / temperature
-    return np.asarray(np.exp(log) * (temperature**n - phonons**n))
+    return np.asarray(np.exp(log) * np.maximum(temperature**n - phonons**n, 0.0))

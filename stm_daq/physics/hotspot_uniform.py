@@ -70,7 +70,7 @@ def uniform_extrema(
 
     Parameters and errors are those of :func:`uniform_branches`.
     """
-    return _extrema(checked_film(frequency, phonon_temperature, n))
+    return extrema(checked_film(frequency, phonon_temperature, n))
 
 
 def uniform_branches(
@@ -105,7 +105,7 @@ def uniform_branches(
     if current == 0.0:
         return (UniformState(max(phonon_temperature, LOWEST), True),)
     top = (current**2 + tables.phonon_temperature**n) ** (1.0 / n) + 1.0
-    turns = [e.temperature for e in _extrema(tables)]
+    turns = [e.temperature for e in extrema(tables)]
     borders = [tables.phonon_temperature, *turns, top]
 
     def excess(t: float) -> float:
@@ -169,7 +169,7 @@ def cusp(phonon_temperature: float, n: int = 5) -> float:
     return 0.5 * (low + high)
 
 
-def _extrema(tables: Film) -> tuple[Extremum, ...]:
+def extrema(tables: Film) -> tuple[Extremum, ...]:
     """Extrema of j(T) below Tc; above, it only rises."""
     t = np.append(tables.temperature[1:], 1.0 + 1e-6)
     for _ in range(2):
