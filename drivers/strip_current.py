@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from itertools import pairwise
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class StripMeter(ABC):
         steps = np.linspace(0.0, largest, points + 1)
         found = math.nan
         try:
-            for before, amperes in zip(steps[:-1], steps[1:], strict=True):
+            for before, amperes in pairwise(steps):
                 self._send(float(amperes))
                 if abs(self._read()[0]) > threshold:
                     found = float(before + amperes) / 2

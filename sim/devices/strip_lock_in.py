@@ -1,7 +1,8 @@
 """An SR830 on the strip of film: its sine output drives a current through a series resistor.
 
-Below the critical current there is no voltage; above it the in-phase voltage is taken for that at the peak of
-the current. The low-pass filter is taken as settled. The rest is as :mod:`sim.devices.sr830`.
+Below the critical current there is no voltage; above it the in-phase voltage is taken for that at the
+peak of the current. The low-pass filter is taken as settled. The rest is as
+:mod:`sim.devices.sr830`.
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
 After D. B. Karki, R. S. Whitney, D. M. Basko, "Local bistability under microwave heating for spatially
 mapping disordered superconductors" (materials: Table I; equations: :mod:`stm_daq.physics.hotspot`).
 
-The microwave power P at the tip drives the current I_0 = sqrt(2 P / transfer) through tip and film; where
-the paper's text and equations disagree (0.120 or 0.0338 in j_max), the equations hold. A tip in tunnelling
-contact heats like one at a distance of its own radius (the paper: "or the tip size, if larger"), so
-`distance` is that. Assumed: one Tc and one thermal length over a hot spot, though both vary over the
+The microwave power P at the tip drives the current I_0 = sqrt(2 P / transfer) through tip and film;
+where the paper's text and equations disagree (0.120 or 0.0338 in j_max), the equations hold. A tip in
+tunnelling contact heats like one at a distance of its own radius (the paper: "or the tip size, if
+larger"), so `distance` is that. Assumed: one Tc and one thermal length over a hot spot, though both vary
+over the
 film on longer scales; a tip as cold as the stage; `substrate` warms the phonons in proportion to P.
 """
 
@@ -71,7 +72,7 @@ class BistableFilm:
     """eV."""
     roughness: float = 0.2e-9
     """rms, m."""
-    escape: Escape = Escape()
+    escape: Escape = Escape()  # noqa: RUF009 - frozen
     strip: StripPattern = StripPattern()  # noqa: RUF009 - frozen
 
     # -- what is where -----------------------------------------------------------------------

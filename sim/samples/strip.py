@@ -1,8 +1,8 @@
 """A strip of a film that carries its supercurrent in channels: the truth that a hot spot can map.
 
 The pattern is made from a stream function, so that it is a flow: channels meander along the strip
-and keep their current. Everywhere the critical sheet current is that of the pattern, so that every cut across
-is as weak as any other, and a hole costs what flows through it.
+and keep their current. Everywhere the critical sheet current is that of the pattern, so that every cut
+across is as weak as any other, and a hole costs what flows through it.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def _verdict(
     enough = (len(judged) + 1) // 2
     returned = np.median([_end_apart(each.cycle) for each in judged]) < RETURNED * extent
     covered = all(e.cycle.down_power[-1] <= e.cycle.up_power[0] + _spacing(e.cycle) for e in judged)
-    if cold_again is False or (up and not returned and covered):
+    if up and (cold_again is False or (not returned and covered)):
         return "latched", "the sample does not come back to its first state"
     if not covered and (not returned or up != down):
         return "incomplete", "the way back ends before the way up began, in the hot state"

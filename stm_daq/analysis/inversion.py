@@ -1,12 +1,14 @@
 """From switching powers at several frequencies to the local thermal length or critical temperature.
 
-The two ends of the bistable range, J_up and J_down, depend on hbar omega / kB Tc, Tph / Tc and Lambda / z0
-(:func:`stm_daq.physics.hotspot.switching_drives`). The drive is J j*(Tc), j* = sqrt(sigma_N Sigma Tc^n), and
-reaches the film through a line whose calibration is one number of decibels per frequency,
+The two ends of the bistable range, J_up and J_down, depend on hbar omega / kB Tc, Tph / Tc and
+Lambda / z0 (:func:`stm_daq.physics.hotspot.switching_drives`). The drive is J j*(Tc), with
+j* = sqrt(sigma_N Sigma Tc^n), and reaches the film through a line whose calibration is one number of
+decibels per frequency,
 
     power (dBm) = 20 log10[J j*(Tc) / j*(Tc0)] + calibration (dB) .
 
-J_up at low frequency follows Tc, J_down the thermal length; the distance of both is free of the calibration.
+The distance of both in dB is free of the calibration; it mostly follows Tc, and tells little of the
+thermal length, which needs a calibration (for example from a reference place).
 """
 
 from __future__ import annotations
@@ -118,7 +120,7 @@ def invert(
     zero = np.zeros(len(free))
     if np.any(np.abs(residuals(zero)) >= _UNKNOWN):
         raise BadInputError("no bistability here: with the values given the film has one state")
-    fit = least_squares(residuals, zero, diff_step=3e-3, xtol=1e-6, ftol=1e-8)
+    fit = least_squares(residuals, zero, diff_step=np.full(len(free), 3e-3), xtol=1e-6, ftol=1e-8)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
     values = start | {n: start[n] * math.exp(v) for n, v in zip(free, fit.x, strict=True)}
     std = {n: values[n] * math.sqrt(covariance[k, k]) for k, n in enumerate(free)}

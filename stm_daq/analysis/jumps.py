@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ def noise_of(signals: list[Array]) -> float:
     """Return the rms noise of one reading, from second differences (median: jumps do not count)."""
     second = np.concatenate([np.diff(signal, 2) for signal in signals])
     spread = 1.4826 * float(np.median(np.abs(second - np.median(second))))
-    return spread / np.sqrt(6.0)
+    return spread / math.sqrt(6.0)
 
 
 def despiked(signal: Array, noise: float, extent: float) -> tuple[Array, list[int]]:

@@ -8,9 +8,9 @@ largest I is that of the weakest cut from edge to edge,
     I_c = min over curves from one edge to the other of  integral j_c dl,
 
 a shortest way through a landscape of price j_c. A ring driven normal by microwaves carries nothing,
-so that cuts pass it for free, whether or not its core still superconducts. This is a model of a film that fills up with
-current up to its local limits (weak links side by side); the rearrangement by the kinetic inductance far
-below I_c is :func:`london_flow`.
+so that cuts pass it for free, whether or not its core still superconducts. This is a model of a film
+that fills up with current to its local limits (weak links side by side); how current spreads by the
+kinetic inductance far below I_c is :func:`london_flow`.
 
 x is along the strip (axis 1 of every array), y across it (axis 0).
 """
@@ -18,6 +18,7 @@ x is along the strip (axis 1 of every array), y across it (axis 0).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class Strip:
 
     @property
     def _height(self) -> float:
-        return self.critical.shape[0] * self.cell
+        return float(self.critical.shape[0] * self.cell)
 
     def _disk(self, x: float, y: float, radius: float) -> NDArray[np.bool_]:
         rows, columns = self.critical.shape
@@ -95,7 +96,7 @@ class Strip:
         below, above = found[:, :cells].reshape(2, rows, columns)
         return below, above
 
-    def _graph(self):  # type: ignore[no-untyped-def]
+    def _graph(self) -> Any:
         """Return the ways between cells, and from two more nodes to the edges, with prices in A."""
         from scipy.sparse import csr_array
 
@@ -123,8 +124,8 @@ class Strip:
 def london_flow(stiffness: Array, current: float, cell: float) -> tuple[Array, Array]:
     """Return how a supercurrent far below its critical value spreads over an uneven strip.
 
-    ``K = s grad(phi)``, ``div K = 0``: the sheet current follows the local stiffness s (the inverse kinetic
-    inductance); nothing flows over the long edges, and the ends have one phase each.
+    ``K = s grad(phi)``, ``div K = 0``: the sheet current follows the local stiffness s (the inverse
+    kinetic inductance); nothing flows over the long edges, and the ends have one phase each.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def _harmonic(one: Array, other: Array) -> Array:
     return mean
 
 
-def _laplacian(right: Array, up: Array, ends: Array):  # type: ignore[no-untyped-def]
+def _laplacian(right: Array, up: Array, ends: Array) -> Any:
     from scipy.sparse import coo_array
 
     rows, columns = ends.shape

@@ -81,7 +81,7 @@ class PowerSweep:
     @property
     def coarse(self) -> Array:
         """Powers of the coarse grid, ascending, dBm, shape (points,)."""
-        return np.linspace(self.start, self.end, self.points)
+        return np.round(np.linspace(self.start, self.end, self.points), 2)
 
     @property
     def largest_step(self) -> float:
@@ -160,5 +160,5 @@ def refined(coarse: Array, interval: tuple[float, float] | None, fine: int) -> A
     step = float(coarse[1] - coarse[0])
     between = np.linspace(low - step / 2, high + step / 2, fine + 2)[1:-1]
     between = between[(between > coarse[0]) & (between < coarse[-1])]
-    both = np.round(np.concatenate([coarse, between]), 2)  # sources have steps of 0.01 dB
+    both = np.concatenate([coarse, np.round(between, 2)])  # sources have steps of 0.01 dB
     return np.unique(both)

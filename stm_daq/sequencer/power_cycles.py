@@ -10,9 +10,9 @@ import numpy as np
 
 from stm_daq.analysis.jumps import switch_interval
 from stm_daq.clock import Clock
+from stm_daq.errors import OutOfRangeError
 from stm_daq.plan import Sweep
 from stm_daq.plan.power_sweep import BACK, COLD, DOWN, TRACES, UP, Layout, PowerSweep, refined
-from stm_daq.errors import OutOfRangeError
 from stm_daq.records import Array
 from stm_daq.sequencer.signals import JunctionSignals
 from stm_daq.sequencer.sweeper import SweepData
@@ -135,12 +135,14 @@ class PowerCycles:
         if abs(self._conductance_at(record, cold) - without) > self._tolerance:
             record.flags[NOT_COLD] = None
         up = down = None
+        switched = False
         for cycle in range(self._cycles.cycles):
             there = self._branch(record, self._layout.where(number, cycle, UP), up)
             back = self._branch(record, self._layout.where(number, cycle, DOWN), down)
+            switched = switched or there is not None
             if cycle == 0:
                 up, down = there, back
-        self._verify(record, number, self._conductance_at(record, cold))
+        self._verify(record, number, self._conductance_at(record, cold), switched)
         self._source.off()
 
     def _branch(
@@ -177,12 +179,12 @@ class PowerCycles:
             return -1
         return int(np.sum(powers > interval[1] + above + 1e-9)) - 1
 
-    def _verify(self, record: _Record, number: int, cold: float) -> None:
-        """See whether the cold state has come back; if not, switch off and note what that brings."""
+    def _verify(self, record: _Record, number: int, cold: float, switched: bool) -> None:
+        """See whether the cold state has come back, if it was left; drift alone changes dI/dV too."""
         at = self._layout.where(number, -1, BACK).start
         before = self._source.power()
         self._point(record, at, self._cycles.start, before, self._sweep.dwell + self._cycles.rest)
-        if abs(self._conductance_at(record, at) - cold) > self._tolerance:
+        if switched and abs(self._conductance_at(record, at) - cold) > self._tolerance:
             record.flags[LATCHED] = None
         self._critical_current(record, at)
 

@@ -12,8 +12,8 @@ from stm_daq.station import roles
 from stm_daq.station.config import StationConfig
 from stm_daq.station.controller_sweep import ControllerSpectroscopy
 from stm_daq.station.list_source import NO_LIST, plays_lists
-from stm_daq.station.transport import TransportMeter
 from stm_daq.station.roles import Finding, PlanNeeds
+from stm_daq.station.transport import TransportMeter
 from stm_daq.yaml_model import nearest
 from stm_daq.yaml_source import KeyPath
 

@@ -77,7 +77,8 @@ def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> Spectr
             continue
         arrays = np.frombuffer(row[12], "<f8").reshape(3 + traces, -1)
         current[at], conductance[at] = arrays[1:3]
-        extra[(slice(None), *at)] = arrays[3:]
+        for trace, values in zip(extra, arrays[3:], strict=True):
+            trace[at] = values
         for name, column in SCALARS.items():
             scalars[name][at] = schema.number(row[column])
     if check.damaged:

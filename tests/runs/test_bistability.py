@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from stm_daq import night
 from stm_daq.analysis.power_maps import places, supercurrent_map, switch_maps
 from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.night import NightResult
+from stm_daq.night.resume import prepare_resume
 from stm_daq.physics import btk
 from stm_daq.physics.hotspot import switching_drives
+from stm_daq.records import Spectrum
 from stm_daq.rehearsal import Rehearsal
 from stm_daq.report.loops import correlation
 from stm_daq.store.reading import events
@@ -25,6 +28,14 @@ ROOT = Path(__file__).parents[2]
 STATION = ROOT / "docs/stations/microwave_strip.yaml"
 FILM = InoxFilm(seed=3)
 LINE = MicrowaveLine(attenuation=26.0)
+
+
+SHORT = {"cycles: 4": "cycles: 3", 'frequencies: ["12 GHz", "19 GHz"]': 'frequencies: ["19 GHz"]'}
+ONE_PLACE = {
+    **SHORT,
+    '    - ["400 nm", "-300 nm"]\n    - ["-400 nm", "300 nm"]\n    - ["400 nm", "300 nm"]\n': "",
+    '    reference: {place: ["0 nm", "0 nm"], every: 2}\n': "",
+}
 
 
 def changed(path: Path, to: Path, changes: dict[str, str]) -> Path:
@@ -36,15 +47,22 @@ def changed(path: Path, to: Path, changes: dict[str, str]) -> Path:
     return to
 
 
+def rehearsed(folder: Path, plan: str, changes=(), station=(), observers=()) -> NightResult:
+    made = changed(ROOT / "plans" / plan, folder / plan, dict(changes))
+    place = changed(STATION, folder / "station.yaml", dict(station))
+    prepared = night.prepare_night(made, place).watched_by(observers)
+    return night.rehearse(prepared, folder / "runs", Rehearsal(epoch=1.8e9, seed=3))
+
+
 @pytest.fixture
 def rehearse(tmp_path: Path):
-    def start(plan: str, changes: dict[str, str], station: dict[str, str] | None = None, **how):
-        made = changed(ROOT / "plans" / plan, tmp_path / plan, changes)
-        place = changed(STATION, tmp_path / "station.yaml", station or {})
-        prepared = night.prepare_night(made, place).watched_by(how.pop("observers", ()))
-        return night.rehearse(prepared, tmp_path / "runs", Rehearsal(epoch=1.8e9, seed=3))
+    return partial(rehearsed, tmp_path)
 
-    return start
+
+@pytest.fixture(scope="module")
+def points(tmp_path_factory) -> NightResult:
+    """Return a rehearsal of four points, that nobody changes."""
+    return rehearsed(tmp_path_factory.mktemp("points"), "inox_bistability.yaml", SHORT)
 
 
 def opened(result: NightResult):
@@ -64,12 +82,8 @@ def wanted(dataset, place) -> tuple[float, float]:
     return 20 * math.log10(found.down / unit), 20 * math.log10(found.up / unit)
 
 
-SHORT = {"cycles: 4": "cycles: 3", 'frequencies: ["12 GHz", "19 GHz"]': 'frequencies: ["19 GHz"]'}
-
-
-def test_switches_agree_with_the_solver(rehearse) -> None:
-    result = rehearse("inox_bistability.yaml", SHORT)
-    dataset = opened(result)
+def test_switches_agree_with_the_solver(points: NightResult) -> None:
+    dataset = opened(points)
     (maps,) = switch_maps(dataset)
     assert set(maps.verdict.ravel()) == {"bistable"}
     for place in places(dataset):
@@ -80,44 +94,49 @@ def test_switches_agree_with_the_solver(rehearse) -> None:
         assert abs(loop.up.power - up) <= loop.up.step + 2 * loop.up.std
         assert abs(loop.down.power - down) <= loop.down.step + 2 * loop.down.std
         assert loop.up.step < 0.2  # fine steps were put where it switches
-    again = [event for event in events(result.folder) if event.kind == "reference"]
+    again = [event for event in events(points.folder) if event.kind == "reference"]
     assert len(again) == 2
     assert {len(trace) for trace in again[0].data["extra"]} == {dataset.sizes["power_sweep"]}
 
 
-def test_every_point_knows_the_power_before_and_none_skips(rehearse) -> None:
-    dataset = opened(rehearse("inox_bistability.yaml", SHORT))
+def test_every_point_knows_the_power_before_and_none_skips(points: NightResult) -> None:
+    dataset = opened(points)
     power, before = (dataset[n].values[0, 0] for n in ("microwave_power", "previous_power"))
     known = np.isfinite(power) & np.isfinite(before)
     assert known.sum() > 250
     measured = np.flatnonzero(np.isfinite(power))
     np.testing.assert_array_equal(before[measured[2:]], power[measured[1:-1]])
-    assert np.max(np.abs(np.diff(power[measured]))) <= 28 / 42 + 1e-6
+    assert np.max(np.abs(np.diff(power[measured]))) <= 28 / 42 + 0.01
 
 
-def test_a_film_above_tc_and_a_conductive_one_are_not_bistable(rehearse) -> None:
-    warm = {**SHORT, 'expect: "1.05 K"': 'expect: "3.3 K"'}
-    station = {'temperature: "1.05 K"': 'temperature: "3.3 K"'}
-    dataset = opened(rehearse("inox_bistability.yaml", warm, station))
-    assert "bistable" not in set(switch_maps(dataset)[0].verdict.ravel())
+def test_above_tc_nothing_is_bistable(rehearse) -> None:
+    plan = {**ONE_PLACE, 'expect: "1.05 K"': 'expect: "3.7 K"'}
+    station = {'temperature: "1.05 K"': 'temperature: "3.7 K"'}
+    (found,) = switch_maps(opened(rehearse("inox_bistability.yaml", plan, station)))
+    assert found.verdict.ravel()[0] in ("smooth", "invalid")
+    assert not np.isfinite(found.width).any()
 
 
 def test_latched_if_the_sweep_does_not_go_low_enough(rehearse) -> None:
-    latched = {**SHORT, 'start: "-34 dBm"': 'start: "-20 dBm"'}
+    latched = {**ONE_PLACE, 'start: "-34 dBm"': 'start: "-20 dBm"'}
     dataset = opened(rehearse("inox_bistability.yaml", latched))
     assert set(switch_maps(dataset)[0].verdict.ravel()) == {"latched"}
     assert all("latched" in str(text) for text in dataset["flags"].values.ravel())
 
 
-SMALL_MAP = {"columns: 12": "columns: 6", "rows: 20": "rows: 12", "every: 60": "every: 40"}
+SMALL_MAP = {
+    "columns: 12": "columns: 3",
+    "rows: 20": "rows: 9",
+    "every: 60": "every: 40",
+    "points: 120": "points: 60",
+}
 
 
 @pytest.mark.parametrize("meter", ["Keithley2400Strip", "Sr830Strip"])
 def test_the_map_of_the_supercurrent_follows_the_truth(rehearse, meter: str) -> None:
     changes, station = dict(SMALL_MAP), {}
     if meter == "Sr830Strip":
-        changes = {**SMALL_MAP, "columns: 6": "columns: 2"}
-        changes["columns: 12"] = "columns: 2"
+        changes |= {"columns: 12": "columns: 2", "rows: 20": "rows: 6"}
         station = {
             "type: qcodes.instrument_drivers.Keithley.Keithley2400": (
                 "type: qcodes.instrument_drivers.stanford_research.SR830"
@@ -129,7 +148,6 @@ def test_the_map_of_the_supercurrent_follows_the_truth(rehearse, meter: str) -> 
                 'sim.devices.strip_lock_in.StripLockIn, series_resistance: "10 kohm"}'
             ),
         }
-        changes.pop("columns: 6")
     dataset = opened(rehearse("inox_supercurrent.yaml", changes, station))
     found = supercurrent_map(dataset)
     assert np.nanmax(np.abs(found.unstable)) < 0.05
@@ -137,8 +155,12 @@ def test_the_map_of_the_supercurrent_follows_the_truth(rehearse, meter: str) -> 
 
 
 def test_a_sweep_over_a_range_of_the_source_is_refused(rehearse) -> None:
-    with pytest.raises(OutOfRangeError, match=r"inox_bistability\.yaml:\d+:\d+: .*changes its range"):
-        rehearse("inox_bistability.yaml", {}, {"range_edges: [-40, 5]      #": "range_edges: [-20] #"})
+    with pytest.raises(
+        OutOfRangeError, match=r"inox_bistability\.yaml:\d+:\d+: .*changes its range"
+    ):
+        rehearse(
+            "inox_bistability.yaml", {}, {"range_edges: [-40, 5]      #": "range_edges: [-20] #"}
+        )
 
 
 @pytest.mark.parametrize(
@@ -156,9 +178,7 @@ def test_mistakes_of_a_plan_are_named(rehearse, old: str, new: str, said: str) -
         rehearse("inox_bistability.yaml", {old: new})
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, rehearse) -> None:
-    from stm_daq.records import Spectrum
-
+def test_a_run_that_was_stopped_goes_on_where_it_was(points: NightResult, rehearse) -> None:
     seen: list[int] = []
 
     def stop(record: object) -> None:
@@ -167,12 +187,10 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, rehearse) -
             if len(seen) == 2:
                 raise KeyboardInterrupt
 
-    whole = opened(rehearse("inox_bistability.yaml", SHORT))
+    whole = opened(points)
     cut = rehearse("inox_bistability.yaml", SHORT, observers=(stop,))
     assert cut.ended.state == "stopped"
-    resumed = opened(night.resume(cut.folder))
+    resumed = opened(night.resume(*prepare_resume(cut.folder), ()))
     assert sorted(seen) == [0, 1]
     assert np.isfinite(resumed["time"]).all()
-    for name in ("verdict",):
-        one, other = (getattr(switch_maps(d)[0], name) for d in (whole, resumed))
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(switch_maps(whole)[0].verdict, switch_maps(resumed)[0].verdict)
