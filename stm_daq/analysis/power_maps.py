@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stm_daq.analysis.hysteresis import Cycle, Loop, analyse
 from stm_daq.errors import BadInputError
-from stm_daq.records import Array
+from stm_daq.records import Array, Event
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -122,8 +122,10 @@ class SwitchMaps:
     Every array has the shape of the run's maps: outer axes, y, x. NaN where nothing switches.
     """
 
+    number: int
+    """Of the frequency in the plan's block."""
     frequency: float
-    """Hz."""
+    """Hz; NaN if it is an outer axis."""
     up: Array
     """Power where the cold state ends, dBm."""
     up_std: Array
@@ -142,15 +144,20 @@ class SwitchMaps:
 def switch_maps(dataset: xr.Dataset, signal: str = "conductance") -> list[SwitchMaps]:
     """Judge every site of a run; one result for each frequency of the plan's block."""
     shape = dataset["time"].shape
-    found: dict[int, tuple[float, dict[tuple[int, ...], Loop]]] = {}
+    loops: dict[int, dict[tuple[int, ...], Loop]] = {}
+    frequencies: dict[int, set[float]] = {}
     for place in places(dataset, signal):
         loop = analyse(place.cycles, None if place.cold_again else False)
-        found.setdefault(place.number, (place.frequency, {}))[1][place.index] = loop
-    return [_maps(shape, frequency, loops) for frequency, loops in found.values()]
+        loops.setdefault(place.number, {})[place.index] = loop
+        frequencies.setdefault(place.number, set()).add(place.frequency)
+    return [
+        _maps(shape, k, next(iter(frequencies[k])) if len(frequencies[k]) == 1 else math.nan, found)
+        for k, found in loops.items()
+    ]
 
 
 def _maps(
-    shape: tuple[int, ...], frequency: float, loops: dict[tuple[int, ...], Loop]
+    shape: tuple[int, ...], number: int, frequency: float, loops: dict[tuple[int, ...], Loop]
 ) -> SwitchMaps:
     up, up_std, down, down_std, width, area = np.full((6, *shape), np.nan)
     verdict = np.full(shape, "", dtype=object)
@@ -162,7 +169,7 @@ def _maps(
             down[index], down_std[index] = loop.down.power, loop.down.std
         width[index] = loop.width
     return SwitchMaps(
-        frequency, up, up_std, down, down_std, width, area, verdict.astype(str), loops
+        number, frequency, up, up_std, down, down_std, width, area, verdict.astype(str), loops
     )
 
 
@@ -213,3 +220,46 @@ def _mean(values: Array) -> Array:
     total = np.where(known, values, 0.0).sum(axis=-1)
     mean: Array = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
     return mean
+
+
+def reference_drift(
+    dataset: xr.Dataset, events: Sequence[Event], signal: str = "conductance", number: int = 0
+) -> Array:
+    """Return by how much the drive had drifted when each site was measured, dB.
+
+    The reference place is measured again and again. What its switching powers have risen since the
+    first time is what all powers have risen: to be taken off before places are compared. Between two
+    measurements the drift is taken for steady.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+    events : sequence of Event
+        Of the run, from :func:`stm_daq.store.reading.events`.
+    signal, number
+        As in :func:`places`; which frequency of the plan's block.
+
+    Returns
+    -------
+    array
+        Shape of the run's maps; zero if the reference was measured once or never switched.
+    """
+    metadata = json.loads(dataset.attrs["metadata"])
+    names = [trace[0] for trace in metadata["traces"]]
+    times, risen = [], []
+    for event in (event for event in events if event.kind == "reference"):
+        traces = dict(zip(names, np.array(event.data["extra"], dtype=np.float64), strict=True))
+        traces["conductance"] = np.array(event.data["conductance"], dtype=np.float64)
+        cycles = _cycles(
+            dataset, metadata["power_sweep"], traces["microwave_power"], traces[signal], number
+        )
+        loop = analyse(cycles)
+        ends = [switch.power for switch in (loop.up, loop.down) if switch is not None]
+        if len(ends) == 2:
+            times.append(float(event.data["time"]))
+            risen.append(float(np.mean(ends)))
+    when = dataset["time"].values
+    if len(times) < 2:
+        return np.zeros(when.shape)
+    drift: Array = np.interp(when, times, np.array(risen) - risen[0])
+    return drift

@@ -69,7 +69,7 @@ def figure_phase_diagram(
     """
     figure = new_figure(3.2, 4.2)
     axes = figure.subplots()
-    frequencies = np.linspace(0.4, GAP, 45)
+    frequencies = np.linspace(0.4, GAP, 41)
     found = [bistable_interval(w, phonon_temperature, n) for w in frequencies]
     inside = [(w, *pair) for w, pair in zip(frequencies, found, strict=True) if pair is not None]
     if inside:

@@ -53,9 +53,7 @@ def figure_loops(dataset: xr.Dataset, signal: str = "conductance") -> Figure:
         raise NothingToShowError("No power sweep was taken.")
     chosen = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_LOOPS)).astype(int))
     judged = {
-        (m.frequency, at): loop
-        for m in switch_maps(dataset, signal)
-        for at, loop in m.loops.items()
+        (m.number, at): loop for m in switch_maps(dataset, signal) for at, loop in m.loops.items()
     }
     rows = math.ceil(len(chosen) / 2)
     figure = new_figure(1.75 * rows)
@@ -67,7 +65,7 @@ def figure_loops(dataset: xr.Dataset, signal: str = "conductance") -> Figure:
             known = cycle.known()
             axes.plot(known.up_power, known.up * factor, color=FIT, linewidth=0.8, alpha=0.8)
             axes.plot(known.down_power, known.down * factor, color=BLUE, linewidth=0.8, alpha=0.8)
-        loop = judged.get((place.frequency, place.index))
+        loop = judged.get((place.number, place.index))
         said = "" if loop is None else loop.verdict
         if loop is not None:
             _mark(axes, loop)
@@ -122,12 +120,17 @@ def figure_switches(dataset: xr.Dataset) -> Figure:
             )
             axes.errorbar(
                 np.arange(len(values)), values, spread.ravel(), fmt="o", color=colour,
-                markersize=3, capsize=2, linewidth=0.8, label=show(m.frequency, "Hz"),
+                markersize=3, capsize=2, linewidth=0.8, label=_frequency(m),
             )  # fmt: skip
         axes.set(xlabel="Site", ylabel="dB" if name == "width" else "Power (dBm)")
         letter(axes, number, title)
-    panels[0].legend(fontsize=6.5)
+    if any(math.isfinite(m.frequency) for m in maps):
+        panels[0].legend(fontsize=6.5)
     return figure
+
+
+def _frequency(maps: SwitchMaps) -> str:
+    return show(maps.frequency, "Hz") if math.isfinite(maps.frequency) else ""
 
 
 def _switch_maps(dataset: xr.Dataset, maps: SwitchMaps) -> Figure:

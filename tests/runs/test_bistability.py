@@ -13,7 +13,7 @@ import stm_daq
 from sim.line import MicrowaveLine
 from sim.samples.bistable import PLANCK, InoxFilm
 from stm_daq import night
-from stm_daq.analysis.power_maps import places, supercurrent_map, switch_maps
+from stm_daq.analysis.power_maps import places, reference_drift, supercurrent_map, switch_maps
 from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.night import NightResult
 from stm_daq.night.resume import prepare_resume
@@ -194,3 +194,33 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(points: NightResult, rehear
     assert sorted(seen) == [0, 1]
     assert np.isfinite(resumed["time"]).all()
     np.testing.assert_array_equal(switch_maps(whole)[0].verdict, switch_maps(resumed)[0].verdict)
+
+
+def test_a_drift_of_the_line_shows_at_the_reference_place(rehearse) -> None:
+    plan = {**SHORT, "cycles: 4": "cycles: 2", "every: 2": "every: 1"}
+    result = rehearse(
+        "inox_bistability.yaml", plan, {"InoxFilm}": "InoxFilm, transfer_drift: 8.0}"}
+    )
+    dataset = opened(result)
+    drift = reference_drift(dataset, events(result.folder)).ravel()
+    hours = (dataset["time"].values.ravel() - dataset["time"].values.min()) / 3600
+    slope = np.polyfit(hours, drift, 1)[0]
+    assert drift[0] == pytest.approx(0.0, abs=0.15)
+    assert slope == pytest.approx(-8.0, rel=0.3)  # the drive grows: less power is needed
+
+
+def test_a_plain_sweep_of_the_power_is_judged_alike(rehearse) -> None:
+    text = (ROOT / "plans/inox_bistability.yaml").read_text()
+    block = text[text.index("  power_sweep:") : text.index("  modulation:")]
+    plain = """  microwave_power:
+    {start: "-34 dBm", end: "-6 dBm", points: 43, dwell: "60 ms", bias: "0.1 mV", frequency: "19 GHz"}
+"""
+    axes = 'axes:\n  - microwave_frequency: {values: ["15 GHz", "19 GHz"]}\n'
+    single = plain.replace(', frequency: "19 GHz"', "")
+    dataset = opened(rehearse("inox_bistability.yaml", {block: single, "sites:": axes + "sites:"}))
+    (maps,) = switch_maps(dataset)
+    assert maps.verdict.shape == (2, 1, 4)
+    assert set(maps.verdict.ravel()) == {"bistable"}
+    frequencies = [place.frequency for place in places(dataset)]
+    assert frequencies == [15e9] * 4 + [19e9] * 4
+    assert np.all(maps.width[0] > maps.width[1])  # slower microwaves, wider loop
