@@ -121,7 +121,8 @@ def invert(
     if np.any(np.abs(residuals(zero)) >= _UNKNOWN):
         raise BadInputError("no bistability here: with the values given the film has one state")
     fit = least_squares(residuals, zero, diff_step=np.full(len(free), 3e-3), xtol=1e-6, ftol=1e-8)
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
+    slopes = np.asarray(fit.jac)
+    covariance = np.linalg.pinv(slopes.T @ slopes)
     values = start | {n: start[n] * math.exp(v) for n, v in zip(free, fit.x, strict=True)}
     std = {n: values[n] * math.sqrt(covariance[k, k]) for k, n in enumerate(free)}
     return Local(
