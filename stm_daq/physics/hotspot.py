@@ -18,6 +18,7 @@ from __future__ import annotations
 from stm_daq.physics.hotspot_curve import (
     SteadyCurve,
     Switching,
+    core_normal_drive,
     profiles,
     steady_curve,
     switching_drives,
@@ -25,6 +26,7 @@ from stm_daq.physics.hotspot_curve import (
 from stm_daq.physics.hotspot_mesh import H_MAX, R_MAX, heating_profile
 from stm_daq.physics.hotspot_profile import HotSpot, Profile, hot_spot
 from stm_daq.physics.hotspot_sweep import Branch, PowerSweep, power_sweep, sweep_branch
+from stm_daq.physics.hotspot_time import development
 from stm_daq.physics.hotspot_uniform import (
     Extremum,
     UniformState,
@@ -39,6 +41,7 @@ from stm_daq.physics.microwave_film import (
     conductivity,
     gap,
     phonon_power,
+    specific_heat,
     thermal_conductivity,
 )
 
@@ -56,7 +59,9 @@ __all__ = [
     "UniformState",
     "bistable_interval",
     "conductivity",
+    "core_normal_drive",
     "cusp",
+    "development",
     "gap",
     "heating_profile",
     "hot_spot",
@@ -64,6 +69,7 @@ __all__ = [
     "phonon_power",
     "power_sweep",
     "profiles",
+    "specific_heat",
     "steady_curve",
     "sweep_branch",
     "switching_drives",

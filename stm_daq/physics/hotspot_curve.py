@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from stm_daq.physics.hotspot_profile import HotSpot, Profile, check_drive, hot_spot
 from stm_daq.physics.hotspot_uniform import extrema
@@ -25,8 +26,8 @@ FIRST = 0.3
 """The curve begins at this part of the current that keeps a normal film at Tc."""
 WHOLE = 1600
 """Least nodes for whole curves and profiles. Too few make false folds where the wall is steep."""
-SWITCHING = 800
-"""Least nodes for the two ends of the stable branches."""
+SWITCHING, SLOW = 800, 0.1
+"""Least nodes for the two ends of the stable branches, and the frequency below which it takes more."""
 START = (2.5, 5.0, 10.0)
 """The hot branch is entered at these multiples of the lowest current of the bistable interval."""
 ENDED, AFTER = 1.002, 0.999
@@ -239,32 +240,63 @@ def switching_drives(
     OutOfRangeError
         If an argument is out of its range.
     """
+    least = int(SWITCHING * max(1.0, SLOW / frequency)) if frequency > 0.0 else SWITCHING
     spot = hot_spot(
-        frequency, phonon_temperature, thermal_length, n, nodes=nodes, least_nodes=SWITCHING
+        frequency, phonon_temperature, thermal_length, n, nodes=nodes, least_nodes=least
     )
-    cold = _follow(spot, spot.cold(_first(spot)), (_first(spot), 0.0, 1.0, 1.0)).folds
-    if len(cold) == 0:
+    first = _first(spot)
+    cold = _follow(spot, spot.cold(first), (first, 0.0, 1.0, 1.0))
+    if len(cold.folds) == 0:
         return None
-    up = float(cold[0])
-    return Switching(_end_of_hot(spot, up), up)
-
-
-def _end_of_hot(spot: HotSpot, up: float) -> float:
-    """Follow the hot state down from a low drive if it exists there, else from where the cold ends."""
+    up = float(cold.folds[0])
     lowest = min((turn.current for turn in extrema(spot.film)), default=up)
-    for drive in (*(multiple * lowest for multiple in START), ENDED * up):
-        start = spot.developed(min(drive, ENDED * up), spot.local(drive, hot=True))
-        if drive >= ENDED * up or _is_hot(start, spot):
+    if START[0] * lowest >= up:  # the curve is short
+        return _whole(spot, 0.0).switching
+    return Switching(_end_of_hot(spot, lowest, cold), up)
+
+
+def core_normal_drive(
+    frequency: float,
+    phonon_temperature: float,
+    thermal_length: float,
+    n: int = 5,
+    *,
+    nodes: int | None = None,
+) -> float | None:
+    """Drive (j*) at which, on the hot branch, the film right below the tip becomes normal.
+
+    There the field vanishes, so that it is the last place. None if it is normal as soon as the hot
+    state exists. Parameters and errors are those of :func:`switching_drives`.
+    """
+    ends = switching_drives(frequency, phonon_temperature, thermal_length, n, nodes=nodes)
+    spot = hot_spot(frequency, phonon_temperature, thermal_length, n, nodes=nodes)
+    drive = _first(spot) if ends is None else ends.down / AFTER
+    state = spot.developed(drive, spot.local(drive, hot=True))
+    if state.core_temperature >= 1.0:
+        return None
+    while state.core_temperature < 1.0:
+        below = state
+        state = spot.developed(1.05 * below.drive, below.values)
+
+    def excess(drive: float) -> float:
+        return spot.developed(drive, below.values).core_temperature - 1.0
+
+    return float(brentq(excess, below.drive, state.drive, xtol=1e-5))
+
+
+def _end_of_hot(spot: HotSpot, lowest: float, cold: SteadyCurve) -> float:
+    """Follow the hot state down from a low drive if it exists there, else from where `cold` ends."""
+    ended = ENDED * float(cold.drive[-1])
+    coldest = float(cold.peak_temperature[-1]) + 1e-3  # the peak only rises along the curve
+    for multiple in START:
+        start = spot.developed(multiple * lowest, spot.local(multiple * lowest, hot=True))
+        if multiple * lowest >= ended or start.peak_temperature > coldest:
             break
-    while True:
-        down = _follow(spot, start.values, (start.drive, 0.0, -1.0, 1.0))
+    else:
+        start = spot.developed(ended, spot.local(ended, hot=True))
+    end = start.drive
+    while start.peak_temperature > coldest:  # again after a fold that is due to the mesh
+        down = _follow(spot, start.values, (start.drive, _first(spot), -1.0, 1.0))
         end = float(down.drive[-1])
         start = spot.developed(AFTER * end, down.states[-1])
-        if not _is_hot(start, spot):  # else a fold that is due to the mesh
-            return end
-
-
-def _is_hot(profile: Profile, spot: HotSpot) -> bool:
-    """Whether a stable state is another one than that which a cold film reaches."""
-    cold = spot.developed(profile.drive, spot.cold(profile.drive))
-    return bool(np.max(profile.values - cold.values) > 1e-3)
+    return end

@@ -73,7 +73,7 @@ def bend(film: Film, mesh: Mesh, point: Array, old: Array, out: Balance, tangent
     n = len(point) - 1
     step, slope, nothing = np.empty(n), np.empty(n), np.zeros(n)
     balance(film, mesh, math.exp(2.0 * point[n]), point[:n], out)
-    modes = eliminate(out, nothing, step, slope)
+    modes: int = eliminate(out, nothing, step, slope)
     square, along = 1.0, old[n]
     for i in range(n):
         square += STRETCH**2 / n * slope[i] * slope[i]
@@ -133,10 +133,12 @@ def goes_on(
     out: Balance,
     new: Array,
     bent: Array,
+    direction: float,
 ) -> tuple[int, int]:
     """Take a step from `point` to `new` with tangent `bent`; growing modes there and iterations.
 
-    Modes are -1 where the step must be shorter.
+    Modes are -1 where the step must be shorter. With every fold one mode more or less grows: where
+    their number does not fit the sense of the curve, the step has jumped to another part of it.
     """
     n = len(point) - 1
     modes, iterations = correct(film, mesh, point, tangent, length, out, new)
@@ -148,7 +150,8 @@ def goes_on(
     for i in range(n):
         cosine += STRETCH**2 / n * tangent[i] * bent[i]
     falls = before * after > 0.0 and abs(after) < FALL * abs(before)
-    if (falls or cosine < TURN) and length > SHORTEST:
+    jumped = (modes % 2 == 0) != (direction * after > 0.0)
+    if (falls or jumped or cosine < TURN) and length > SHORTEST:
         return -1, iterations
     return modes, iterations
 
@@ -165,7 +168,8 @@ def set_out(
     point[n], old[n] = math.log(ends[0]), ends[4]
     if not relax(film, mesh, ends[0], point[:n], out):
         return -1
-    return bend(film, mesh, point, old, out, tangent)
+    modes: int = bend(film, mesh, point, old, out, tangent)
+    return modes
 
 
 @entry()
@@ -177,9 +181,10 @@ def trace(film: Film, mesh: Mesh, start: Array, ends: Array, rows: Array, states
     start : (n,)
         Guess of the profile at the first drive.
     ends : (6,)
-        First drive; a drive that the last stable branch must pass; the factors of the drive by which
-        it must be followed beyond its beginning or, if there was no fold, beyond the place where the
-        film became normal; 1 to set out to higher drives, -1 to lower ones; folds that are enough.
+        First drive; a drive that the last stable branch must pass, or, on the way down, the lowest
+        one; the factors of the drive by which it must be followed beyond its beginning or, if there
+        was no fold, beyond the place where the film became normal; 1 to set out to higher drives, -1
+        to lower ones; folds that are enough.
     rows, states : (m, COLUMNS), (m, n)
         Receive the points, folds among them.
     """
@@ -192,9 +197,9 @@ def trace(film: Film, mesh: Mesh, start: Array, ends: Array, rows: Array, states
     if modes < 0:
         return -1
     note(rows[0], states[0], point, modes, tangent[n], 0.0)
-    length, count, folds, last = 0.1, 1, 0, math.inf
+    length, count, folds, last = 0.01, 1, 0, math.inf
     while count < len(rows) - 1:
-        modes, iterations = goes_on(film, mesh, point, tangent, length, out, new, bent)
+        modes, iterations = goes_on(film, mesh, point, tangent, length, out, new, bent, ends[4])
         found = True
         if modes >= 0 and tangent[n] * bent[n] < 0.0:
             place[0], place[1], place[2] = length, tangent[n], bent[n]
@@ -217,7 +222,7 @@ def trace(film: Film, mesh: Mesh, start: Array, ends: Array, rows: Array, states
         count += 1
         for i in range(n + 1):
             point[i], tangent[i] = new[i], bent[i]
-        if modes == 0 and point[n] > last:
+        if modes == 0 and (point[n] > last or (ends[4] < 0.0 and point[n] < math.log(ends[1]))):
             return count
         if iterations <= 3:
             length = min(1.4 * length, LONGEST)

@@ -50,7 +50,7 @@ def newton(film: Film, mesh: Mesh, drive: float, t: Array, out: Balance, slope: 
     step, nothing = np.empty(len(t)), np.zeros(len(t))
     for _ in range(12):
         balance(film, mesh, drive * drive, t, out)
-        modes = eliminate(out, nothing, step, slope)
+        modes: int = eliminate(out, nothing, step, slope)
         size = largest(step)
         if size > 0.3:
             return -1
@@ -91,10 +91,12 @@ def relax(film: Film, mesh: Mesh, drive: float, t: Array, out: Balance) -> bool:
 @entry()
 def settle(film: Film, mesh: Mesh, drive: float, t: Array) -> int:
     """Solve for the steady profile near `t` at a drive, in place; growing modes, or -1."""
-    return newton(film, mesh, drive, t, workspace(len(t)), np.empty(len(t)))
+    modes: int = newton(film, mesh, drive, t, workspace(len(t)), np.empty(len(t)))
+    return modes
 
 
 @entry()
 def develop(film: Film, mesh: Mesh, drive: float, t: Array) -> bool:
     """Let the profile `t` develop at a drive until it is steady and stable, in place."""
-    return relax(film, mesh, drive, t, workspace(len(t)))
+    steady: bool = relax(film, mesh, drive, t, workspace(len(t)))
+    return steady
