@@ -56,10 +56,6 @@ class Recording:
         """Return the fit of the spectrum that was emitted last, None if there is none."""
         return self._latest_fit
 
-    def remember(self, fit: Fit) -> None:
-        """Take a fit that is stored already for the latest one."""
-        self._latest_fit = fit
-
     def connect(
         self,
         journal: Journal,
@@ -233,4 +229,9 @@ class RecordTwin:
         return "the twin's state"
 
     def __call__(self, spectrum: Spectrum) -> TwinState:
-        return TwinState(self.twin.clock.wall(), self.twin.state())
+        return twin_state(self.twin)
+
+
+def twin_state(twin: TwinLike) -> TwinState:
+    """Return where the twin's world stands now."""
+    return TwinState(twin.clock.wall(), twin.state())

@@ -9,6 +9,7 @@ import numpy as np
 from stm_daq.clock import Clock
 from stm_daq.plan import Plan
 from stm_daq.records import Event, Record, Site
+from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.trials import tried
 
@@ -25,6 +26,8 @@ class ReferenceMeasurement:
     ----------
     plan : Plan
     measurement : SiteMeasurement
+    where : Whereabouts
+        Of the reference, as of the sites.
     clock : Clock
     emit : callable
     """
@@ -33,29 +36,37 @@ class ReferenceMeasurement:
         self,
         plan: Plan,
         measurement: SiteMeasurement,
+        where: Whereabouts,
+        *,
         clock: Clock,
         emit: Callable[[Record], None],
     ) -> None:
         cycles = plan.sweep.power_sweep
         self._place = cycles.reference if cycles is not None else None
         self._measurement = measurement
+        self._where = where
         self._clock = clock
         self._emit = emit
         self._sites_since = self._place.every if self._place is not None else 0
 
     def before_site(self) -> None:
         """Measure the reference if it is due, and count the site that follows."""
+        if self._place is not None and self._sites_since >= self._place.every:
+            tried(self._measure, "reference place", self._clock, self._emit)
+        self.count()
+
+    def count(self) -> None:
+        """Count a site, as an earlier part of the run did."""
         if self._place is None:
             return
         if self._sites_since >= self._place.every:
-            tried(self._measure, "reference place", self._clock, self._emit)
             self._sites_since = 0
         self._sites_since += 1
 
     def _measure(self) -> None:
         assert self._place is not None
         site = Site(-1, -1, -1, self._place.x, self._place.y)
-        found = self._measurement.measure(site, 0)
+        found = self._measurement.measure(self._where.corrected(site), 0)
         data = {
             "conductance": _plain(found.conductance),
             "extra": [_plain(trace) for trace in found.extra],

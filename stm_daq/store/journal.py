@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from importlib.metadata import version
@@ -122,14 +122,16 @@ class Journal:
         self._connection = connection
 
     @classmethod
-    def create(cls, folder: Path, started: RunStarted) -> Journal:
-        """Create ``journal.db`` in `folder` and store the first record.
+    def create(cls, folder: Path, started: RunStarted, *others: Record) -> Journal:
+        """Create ``journal.db`` in `folder` and store the first records.
 
         Parameters
         ----------
         folder : Path
             The run folder; created where it does not exist.
         started : RunStarted
+        *others : Record
+            What shall never be missing where `started` is there.
 
         Raises
         ------
@@ -153,7 +155,7 @@ class Journal:
                 raise JournalError(
                     f"{path} exists already: a journal is never overwritten, use a new folder"
                 )
-            _prepare(draft, row)
+            _prepare(draft, row, others)
             draft.rename(path)  # whole or not at all, even if the program is killed
             connection = _open(path)
         except sqlite3.Error as error:
@@ -271,8 +273,8 @@ def _writer(record: Record) -> tuple[str, Callable[[Any], schema.Row]]:
         ) from None
 
 
-def _prepare(path: Path, run_row: schema.Row) -> None:
-    """Write the tables and the first record into an empty file, durably."""
+def _prepare(path: Path, run_row: schema.Row, others: Sequence[Record]) -> None:
+    """Write the tables and the first records into an empty file, durably."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=5.0)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
@@ -282,6 +284,9 @@ def _prepare(path: Path, run_row: schema.Row) -> None:
         for statement in statements:
             connection.execute(statement)
         connection.execute(_insert("run", len(run_row)), run_row)
+        for record in others:
+            statement, to_row = _writer(record)
+            connection.execute(statement, schema.sealed(to_row(record)))
         connection.execute("COMMIT")
 
 
