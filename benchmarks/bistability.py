@@ -4,8 +4,8 @@ simpler way.
     python benchmarks/bistability.py [--figures docs/figures]
 
 Verdicts are those of 200 labelled cases with a seed that nothing was tuned on. The rest are rehearsals of
-the plans in `plans/` on the twin of `docs/stations/microwave_strip.yaml`, judged by the twin's own truth and
-the solver of `stm_daq.physics.hotspot`.
+the plans in `plans/` on the twin of `docs/stations/microwave_strip.yaml`, judged by the twin's own truth
+and the solver of `stm_daq.physics.hotspot`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ from labelled_loops import Case, cases  # noqa: E402
 
 import stm_daq  # noqa: E402
 from sim.line import MicrowaveLine  # noqa: E402
-from sim.samples.bistable import PLANCK, InoxFilm  # noqa: E402
+from sim.samples.bistable import InoxFilm  # noqa: E402
 from stm_daq import night  # noqa: E402
 from stm_daq.analysis.hysteresis import analyse  # noqa: E402
 from stm_daq.analysis.power_maps import places, supercurrent_map, switch_maps  # noqa: E402
-from stm_daq.physics import btk  # noqa: E402
 from stm_daq.physics.hotspot import switching_drives  # noqa: E402
 from stm_daq.rehearsal import Rehearsal  # noqa: E402
 from stm_daq.report.loops import (  # noqa: E402
@@ -146,7 +145,7 @@ def compared(dataset: Any, which: str) -> Iterator[tuple[float, float, float]]:
         length = float(dataset["true_thermal_length"].values[place.index])
         stage = float(dataset["stage_temperature"].values[place.index])
         drives = switching_drives(
-            PLANCK * place.frequency / (btk.K_B * tc), stage / tc, length / film.distance,
+            float(film.tip_above(tc).frequency(place.frequency)), stage / tc, length / film.distance,
             n=film.phonon_power,
         )  # fmt: skip
         unit = film.drive_of(line.power_at_tip(place.frequency, 0.0), tc)

@@ -9,6 +9,7 @@ tunnelling contact heats like one at a distance of its own radius (the paper: "o
 larger"), so `distance` is that. Assumed: one Tc and one thermal length over a hot spot, though both vary
 over the
 film on longer scales; a tip as cold as the stage; `substrate` warms the phonons in proportion to P.
+The equations are followed also beyond their validity (currents near depairing, see `truth_at`).
 """
 
 from __future__ import annotations
@@ -27,14 +28,10 @@ from sim.samples.hot_response import HotResponse, hot_response
 from sim.samples.model_junction import DynesJunction
 from sim.samples.strip import StripPattern
 from stm_daq.physics import bcs, btk
-from stm_daq.physics.hotspot import H_MAX
+from stm_daq.physics.hotspot_units import INOX, NBN, FilmMaterial, TipAboveFilm
 
 type Array = NDArray[np.float64]
 
-LORENZ = math.pi**2 / 3 * btk.K_B**2
-"""Lorenz number, W ohm / K^2 (K_B in eV/K, so that e is contained)."""
-PLANCK = 4.135667696e-15
-"""eV s."""
 FREQUENCY_STEP, TEMPERATURE_STEP, LENGTH_STEP = 1e-4, 2e-3, 1e-3
 """Tables are shared by places that agree within this: relative to Tc and z0."""
 
@@ -44,16 +41,18 @@ class BistableFilm:
     """A film with memory under a microwave tip; the defaults are InOx."""
 
     seed: int = 1
-    critical_temperature: float = 3.5
+    critical_temperature: float = INOX.critical_temperature
     """Mean, K."""
     critical_scatter: float = 0.01
     """Its relative standard deviation over the film."""
-    resistivity: float = 5e-5
+    resistivity: float = 1 / INOX.conductivity
     """Normal state, ohm m."""
-    phonon_power: int = 6
+    phonon_power: int = INOX.exponent
     """n."""
-    phonon_coupling: float = 2e9
+    phonon_coupling: float = INOX.phonon_coupling
     """Sigma, W/(K^n m^3)."""
+    diffusion: float = INOX.diffusion
+    """Of the electrons, m^2/s."""
     length_scatter: float = 0.03
     """Relative standard deviation of the thermal length besides that from Tc."""
     scatter_length: float = 400e-9
@@ -91,15 +90,18 @@ class BistableFilm:
     def local_length(self, x: float, y: float) -> float:
         """Return the thermal length at a place, m."""
         field = float(self._fields[1](np.array([x]), np.array([y]))[0])
-        tc, n = self.local_temperature(x, y), self.phonon_power
-        cooling = n * self.phonon_coupling * tc ** (n - 1)
-        length = math.sqrt(LORENZ * tc / self.resistivity / cooling)
+        length = self.tip_above(self.local_temperature(x, y)).material.thermal_length
         return length * (1 + self.length_scatter * field)
 
     def truth_at(self, x: float, y: float) -> dict[str, float]:
-        """Return what an analysis should find there, SI."""
+        """Return what an analysis should find there, SI.
+
+        And how near a drive of 1 is to depairing: a drive J times as large is J times as near.
+        """
+        tc = self.local_temperature(x, y)
         return {
-            "critical_temperature": self.local_temperature(x, y),
+            "critical_temperature": tc,
+            "depairing_per_drive": float(self.tip_above(tc).depairing_ratio(1.0)),
             "thermal_length": self.local_length(x, y),
             "supercurrent": self.strip.current_at(x, y),
         }
@@ -108,6 +110,21 @@ class BistableFilm:
         """Return the height of the surface, m, at positions (m) of any one shape."""
         return random_field.rough_surface(x, y, self.roughness, self.seed)
 
+    def tip_above(self, tc: float) -> TipAboveFilm:
+        """Return what translates SI to the units of the model where Tc is `tc`, K."""
+        return TipAboveFilm(
+            FilmMaterial(
+                type(self).__name__,
+                tc,
+                1 / self.resistivity,
+                self.phonon_power,
+                self.phonon_coupling,
+                self.diffusion,
+            ),
+            self.thickness,
+            self.distance,
+        )
+
     # -- what microwaves do ------------------------------------------------------------------
 
     def drive_of(self, power: float, tc: float, time: float = 0.0) -> float:
@@ -115,10 +132,8 @@ class BistableFilm:
         if power < 0:
             raise ValueError(f"microwave power must not be negative: {power:g} W")
         current = math.sqrt(2 * power / self.transfer)
-        heating = math.sqrt(H_MAX / 8) / math.pi
-        unit = math.sqrt(self.phonon_coupling * tc**self.phonon_power / self.resistivity)
         drifted = 10 ** (self.transfer_drift * time / 3600 / 20)
-        return drifted * heating * current / (self.distance * self.thickness) / unit
+        return drifted * float(self.tip_above(tc).drive(current))
 
     def response_at(
         self, x: float, y: float, stage_temperature: float, power: float, frequency: float
@@ -127,7 +142,7 @@ class BistableFilm:
         tc = self.local_temperature(x, y)
         phonons = (stage_temperature + self.substrate * power) / tc
         return hot_response(
-            _rounded(PLANCK * frequency / (btk.K_B * tc), FREQUENCY_STEP),
+            _rounded(float(self.tip_above(tc).frequency(frequency)), FREQUENCY_STEP),
             _rounded(phonons, TEMPERATURE_STEP),
             _rounded(self.local_length(x, y) / self.distance, LENGTH_STEP),
             self.phonon_power,
@@ -189,10 +204,11 @@ class InoxFilm(BistableFilm):
 class NbnFilm(BistableFilm):
     """Niobium nitride."""
 
-    critical_temperature: float = 10.0
-    resistivity: float = 4e-6
-    phonon_power: int = 5
-    phonon_coupling: float = 5e9
+    critical_temperature: float = NBN.critical_temperature
+    resistivity: float = 1 / NBN.conductivity
+    phonon_power: int = NBN.exponent
+    phonon_coupling: float = NBN.phonon_coupling
+    diffusion: float = NBN.diffusion
 
 
 def _rounded(value: float, step: float) -> float:

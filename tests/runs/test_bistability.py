@@ -11,13 +11,12 @@ import pytest
 
 import stm_daq
 from sim.line import MicrowaveLine
-from sim.samples.bistable import PLANCK, InoxFilm
+from sim.samples.bistable import InoxFilm
 from stm_daq import night
 from stm_daq.analysis.power_maps import places, reference_drift, supercurrent_map, switch_maps
 from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.night import NightResult
 from stm_daq.night.resume import prepare_resume
-from stm_daq.physics import btk
 from stm_daq.physics.hotspot import switching_drives
 from stm_daq.records import Spectrum
 from stm_daq.rehearsal import Rehearsal
@@ -75,7 +74,7 @@ def wanted(dataset, place) -> tuple[float, float]:
     tc = float(dataset["true_critical_temperature"].values[place.index])
     length = float(dataset["true_thermal_length"].values[place.index])
     stage = float(dataset["stage_temperature"].values[place.index])
-    film = PLANCK * place.frequency / (btk.K_B * tc), stage / tc, length / FILM.distance
+    film = float(FILM.tip_above(tc).frequency(place.frequency)), stage / tc, length / FILM.distance
     found = switching_drives(*film, n=FILM.phonon_power)
     assert found is not None
     unit = FILM.drive_of(LINE.power_at_tip(place.frequency, 0.0), tc)
