@@ -101,15 +101,15 @@ class Recording:
         """Store what follows from a spectrum that is stored already."""
         derived = list(self._made_of(spectrum, self._derive))
         self._latest_fit = next((other for other in derived if isinstance(other, Fit)), None)
-        self._store(*derived)
+        self._store(*derived, durable=False)
         for other in derived:
             self._tell(other)
 
-    def _store(self, *records: Record) -> None:
+    def _store(self, *records: Record, durable: bool = True) -> None:
         """Write to the journal; wait while the disk is full."""
         assert self._journal is not None
         try:
-            self._journal.write(*records)
+            self._journal.write(*records, durable=durable)
         except DiskFullError as error:
             if self._disk is None or not self._wait(
                 self._disk, str(error), lambda: self._stored(records)

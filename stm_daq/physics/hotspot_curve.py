@@ -101,40 +101,32 @@ def steady_curve(
     n: int = 5,
     *,
     nodes: int | None = None,
-    highest_drive: float = 0.0,
 ) -> SteadyCurve:
-    """Follow all steady states from the cold film on, through every fold.
+    """Follow all steady states from the cold film on, through every fold, to the hot branch.
+
+    The curve ends a little beyond the last fold, or where the film is normal if it has none.
 
     Parameters
     ----------
     frequency, phonon_temperature, thermal_length, n, nodes
-        See :func:`stm_daq.physics.hotspot_profile.hot_spot`.
-    highest_drive : float
-        j*; the hot branch is followed at least up to this drive.
+        See :func:`stm_daq.physics.hotspot_profile.hot_spot`; by default at least WHOLE nodes.
 
     Raises
     ------
     OutOfRangeError
         If an argument is out of its range.
     ArithmeticError
-        If the curve is lost, which no case in its range is known to do.
+        If the curve is lost, because the mesh is too coarse.
     """
-    spot = hot_spot(
-        frequency,
-        phonon_temperature,
-        thermal_length,
-        n,
-        nodes=nodes,
-        least_nodes=WHOLE,
-        highest_drive=highest_drive,
+    return _whole(
+        hot_spot(frequency, phonon_temperature, thermal_length, n, nodes=nodes, least_nodes=WHOLE)
     )
-    return _whole(spot, highest_drive)
 
 
-def _whole(spot: HotSpot, highest: float) -> SteadyCurve:
-    """Follow the curve from the cold film to the hot branch, beyond a drive."""
+def _whole(spot: HotSpot) -> SteadyCurve:
+    """Follow the curve from the cold film to the hot branch."""
     first = _first(spot)
-    return _follow(spot, spot.cold(first), (first, max(highest, first), 1.0, math.inf))
+    return _follow(spot, spot.cold(first), (first, first, 1.0, math.inf))
 
 
 def _first(spot: HotSpot) -> float:
@@ -197,20 +189,18 @@ def profiles(
         If an argument is out of its range.
     """
     check_drive(drive)
-    spot = hot_spot(
-        frequency,
-        phonon_temperature,
-        thermal_length,
-        n,
-        nodes=nodes,
-        least_nodes=WHOLE,
-        highest_drive=drive,
-    )
+    arguments = (frequency, phonon_temperature, thermal_length, n)
+    spot = hot_spot(*arguments, nodes=nodes, least_nodes=WHOLE)
     if drive == 0.0:
-        return (Profile(0.0, spot.mesh.radius, spot.cold(0.0), 0),)
+        lowest = np.full(len(spot.mesh.radius), spot.film.phonon_temperature)
+        return (Profile(0.0, spot.mesh.radius, lowest, 0),)
     if drive <= _first(spot):
         return (spot.developed(drive),)
-    return _whole(spot, drive).at(drive)
+    curve = _whole(spot)
+    if drive < curve.drive[-1]:
+        return curve.at(drive)
+    wide = hot_spot(*arguments, nodes=nodes, least_nodes=WHOLE, highest_drive=drive)
+    return (*curve.at(drive), wide.developed(drive, wide.local(drive, hot=True)))
 
 
 def switching_drives(
@@ -251,7 +241,7 @@ def switching_drives(
     up = float(cold.folds[0])
     lowest = min((turn.current for turn in extrema(spot.film)), default=up)
     if START[0] * lowest >= up:  # the curve is short
-        return _whole(spot, 0.0).switching
+        return _whole(spot).switching
     return Switching(_end_of_hot(spot, lowest, cold), up)
 
 

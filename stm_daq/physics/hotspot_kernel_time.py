@@ -59,6 +59,33 @@ def step_in_time(
     return False
 
 
+@inner()
+def step_twice(
+    film: Film,
+    mesh: Mesh,
+    heat: Array,
+    drives: tuple[float, float],
+    length: float,
+    t: Array,
+    out: Balance,
+) -> float:
+    """A step of `t` (n,) to second order, in place if it succeeds; its error, infinite if it fails.
+
+    `drives` are those at the middle and at the end of the step.
+    """
+    whole, halves = t.copy(), t.copy()
+    good = step_in_time(film, mesh, heat, drives[1], length, whole, out)
+    good = good and step_in_time(film, mesh, heat, drives[0], 0.5 * length, halves, out)
+    good = good and step_in_time(film, mesh, heat, drives[1], 0.5 * length, halves, out)
+    if not good:
+        return math.inf
+    error = 0.0
+    for i in range(len(t)):
+        error = max(error, abs(halves[i] - whole[i]))
+        t[i] = max(2.0 * halves[i] - whole[i], film[0][0, 0])
+    return error
+
+
 @entry()
 def development(
     film: Film,
@@ -73,40 +100,28 @@ def development(
 
     The drive goes linearly from each of `drives` (m,) to the next. `tolerance` is the error of a step.
     """
-    n = states.shape[1]
-    lowest = film[0][0, 0]
-    out = workspace(n)
-    t, whole, halves = states[0].copy(), np.empty(n), np.empty(n)
-    interval = 1e-3 * (times[len(times) - 1] - times[0])
+    out = workspace(states.shape[1])
+    t = states[0].copy()
+    span = times[len(times) - 1] - times[0]
+    interval = 1e-3 * span
     for k in range(1, len(times)):
         now, rate = times[k - 1], (drives[k] - drives[k - 1]) / (times[k] - times[k - 1])
         while now < times[k]:
             last = now + interval >= times[k]
             length = times[k] - now if last else interval
-            for i in range(n):
-                whole[i] = halves[i] = t[i]
             middle = drives[k - 1] + rate * (now + 0.5 * length - times[k - 1])
-            final = drives[k - 1] + rate * (now + length - times[k - 1])
-            good = step_in_time(film, mesh, heat, final, length, whole, out)
-            good = good and step_in_time(film, mesh, heat, middle, 0.5 * length, halves, out)
-            good = good and step_in_time(film, mesh, heat, final, 0.5 * length, halves, out)
-            error = 0.0
-            for i in range(n):
-                error = max(error, abs(halves[i] - whole[i]))
-            if not good or error > tolerance:
-                interval = (
-                    0.5 * length
-                    if not good
-                    else length * max(0.2, 0.8 * math.sqrt(tolerance / error))
-                )
-                if length < 1e-12 * (times[len(times) - 1] - times[0]):
+            new = t.copy()
+            both = (middle, middle + 0.5 * rate * length)
+            error = step_twice(film, mesh, heat, both, length, new, out)
+            factor = min(2.0, max(0.2, 0.8 * math.sqrt(tolerance / max(error, 1e-9))))
+            if error > tolerance:
+                interval = factor * length
+                if length < 1e-12 * span:
                     return k
                 continue
             now = times[k] if last else now + length
-            for i in range(n):
-                t[i] = max(2.0 * halves[i] - whole[i], lowest)
-            grown = min(2.0, 0.8 * math.sqrt(tolerance / max(error, 1e-3 * tolerance))) * length
-            interval = max(interval, grown) if last else grown
-        for i in range(n):
+            t = new
+            interval = max(interval, factor * length) if last else factor * length
+        for i in range(len(t)):
             states[k, i] = t[i]
     return len(times)

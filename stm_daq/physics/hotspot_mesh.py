@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,6 +32,12 @@ def heating_profile(radius: ArrayLike) -> Array:
     r = np.asarray(radius, dtype=np.float64)
     root = np.sqrt(1.0 + r * r)
     return np.asarray((r / (root * (root + 1.0))) ** 2)
+
+
+def heated_area(radius: float) -> float:
+    """Integral of H(r) r dr from 0 to `radius` (z0): 2 log[(s + 1)/2] - log s, s^2 = 1 + radius^2."""
+    s = math.sqrt(1.0 + radius * radius)
+    return 2.0 * math.log(0.5 * (s + 1.0)) - math.log(s)
 
 
 H_MAX = float(heating_profile(R_MAX))
@@ -62,8 +69,13 @@ class Mesh:
 
 
 @lru_cache(maxsize=16)
-def mesh(nodes: int, reach: float = 0.0, far: float = FAR) -> Mesh:
-    """Make the mesh of so many nodes, fine enough for a front anywhere within `reach` (z0)."""
+def mesh(
+    nodes: int, reach: float = 0.0, far: float = FAR, shape: Callable[[Array], Array] | None = None
+) -> Mesh:
+    """Make the mesh of so many nodes, fine enough for a front anywhere within `reach` (z0).
+
+    `shape` is the heating at r over its highest; by default h = H/H_MAX.
+    """
     s = np.linspace(0.0, 1.0, nodes)
     if reach < WIDE:
         r = CENTRE * np.tan(math.atan(far / CENTRE) * s)
@@ -74,7 +86,7 @@ def mesh(nodes: int, reach: float = 0.0, far: float = FAR) -> Mesh:
     x, w = 0.5 * (x + 1.0), 0.5 * w
     inside = r[:-1, None] + width[:, None] * x
     weight = width[:, None] * w * inside
-    heat = weight * heating_profile(inside) / H_MAX
+    heat = weight * (shape(inside) if shape else heating_profile(inside) / H_MAX)
     area = np.zeros(nodes)
     area[:-1] += weight @ (1.0 - x)
     area[1:] += weight @ x

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stm_daq.errors import OutOfRangeError
-from stm_daq.physics.hotspot_mesh import H_MAX, Mesh, heating_profile, mesh_for
+from stm_daq.physics.hotspot_mesh import H_MAX, Mesh, heated_area, heating_profile, mesh_for
 from stm_daq.physics.hotspot_tables import Film
 from stm_daq.physics.hotspot_uniform import checked_film
 
@@ -133,6 +133,20 @@ class HotSpot:
         if not hotspot_kernel_solve.develop(*self.compiled, drive, values):
             raise ArithmeticError(f"the profile at drive {drive} does not become steady")
         return Profile(drive, self.mesh.radius, values, 0)
+
+    def absorbed_power(self, profile: Profile, reach: float | None = None) -> float:
+        """Microwave power that a steady film absorbs up to a radius, in Sigma Tc^n z0^2 d (B5).
+
+        Up to the end of the mesh it is what the phonons take, beyond that the film has one temperature:
+        the integral of J^2 h Re 1/sigma over the area. `reach` (z0) is where the film's charge does not
+        follow the tip any more; by default the end of the mesh.
+        """
+        _, cooling, _ = self.film.at(profile.values)
+        heating = float(self.film.at(profile.values[-1:])[0][0])
+        end = float(profile.radius[-1])
+        tail = heated_area(reach) - heated_area(end) if reach is not None else 0.0
+        near = float(np.sum(self.mesh.area * cooling))
+        return 2.0 * math.pi * (near + profile.drive**2 / H_MAX * heating * tail)
 
 
 def hot_spot(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stm_daq.errors import OutOfRangeError
-from stm_daq.physics.hotspot_mesh import H_MAX
+from stm_daq.physics.hotspot_mesh import H_MAX, heated_area
 from stm_daq.physics.hotspot_profile import check_drive
 from stm_daq.physics.microwave_film import GAP0, check_exponent
 
@@ -136,6 +136,11 @@ class TipAboveFilm:
         return self.material.thermal_length / self.distance
 
     @property
+    def sharp_wall(self) -> bool:
+        """Whether the normal region can have a sharp boundary: Lambda below z0."""
+        return self.thermal_length < 1.0
+
+    @property
     def current(self) -> float:
         """Amplitude I0 of the tip's displacement current for a drive of 1, A.
 
@@ -201,9 +206,3 @@ class TipAboveFilm:
         """Amplitude (A) of the current of a voltage-biased tip, omega C V with C = 4 pi eps0 R."""
         capacitance = 4.0 * math.pi * EPSILON0 * tip_radius
         return 2.0 * math.pi * hertz * capacitance * voltage
-
-
-def heated_area(length: float) -> float:
-    """Integral of H(r) r dr from 0 to `length` (z0): 2 log[(s + 1)/2] - log s, s = sqrt(1 + length^2)."""
-    s = math.sqrt(1.0 + length * length)
-    return 2.0 * math.log(0.5 * (s + 1.0)) - math.log(s)

@@ -59,18 +59,19 @@ def scattering(w: float, t: float, gap: float, sign: float) -> float:
 @inner()
 def breaking(w: float, t: float, gap: float, sign: float) -> float:
     """P(w) of the module's text; 0 for w <= 2 gap."""
-    if w <= 2.0 * gap:
+    excess = w - 2.0 * gap
+    if excess <= 0.0:
         return 0.0
-    reach = math.acosh(0.5 * w / gap)
+    reach = 2.0 * math.asinh(math.sqrt(0.25 * excess / gap))  # acosh(w/2 gap)
     rest = -math.expm1(-w / t)
     total = 0.0
     for k in range(len(NODES)):
-        energy = gap * math.cosh(reach * NODES[k])
-        other = w - energy
+        rise = 2.0 * gap * math.sinh(0.5 * reach * NODES[k]) ** 2  # at most half of the excess
+        energy, other = gap + rise, w - gap - rise
         a, b = math.exp(-energy / t), math.exp(-other / t)
         coherence = energy * other - sign * gap * gap
         fermi = rest / ((1.0 + a) * (1.0 + b))
-        total += WEIGHTS[k] * fermi * coherence / math.sqrt((other - gap) * (other + gap))
+        total += WEIGHTS[k] * fermi * coherence / math.sqrt((excess - rise) * (other + gap))
     return 4.0 * reach * total
 
 

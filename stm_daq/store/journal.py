@@ -190,11 +190,18 @@ class Journal:
             raise explain(error, path) from error
         return cls(path, connection)
 
-    def write(self, *records: Record) -> None:
+    def write(self, *records: Record, durable: bool = True) -> None:
         """Store `records` in one transaction; return when they are on the disk.
 
         A :class:`~stm_daq.records.Progress` is not stored. A further attempt at a site is stored
         beside the earlier ones.
+
+        Parameters
+        ----------
+        *records : Record
+        durable : bool
+            If False, a power cut may lose the records until others are written durably, a killed
+            process does not. For what can be made again from what is stored, such as fits.
 
         Raises
         ------
@@ -207,6 +214,7 @@ class Journal:
         if not rows:
             return
         try:
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             # one statement is a transaction of its own
             if len(rows) > 1:
                 self._connection.execute("BEGIN IMMEDIATE")
