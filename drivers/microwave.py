@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 from drivers.visa_errors import MessageInstrument, ask_whole, reported
@@ -11,6 +12,7 @@ from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.quantities import show
 from stm_daq.station.limits import Limits
+from stm_daq.station.roles import Finding, PlanNeeds
 
 RESOLUTION = 0.011
 """A power read back may differ from the wanted one by so much, dB."""
@@ -41,12 +43,19 @@ class MicrowaveAdapter(ABC):
     clock : Clock
     largest_step : float
         The power may grow by so much at a time, dB; a plan can only narrow it.
+    range_edges : list of float
+        Powers at which an attenuator of the source switches, dBm (its data sheet or display tells).
     """
 
     OUTPUT: ClassVar[str] = ":OUTP:STAT"
 
     def __init__(
-        self, instrument: Any, limits: Limits, clock: Clock, largest_step: float = 1.0
+        self,
+        instrument: Any,
+        limits: Limits,
+        clock: Clock,
+        largest_step: float = 1.0,
+        range_edges: tuple[float, ...] = (),
     ) -> None:
         self._source: Source = instrument
         self._allowed = limits.microwave_power
@@ -54,6 +63,23 @@ class MicrowaveAdapter(ABC):
         if not (math.isfinite(largest_step) and largest_step > 0):
             raise ValueError(f"largest_step should be a positive number of dB, not {largest_step}")
         self._station_step = self._step = float(largest_step)
+        self._edges = tuple(float(edge) for edge in range_edges)
+
+    @staticmethod
+    def check(
+        options: Mapping[str, Any], limits: Limits, needs: PlanNeeds | None
+    ) -> Iterator[Finding]:
+        """Yield the power sweep that would let an attenuator switch; see the roles."""
+        if needs is None or needs.power_range is None:
+            return
+        low, high = needs.power_range
+        for edge in options.get("range_edges", ()):
+            if low < edge <= high:
+                yield (
+                    "sweep.power_sweep.end",
+                    f"the source changes its range at {edge:g} dBm, inside the sweep: the power "
+                    "would glitch there; keep within one range, or add attenuation to the line",
+                )
 
     # -- frequency and power ------------------------------------------------------------------
 
@@ -113,6 +139,10 @@ class MicrowaveAdapter(ABC):
                 f"and up to {self._station_step:g} dB (`largest_step` of the role)"
             )
         self._step = decibels
+
+    def range_edges(self) -> tuple[float, ...]:
+        """Return the powers at which an attenuator switches, dBm, as the station says."""
+        return self._edges
 
     # -- output -------------------------------------------------------------------------------
 

@@ -138,9 +138,14 @@ class Smb100aSource(RohdeSchwarzAdapter):
     """
 
     def __init__(
-        self, instrument: Smb100a, limits: Limits, clock: Clock, largest_step: float = 1.0
+        self,
+        instrument: Smb100a,
+        limits: Limits,
+        clock: Clock,
+        largest_step: float = 1.0,
+        range_edges: tuple[float, ...] = (),
     ) -> None:
-        super().__init__(instrument, limits, clock, largest_step)
+        super().__init__(instrument, limits, clock, largest_step, range_edges)
         self._smb = instrument
         self._list: tuple[Array, float] | None = None
         self._ends = math.inf

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.apex import ApexState
 from sim.samples import Junction
+from sim.samples.film_memory import FilmState
 
 
 @dataclass(slots=True)
@@ -40,12 +41,15 @@ class Contact:
     """Temperature of the stage when `junction` was made, K."""
     power: float = 0.0
     """Microwave power at the tip when `junction` was made, W."""
+    film: FilmState | None = None
+    """State of a film that remembers what microwaves did to it."""
     wanted: tuple[tuple[float, float, float], float] | None = None
     """(bias, modulation, set-point) and the distance that the feedback keeps for them."""
 
     def inherit(self, old: Contact) -> None:
         """Take over what is known of the junction if nothing that it depends on has changed."""
         same_tip = (self.apex.gap, self.power) == (old.apex.gap, old.power)
+        same_tip = same_tip and self.film == old.film
         same_place = self.surface == old.surface
         if same_place and self.stage_temperature == old.stage_temperature and same_tip:
             self.junction = old.junction

@@ -7,6 +7,7 @@ from sim.contact import Contact
 from sim.samples import (
     Junction,
     MicrowaveSample,
+    RememberingSample,
     Sample,
     TunnelJunction,
     depends_on_distance,
@@ -23,7 +24,9 @@ def under_tip(sample: Sample, contact: Contact, x: float, y: float) -> Junction:
         If the tip superconducts, and the sample does not know how that would look.
     """
     stage, power = contact.stage_temperature, contact.power
-    if power and isinstance(sample, MicrowaveSample):
+    if contact.film is not None and isinstance(sample, RememberingSample):
+        found: Junction = sample.junction_in(contact.film, stage)
+    elif power and isinstance(sample, MicrowaveSample):
         found = sample.heated_junction(x, y, stage, power)
     else:
         found = sample.junction(x, y, stage)

@@ -20,7 +20,7 @@ from sim.contact import Contact
 from sim.drift import Creep, Drift
 from sim.feedback import Feedback
 from sim.ground import Ground
-from sim.samples import Junction, MicrowaveSample
+from sim.samples import Junction, MicrowaveSample, RememberingSample
 from sim.site import true_parameters, true_tip, tunnelling, under_tip
 from sim.travel import Travel
 
@@ -66,7 +66,10 @@ class TipState:
         """Come into the world at its origin, with feedback or at this distance (m) from the surface."""
         self._world = world
         self.apex = Apex(self._changes, self._flake, world.rng("tip changes"))
-        self._feels_microwaves = isinstance(world.sample, MicrowaveSample)
+        sample = world.sample
+        self._film = sample if isinstance(sample, RememberingSample) else None
+        self._memory = self._film.memory(world.rng("switching")) if self._film else None
+        self._feels_microwaves = isinstance(sample, MicrowaveSample | RememberingSample)
         self._ground = Ground(world.sample, self.drift, self.creep, self.apex)
         contact = self._contact(0.0, 0.0, retracted > 0, setpoint, world.clock.now())
         contact.z = contact.surface + retracted
@@ -139,6 +142,13 @@ class TipState:
         along, up = self._ground.place(self._now, np.array([time]), x, y)
         return float(along[0]), float(up[0])
 
+    def strip_voltage(self, current: float) -> float:
+        """Return the voltage along the strip of film now, V, at this current, A; 0 without one."""
+        state = self._now.film
+        if self._film is None or state is None:
+            return 0.0
+        return self._film.strip_voltage(state, current)
+
     def displacement(self, time: float) -> tuple[float, float, float]:
         """Return how far the surface has drifted under the tip since the world began, m.
 
@@ -167,7 +177,9 @@ class TipState:
             self._renew(time, after.length - before)
 
     def catch_up(self) -> None:
-        """Let happen to the tip what is due."""
+        """Let happen to tip and film what is due."""
+        while self._memory is not None and self._memory.due <= self._world.clock.now():
+            self._renew(self._memory.due, 0.0)
         while self.apex.next <= self._world.clock.now():
             before, free = self.apex.now.length, not self._touches(self.apex.next)
             after = self.apex.change()
@@ -199,6 +211,12 @@ class TipState:
             self._strain(contact, x - old.x, y - old.y, 0.0)
         place = self._ground.place(contact, np.array([time]), x, y)
         contact.surface = float(self._world.sample.height(*place)[0])
+        if self._film is not None and self._memory is not None:
+            microwaves = contact.power, self._world.microwave_frequency(time)
+            at = float(place[0][0]), float(place[1][0])
+            contact.film = self._film.driven(
+                self._memory, time, at, contact.stage_temperature, microwaves
+            )
         return contact
 
     def _strain(self, contact: Contact, x: float, y: float, z: float) -> None:
@@ -296,4 +314,6 @@ class TipState:
             values |= true_tip(contact.apex)
         if self._feels_microwaves:
             values["microwave_power"] = contact.power
+        if self._film is not None:
+            values |= self._film.truth_at(values["x"], values["y"])
         return values

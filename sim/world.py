@@ -154,6 +154,11 @@ class World:
                 total += self.line.power_at_tip(*emitted)
         return total
 
+    def microwave_frequency(self, time: float) -> float:
+        """Return the frequency of the source that is on at `time` (s), Hz; 0 if none is."""
+        found = (source(time) for source in self._microwave_sources.values())
+        return next((emitted[0] for emitted in found if emitted is not None), 0.0)
+
     # -- what instruments can measure ---------------------------------------------------------
 
     def current(self, times: Array) -> Array:

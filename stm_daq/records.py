@@ -140,6 +140,11 @@ class RunStarted:
         return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)
 
     @property
+    def traces(self) -> tuple[tuple[str, str, str], ...]:
+        """Name, unit and meaning of what is recorded besides current and conductance."""
+        return tuple((name, unit, what) for name, unit, what in self.metadata.get("traces", ()))
+
+    @property
     def site_count(self) -> int:
         """Number of sites of the run, those of every step of the outer axes."""
         return self.steps * int(np.count_nonzero(self.wanted))
@@ -199,6 +204,8 @@ class Spectrum:
     """How many sweeps this is the average of."""
     reason: str = ""
     """Why the site was measured again; "" for the first time."""
+    extra: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """What else was recorded at every point, shape (m, n), in the order of :attr:`RunStarted.traces`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sim.devices.scpi import Device
 from sim.devices.scpi_rows import Call, Check, ScpiError
@@ -38,6 +39,13 @@ def with_unit(text: str) -> float:
 class MicrowaveOutput(Device):
     """A source that is off when the twin begins.
 
+    Parameters
+    ----------
+    name : str
+    world : World
+    range_edges : sequence of float
+        Powers at which an attenuator switches, dBm: for a moment nothing leaves the source then.
+
     Attributes
     ----------
     static_errors : dict
@@ -48,24 +56,36 @@ class MicrowaveOutput(Device):
     POWER = ("SOURce:POWer", -30.0)
     OUTPUT = "OUTPut:STATe"
 
-    def __init__(self, name: str, world: World) -> None:
+    def __init__(self, name: str, world: World, range_edges: Sequence[float] = ()) -> None:
         super().__init__(name, world)
         self.static_errors: dict[int, str] = {}
+        self._edges = tuple(range_edges)
+        self._between_ranges = False
         world.add_microwaves(name, self.emitted)
 
     def handle(self, message: bytes) -> bytes | None:
         """Answer, and let the world know if another power leaves now."""
         before = self.emitted(self.clock.now())
         reply = super().handle(message)
-        if self.emitted(self.clock.now()) != before:
+        after = self.emitted(self.clock.now())
+        if after != before:
+            if before is not None and after is not None and self._crosses(before[1], after[1]):
+                self._between_ranges = True
+                self.world.microwaves_changed()
+                self._between_ranges = False
             self.world.microwaves_changed()
         return reply
 
     def emitted(self, _time: float) -> tuple[float, float] | None:
         """Return frequency (Hz) and power (dBm) that leave the source; None while it is off."""
-        if self.settings.get((self.OUTPUT,), "0") != "1":
+        if self._between_ranges or self.settings.get((self.OUTPUT,), "0") != "1":
             return None
         return self.value(*self.FREQUENCY), self.value(*self.POWER)
+
+    def _crosses(self, before: float, after: float) -> bool:
+        """Whether an attenuator switches between two powers, dBm."""
+        low, high = sorted((before, after))
+        return any(low < edge <= high for edge in self._edges)
 
     def value(self, pattern: str, default: float) -> float:
         """Return a setting as a number."""

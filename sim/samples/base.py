@@ -8,6 +8,8 @@ from typing import Protocol, TypeGuard, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.samples.film_memory import FilmMemory, FilmState
+
 type Array = NDArray[np.float64]
 
 
@@ -67,6 +69,34 @@ class Sample(Protocol):
 
     def junction(self, x: float, y: float, stage_temperature: float) -> Junction:
         """Return the junction under the tip at (x, y), m, with the stage at this temperature, K."""
+        ...
+
+
+@runtime_checkable
+class RememberingSample(Sample, Protocol):
+    """A surface whose state under microwaves depends on what happened before."""
+
+    def memory(self, rng: np.random.Generator) -> FilmMemory:
+        """Return the memory of a sample that is cold."""
+        ...
+
+    def driven(
+        self, memory: FilmMemory, time: float, place: tuple[float, float], stage: float,
+        microwaves: tuple[float, float],
+    ) -> FilmState:  # fmt: skip
+        """Let microwaves (W at the tip, Hz) act from `time` (s) on; return the state then."""
+        ...
+
+    def junction_in(self, state: FilmState, stage_temperature: float) -> Junction:
+        """Return the junction over the sample in this state."""
+        ...
+
+    def truth_at(self, x: float, y: float) -> dict[str, float]:
+        """Return what an analysis should find at a place, m."""
+        ...
+
+    def strip_voltage(self, state: FilmState, current: float) -> float:
+        """Return the voltage along the strip that the sample is, V, at this current, A."""
         ...
 
 

@@ -57,5 +57,10 @@ def _roles(plan: Plan) -> Iterator[Need]:
             yield ("guards", number, "temperature"), "thermometer"
     if plan.sweep.swept_name == "microwave_power":
         yield ("sweep", "microwave_power"), "microwave"
+    if plan.sweep.power_sweep is not None:
+        yield ("sweep", "power_sweep"), "microwave"
+        transport = plan.sweep.power_sweep.transport
+        if transport.probe or transport.points:
+            yield ("sweep", "power_sweep", "transport"), "transport"
     if plan.sweep.kind == "controller":
         yield ("sweep", "kind"), "spectroscopy"

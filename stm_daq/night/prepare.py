@@ -82,6 +82,7 @@ def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked"
 def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
     sweep = plan.sweep
     played = sweep.kind == "dac"
+    cycles = sweep.power_sweep
     return PlanNeeds(
         columns=plan.sites.topograph_shape[1],
         dwell=sweep.dwell,
@@ -90,6 +91,7 @@ def _needs(plan: Plan, limits: Limits) -> PlanNeeds:
         modulation_frequency=sweep.modulation_frequency,
         time_constant=sweep.time_constant,
         sweep_kind=sweep.kind,
+        power_range=None if cycles is None else (cycles.start, cycles.end),
     )
 
 

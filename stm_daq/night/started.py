@@ -8,7 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from stm_daq.night.prepare import Night
-from stm_daq.plan import Sites
+from stm_daq.plan import Plan, Sites
+from stm_daq.plan.power_sweep import TRACES
 from stm_daq.records import RunStarted
 from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.station.loader import Station
@@ -66,6 +67,7 @@ def run_started(
             "rehearsal": dict(origin),
             "snapshot": station.snapshot(),
             **_wanted(sites),
+            **_power_sweep(plan),
         },
         axes=tuple(axis.record for axis in plan.axes),
         sites=sites.kind,
@@ -81,6 +83,23 @@ def _wanted(sites: Sites) -> dict[str, list[str]]:
     if sites.wanted.all():
         return {}
     return {"wanted": ["".join("01"[int(w)] for w in row) for row in sites.wanted]}
+
+
+def _power_sweep(plan: Plan) -> dict[str, Any]:
+    """Describe the points of a power sweep; nothing for other sweeps."""
+    cycles = plan.sweep.power_sweep
+    if cycles is None:
+        return {}
+    return {
+        "traces": [list(trace) for trace in TRACES],
+        "layout": cycles.layout.record,
+        "power_sweep": {
+            "frequencies": list(cycles.frequencies),
+            "dwell": plan.sweep.dwell,
+            "slow": cycles.slow,
+            "cycles": cycles.cycles,
+        },
+    }
 
 
 def versions() -> dict[str, str]:

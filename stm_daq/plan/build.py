@@ -6,7 +6,14 @@ import numpy as np
 
 from stm_daq.plan.axes import NAMES, AxisKind, OuterAxis
 from stm_daq.plan.model import Sweep, SweptName
-from stm_daq.plan.schema import BiasBlock, GridBlock, SitesBlock, SweepBlock
+from stm_daq.plan.power_sweep import PowerSweep, Reference, Transport
+from stm_daq.plan.schema import (
+    BiasBlock,
+    GridBlock,
+    PowerSweepBlock,
+    SitesBlock,
+    SweepBlock,
+)
 from stm_daq.plan.schema_axes import AxisBlock
 from stm_daq.plan.sites import Order, Sites, Topograph, grid, inside, line, points
 from stm_daq.plan.structure import SpacedAxis
@@ -49,6 +56,8 @@ def build_sweep(block: SweepBlock, setpoint_bias: float) -> Sweep:
         values = np.linspace(block.z.start, block.z.end, block.z.points)
         name, back, dwell, held = "z", block.z.back, block.z.dwell, block.z.bias
         frequency = None
+    elif block.power_sweep is not None:
+        return _power_sweep(block, block.power_sweep, setpoint_bias)
     else:
         power = block.microwave_power
         assert power is not None
@@ -72,6 +81,47 @@ def build_sweep(block: SweepBlock, setpoint_bias: float) -> Sweep:
         swept_name=name,
         swept=np.empty(0) if name == "bias" else values,
         microwave_frequency=frequency,
+    )
+
+
+def _power_sweep(block: SweepBlock, cycles: PowerSweepBlock, setpoint_bias: float) -> Sweep:
+    measured = cycles.transport
+    transport = Transport()
+    if measured is not None:
+        largest = measured.critical_current
+        transport = Transport(
+            probe=measured.probe,
+            largest=largest or 0.0,
+            points=measured.points if largest else 0,
+            threshold=measured.threshold,
+            above_down=measured.above_down,
+        )
+    again = cycles.reference
+    power_sweep = PowerSweep(
+        start=cycles.start,
+        end=cycles.end,
+        points=cycles.points,
+        cycles=cycles.cycles,
+        fine=cycles.fine,
+        frequencies=cycles.frequencies or (),
+        rest=cycles.rest,
+        tolerance=cycles.tolerance,
+        slow=cycles.slow,
+        transport=transport,
+        reference=None if again is None else Reference(*again.place, again.every),
+    )
+    count = len(power_sweep.layout)
+    return Sweep(
+        bias=np.full(count, setpoint_bias if cycles.bias is None else cycles.bias),
+        dwell=cycles.dwell,
+        modulation_peak=block.modulation.peak,
+        modulation_frequency=block.modulation.frequency,
+        time_constant=block.lockin.time_constant,
+        kind=block.kind,
+        modulation_only_in_sweep=block.modulation.only_in_sweep,
+        swept_name="power_sweep",
+        swept=np.arange(float(count)),
+        power_sweep=power_sweep,
     )
 
 

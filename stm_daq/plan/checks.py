@@ -99,6 +99,7 @@ CHECKS: tuple[tuple[Judge, tuple[str, ...]], ...] = (
     (_sweep_goes_somewhere, (f"{_SWEEP}.bias.end", f"{_SWEEP}.bias.start")),
     (_feedback_needs_bias, ("setpoint.bias",)),
     (_filter_settles, (f"{_SWEEP}.bias.dwell", f"{_SWEEP}.lockin.time_constant")),
+    (_filter_settles, (f"{_SWEEP}.power_sweep.dwell", f"{_SWEEP}.lockin.time_constant")),
     (
         _filter_removes_the_carrier,
         (f"{_SWEEP}.lockin.time_constant", f"{_SWEEP}.modulation.frequency"),

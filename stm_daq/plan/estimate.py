@@ -11,7 +11,7 @@ import numpy as np
 from stm_daq.errors import OutOfRangeError, Problem
 from stm_daq.plan.axes import step_count, steps
 from stm_daq.plan.forbidden import forbidden, problem
-from stm_daq.plan.model import Plan
+from stm_daq.plan.model import Plan, Sweep
 from stm_daq.plan.sites import Sites, groups
 from stm_daq.plan.voltages import list_voltages
 from stm_daq.quantities import show_duration
@@ -23,6 +23,8 @@ BUS_TIME_PER_SITE = 0.06
 """Commands, replies and the read-out of the buffer on GPIB and LAN, s per spectrum."""
 BUS_TIME_PER_POINT = 0.02
 """The same for one point of a sweep that the program makes point by point, s."""
+STRIP_STEP = 0.04
+"""One reading of the strip, s."""
 FORGET = 10.0
 """Time constants after which the lock-in has forgotten that the modulation was off before a sweep: with a
 filter of two poles 5e-4 are left, of four poles 1 %."""
@@ -128,7 +130,7 @@ def _parts(plan: Plan, list_length: int) -> dict[str, float]:
         "topograph": maps * _topograph_time(plan.sites),
         "moves": maps * _moves(plan.sites),
         "settling": sites * (timing.settle + timing.z_average + timing.initial_settle),
-        "sweeps": sites * sweep.averages * points * sweep.dwell,
+        "sweeps": sites * sweep.averages * (points * sweep.dwell + _more(sweep)),
         "ways back": sites * sweep.averages * (list_length - points) * sweep.dwell,
         "recovery": sites * (timing.end_settle + timing.recover),
         "instruments": sites * bus,
@@ -136,6 +138,18 @@ def _parts(plan: Plan, list_length: int) -> dict[str, float]:
     parts["drift references"] = _drift_time(plan, sum(parts.values()))
     optional = ("outer axes", "topograph", "drift references")
     return {name: seconds for name, seconds in parts.items() if seconds or name not in optional}
+
+
+def _more(sweep: Sweep) -> float:
+    """Return what a power sweep takes besides the dwell at each point, s."""
+    cycles = sweep.power_sweep
+    if cycles is None:
+        return 0.0
+    places = max(len(cycles.frequencies), 1)
+    slower = (cycles.slow - 1) * 2 * (cycles.points + cycles.fine) * sweep.dwell
+    currents = (2 + cycles.cycles) * cycles.transport.points * STRIP_STEP
+    probe = STRIP_STEP * len(sweep.bias) / places if cycles.transport.probe else 0.0
+    return places * (slower + 2 * cycles.rest + currents + probe)
 
 
 def _drift_time(plan: Plan, night: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from stm_daq.errors import Problem
 from stm_daq.plan.axes import AxisKind
 from stm_daq.plan.model import Plan
+from stm_daq.plan.power_sweep import PowerSweep
 from stm_daq.quantities import show
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits, Range, extent
@@ -32,6 +33,11 @@ def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
     yield from _height(plan, limits)
     if plan.sweep.swept_name == "microwave_power":
         yield from _ends(plan, plan.sweep.swept, limits.microwave_power, "microwave_power")
+    cycles = plan.sweep.power_sweep
+    if cycles is not None:
+        ends = np.array([cycles.start, cycles.end])
+        yield from _ends(plan, ends, limits.microwave_power, "power_sweep")
+        yield from _reference(plan, cycles, limits)
 
 
 def _axes(plan: Plan, limits: Limits) -> Iterator[Problem]:
@@ -91,6 +97,16 @@ def _height(plan: Plan, limits: Limits) -> Iterator[Problem]:
         if not abs(distance) < span:
             text = f"the tip would move by {show(distance, 'm')}; the station's range of z is "
             yield problem(plan, path, text + show(span, "m"))
+
+
+def _reference(plan: Plan, cycles: PowerSweep, limits: Limits) -> Iterator[Problem]:
+    place = cycles.reference
+    if place is None:
+        return
+    for axis, value, allowed in (("x", place.x, limits.x), ("y", place.y, limits.y)):
+        if not _inside(allowed, value):
+            path: KeyPath = ("sweep", "power_sweep", "reference", "place")
+            yield _forbidden(plan, path, f"{axis} = {show(value, 'm')}", allowed)
 
 
 def _ends(plan: Plan, values: Array, allowed: Range, key: str) -> Iterator[Problem]:

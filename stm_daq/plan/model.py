@@ -11,12 +11,13 @@ import numpy as np
 from stm_daq.errors import Problem
 from stm_daq.plan.axes import OuterAxis
 from stm_daq.plan.care import Care
+from stm_daq.plan.power_sweep import PowerSweep
 from stm_daq.plan.sites import Sites
 from stm_daq.records import Array
 from stm_daq.yaml_source import YamlSource
 
 type SweepKind = Literal["dac", "controller", "points"]
-type SweptName = Literal["bias", "z", "microwave_power"]
+type SweptName = Literal["bias", "z", "microwave_power", "power_sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,18 @@ class Sweep:
     swept_name: SweptName = "bias"
     swept: Array = field(default_factory=lambda: np.empty(0))
     """Value of what is swept at every point, shape (n,), if that is not the bias: z relative to
-    where the feedback was held (m), or microwave power (dBm)."""
+    where the feedback was held (m), or microwave power (dBm); of a power sweep the number of the
+    point."""
     microwave_frequency: float | None = None
     """Hz; None if the plan does not set it here."""
+    power_sweep: PowerSweep | None = None
+    """If the microwave power is swept in cycles."""
 
     @property
     def swept_unit(self) -> str:
         """Unit of what is swept."""
-        return {"bias": "V", "z": "m", "microwave_power": "dBm"}[self.swept_name]
+        units = {"bias": "V", "z": "m", "microwave_power": "dBm", "power_sweep": ""}
+        return units[self.swept_name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,11 @@ from stm_daq.plan.units import (
     Kelvin,
     Metres,
     Place,
+    RelativeDecibels,
     Seconds,
     Volts,
 )
-from stm_daq.yaml_model import Block, Text, Whole
+from stm_daq.yaml_model import Block, Number, Text, Whole
 
 
 def _version(written: object) -> int:
@@ -136,6 +137,43 @@ class PowerBlock(Block):
     frequency: Annotated[Hertz, POSITIVE] | None = None
 
 
+class TransportBlock(Block):
+    """What is measured of the strip besides."""
+
+    probe: Annotated[Amperes, NOT_NEGATIVE] = 0.0
+    critical_current: Annotated[Amperes, POSITIVE] | None = None
+    points: Annotated[Whole, Field(ge=4, le=1000)] = 40
+    threshold: Annotated[Volts, POSITIVE] = 20e-6
+    above_down: Annotated[RelativeDecibels, POSITIVE] | None = None
+
+
+class ReferenceBlock(Block):
+    """A place that is measured again and again, to see what drifts."""
+
+    place: Place
+    every: Count
+
+
+class PowerSweepBlock(Block):
+    """Cycles of the microwave power, up and down, with fine steps where it switches."""
+
+    start: Decibels
+    end: Decibels
+    points: Annotated[Whole, Field(ge=5, le=2000)]
+    dwell: Annotated[Seconds, POSITIVE]
+    cycles: Annotated[Whole, Field(ge=1, le=100)] = 2
+    fine: Annotated[Whole, Field(ge=0, le=200)] = 0
+    frequencies: Annotated[tuple[Annotated[Hertz, POSITIVE], ...], Field(min_length=1)] | None = (
+        None
+    )
+    rest: Annotated[Seconds, NOT_NEGATIVE] = 0.2
+    tolerance: Annotated[Number, POSITIVE] = 0.1
+    slow: Annotated[Number, Field(ge=1)] = 1.0
+    bias: Volts | None = None
+    transport: TransportBlock | None = None
+    reference: ReferenceBlock | None = None
+
+
 class ModulationBlock(Block):
     """The lock-in modulation at the junction."""
 
@@ -151,12 +189,13 @@ class LockInBlock(Block):
 
 
 class SweepBlock(Block):
-    """One spectrum: a sweep of one of bias, z, microwave_power."""
+    """One spectrum: a sweep of one of bias, z, microwave_power; or a power_sweep."""
 
     kind: Literal["dac", "controller", "points"] = "dac"
     bias: BiasBlock | None = None
     z: HeightBlock | None = None
     microwave_power: PowerBlock | None = None
+    power_sweep: PowerSweepBlock | None = None
     average: Count = 1
     z_offset: Metres = 0.0
     modulation: ModulationBlock

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stm_daq.plan.axes import NAMES
 from stm_daq.plan.moments import moment
-from stm_daq.plan.schema import BiasBlock, GridBlock, PlanFile, SweepBlock
+from stm_daq.plan.schema import BiasBlock, GridBlock, PlanFile, PowerSweepBlock, SweepBlock
 from stm_daq.plan.schema_axes import AxisBlock, BiasAxis, CurrentAxis, FrequencyAxis
 from stm_daq.yaml_model import Block
 from stm_daq.yaml_source import KeyPath
@@ -67,17 +67,36 @@ def _grid(grid: GridBlock) -> Iterator[Misfit]:
 
 def _sweep(sweep: SweepBlock) -> Iterator[Misfit]:
     path: KeyPath = ("sweep",)
-    yield from _one_of(sweep, ("bias", "z", "microwave_power"), path)
+    yield from _one_of(sweep, ("bias", "z", "microwave_power", "power_sweep"), path)
+    if sweep.power_sweep is not None:
+        yield from _power_sweep(sweep, sweep.power_sweep)
     if sweep.bias is not None:
         yield from _bias(sweep.bias)
     if sweep.bias is None and sweep.z_offset:
         yield (*path, "z_offset"), "belongs to a sweep of the bias"
-    if sweep.microwave_power is not None and sweep.kind != "points":
+    stepped = sweep.microwave_power is not None or sweep.power_sweep is not None
+    if stepped and sweep.kind != "points":
         yield (*path, "kind"), "a microwave source is stepped by the program: write kind: points"
     if sweep.z is not None and sweep.kind != "points":
         yield (*path, "kind"), "the program moves the tip step by step: write kind: points"
     if sweep.kind == "controller" and sweep.bias is not None and sweep.bias.segments is not None:
         yield (*path, "bias", "segments"), "need kind: dac or points"
+
+
+def _power_sweep(sweep: SweepBlock, cycles: PowerSweepBlock) -> Iterator[Misfit]:
+    path: KeyPath = ("sweep", "power_sweep")
+    if not cycles.start < cycles.end:
+        yield (*path, "start"), "begins cold, so start must be below end"
+    if sweep.average > 1:
+        yield ("sweep", "average"), "cycles are not averaged: write more `cycles`"
+    if cycles.fine and cycles.cycles < 2:
+        yield (*path, "fine"), "fine steps follow a coarse cycle: write at least `cycles: 2`"
+    above = None if cycles.transport is None else cycles.transport.above_down
+    if above is not None and cycles.cycles < 2:
+        text = "follows a first cycle: write at least `cycles: 2`"
+        yield (*path, "transport", "above_down"), text
+    if cycles.slow > 1 and cycles.cycles < 2:
+        yield (*path, "slow"), "the rate test compares two cycles: write at least `cycles: 2`"
 
 
 def _bias(bias: BiasBlock) -> Iterator[Misfit]:

@@ -16,6 +16,7 @@ Seconds = Annotated[float, quantity("s")]
 Hertz = Annotated[float, quantity("Hz")]
 Kelvin = Annotated[float, quantity("K")]
 Decibels = Annotated[float, quantity("dBm")]
+RelativeDecibels = Annotated[float, quantity("dB")]
 
 POSITIVE = Field(gt=0)
 NOT_NEGATIVE = Field(ge=0)

@@ -7,6 +7,7 @@
 
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
+from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
 from stm_daq.report.spectra import figure_spectra
@@ -17,10 +18,13 @@ from stm_daq.report.topograph import figure_topograph
 __all__ = [
     "figure_fits",
     "figure_histogram",
+    "figure_loops",
     "figure_maps",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",
+    "figure_supercurrent",
+    "figure_switches",
     "figure_timeline",
     "figure_topograph",
     "figure_truth",

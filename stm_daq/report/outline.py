@@ -11,9 +11,18 @@ from stm_daq.records import Event
 from stm_daq.report.curve import FitCurve
 from stm_daq.report.examples import Example, pick_examples
 from stm_daq.report.facts import Facts, facts_of
+from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
-from stm_daq.report.shape import has_return, is_line, is_single, outer_axes, outer_steps, trace_of
+from stm_daq.report.shape import (
+    has_power_cycles,
+    has_return,
+    is_line,
+    is_single,
+    outer_axes,
+    outer_steps,
+    trace_of,
+)
 from stm_daq.report.sites import sites_of
 from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.statistics import figure_histogram, figure_truth
@@ -49,9 +58,12 @@ def chapters(
         shown += _series(dataset)
     elif facts.fitted and not is_single(dataset):
         shown.append(_maps(dataset, facts))
-    if outer_axes(dataset) or is_line(dataset):
-        shown.append(_waterfall(dataset))
-    shown.append(_examples(dataset, facts, examples, fit_curve))
+    if has_power_cycles(dataset):
+        shown += _power_cycles(dataset)
+    else:
+        if outer_axes(dataset) or is_line(dataset):
+            shown.append(_waterfall(dataset))
+        shown.append(_examples(dataset, facts, examples, fit_curve))
     if facts.fitted and not is_single(dataset):
         shown.append(_distribution(dataset))
     shown.append(
@@ -180,6 +192,36 @@ def _distribution(dataset: xr.Dataset) -> Chapter:
         "temperature and barrier.",
         partial(figure_histogram, dataset),
     )
+
+
+def _power_cycles(dataset: xr.Dataset) -> list[Chapter]:
+    shown = [
+        Chapter(
+            "Loops",
+            "dI/dV against the microwave power, up (orange) and down (blue), all cycles of some "
+            "sites. Dashed: where a state ends, with twice its uncertainty. The verdict is in the title.",
+            "Hysteresis loops of dI/dV against microwave power.",
+            partial(figure_loops, dataset),
+        ),
+        Chapter(
+            "Where the states end",
+            "Powers at which the cold state ends on the way up and the hot state on the way down, and "
+            "their distance. Nothing is shown where nothing switches.",
+            "Switching powers and widths of the loops, site by site.",
+            partial(figure_switches, dataset),
+        ),
+    ]
+    if "critical_current" in dataset and dataset["critical_current"].notnull().any():
+        shown.append(
+            Chapter(
+                "Where the supercurrent flows",
+                "By how much the critical current of the strip falls with the hot spot at every site. "
+                "In a rehearsal beside the true sheet current of the twin.",
+                "Map of the loss of critical current.",
+                partial(figure_supercurrent, dataset),
+            )
+        )
+    return shown
 
 
 def _truth(dataset: xr.Dataset) -> Chapter:

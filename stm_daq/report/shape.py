@@ -18,6 +18,7 @@ _SWEPT = {
     "bias": ("Bias (mV)", 1e3),
     "z_swept": ("Tip height above the set-point (nm)", 1e9),
     "microwave_power": ("Microwave power (dBm)", 1.0),
+    "power_sweep": ("Point of the sweep", 1.0),
 }
 
 
@@ -109,6 +110,11 @@ def is_single(dataset: xr.Dataset) -> bool:
 def is_line(dataset: xr.Dataset) -> bool:
     """Whether the map is a row or a column of several sites."""
     return not is_single(dataset) and min(dataset.sizes["x"], dataset.sizes["y"]) == 1
+
+
+def has_power_cycles(dataset: xr.Dataset) -> bool:
+    """Whether every sweep is made of cycles of the microwave power."""
+    return "power_sweep" in dataset.dims
 
 
 def has_return(dataset: xr.Dataset) -> bool:

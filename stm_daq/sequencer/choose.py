@@ -8,10 +8,12 @@ from functools import partial
 
 from stm_daq.clock import Clock
 from stm_daq.errors import BadInputError
-from stm_daq.plan import Plan
+from stm_daq.plan import Plan, Sweep
+from stm_daq.plan.power_sweep import PowerSweep
 from stm_daq.sequencer.controller import ControllerSweep
 from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.points import PointSweep
+from stm_daq.sequencer.power_cycles import PowerCycles
 from stm_daq.sequencer.signals import JunctionSignals
 from stm_daq.sequencer.sweep import DacSweep
 from stm_daq.sequencer.sweeper import Sweeper
@@ -44,6 +46,8 @@ def choose_sweeper(plan: Plan, station: StationRoles, height: TipHeight, clock: 
         return ControllerSweep(
             plan, spectroscopy, lockin=station.lockin, preamplifier=station.preamplifier
         )
+    if sweep.power_sweep is not None:
+        return _power_cycles(sweep, sweep.power_sweep, station, signals, clock)
     points = partial(PointSweep, sweep, signals, lockin=station.lockin, clock=clock)
     if sweep.swept_name == "microwave_power":
         source = station.microwave
@@ -59,6 +63,29 @@ def choose_sweeper(plan: Plan, station: StationRoles, height: TipHeight, clock: 
     if sweep.swept_name == "z":
         go_to = height.move_to
     return points(go_to=go_to, switched_on=nullcontext, prepare=_nothing, flags=_no_flags)
+
+
+def _power_cycles(
+    sweep: Sweep,
+    cycles: PowerSweep,
+    station: StationRoles,
+    signals: JunctionSignals,
+    clock: Clock,
+) -> PowerCycles:
+    if station.microwave is None:
+        raise BadInputError("the plan sweeps microwaves; the station has no `microwave`")
+    wanted = cycles.transport.probe or cycles.transport.points
+    if wanted and station.transport is None:
+        raise BadInputError("the plan measures the strip; the station has no `transport`")
+    return PowerCycles(
+        sweep,
+        cycles,
+        signals,
+        lockin=station.lockin,
+        source=station.microwave,
+        transport=station.transport if wanted else None,
+        clock=clock,
+    )
 
 
 @contextmanager

@@ -52,6 +52,8 @@ def park(
         )
     if station.microwave is not None:
         steps.append(("switch the microwaves off", station.microwave.off))
+    if station.transport is not None:
+        steps.append(("switch the current through the strip off", station.transport.off))
     if heated and station.temperature_control is not None:
         steps.append(("switch the heater off", station.temperature_control.heater_off))
     began = clock.now()

@@ -18,6 +18,7 @@ from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
 from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.map_loop import MapLoop
 from stm_daq.sequencer.parking import park
+from stm_daq.sequencer.reference import ReferenceMeasurement
 from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.setters import AxisSetters, read_parameter
 from stm_daq.sequencer.site import SiteMeasurement
@@ -106,6 +107,9 @@ class Runner:
                 surroundings=around,
                 guards=self._guard,
                 where=self._where,
+                reference=ReferenceMeasurement(
+                    plan, self._site, self._where, clock=clock, emit=emit
+                ),
             ),
             clock=clock,
             emit=emit,

@@ -103,6 +103,7 @@ class SiteMeasurement:
             flags=flags,
             sweeps=self._plan.sweep.averages,
             reason=reason,
+            extra=data.extra,
         )
 
     def _sweep_here(self) -> tuple[float, SweepData]:

@@ -11,6 +11,7 @@ from stm_daq.plan import Care
 from stm_daq.records import Event, Fit, Record, Site, Spectrum
 from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.guards import Guards
+from stm_daq.sequencer.reference import ReferenceMeasurement
 from stm_daq.sequencer.replay import AGAIN
 from stm_daq.sequencer.site import SiteMeasurement, averaged
 from stm_daq.sequencer.surroundings import Surroundings
@@ -34,6 +35,8 @@ class SiteLoop:
     surroundings : Surroundings
     where : Whereabouts
         Of the sites.
+    reference : ReferenceMeasurement
+        Knows when its place is due.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class SiteLoop:
         emit: Callable[[Record], None],
         surroundings: Surroundings,
         where: Whereabouts,
+        reference: ReferenceMeasurement,
     ) -> None:
         self._care = care
         self._measurement = measurement
@@ -61,6 +65,7 @@ class SiteLoop:
         self._flagged: list[tuple[Site, str]] = []
         self._replay = surroundings.earlier.replay
         self._where = where
+        self._reference = reference
         self._only_recall = False
         self._measured = 0
         self._last_is_old = False
@@ -106,6 +111,8 @@ class SiteLoop:
         spectrum = self._recalled(site, again=reason.startswith(AGAIN))
         if spectrum is None:
             spectrum = self._begin(site, reason)
+        else:
+            self._reference.count()
         if spectrum is not None:
             self._follow_up(site, spectrum)
         return self._measured > before
@@ -120,6 +127,7 @@ class SiteLoop:
         if self._control.stop.requested:
             return None
         self._measured += 1
+        self._reference.before_site()
         if not self._guards.allow():
             if not self._control.stop.requested:
                 self._event("warning", f"site {site.index} skipped: a guard does not allow it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,8 @@ class SweepData:
     flags: tuple[str, ...]
     closing_current: float = math.nan
     """Measured when the bias was back at the sweep's start, still without feedback, A; else NaN."""
+    extra: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """What else was recorded at every point, shape (m, n)."""
 
 
 class Sweeper(Protocol):

@@ -13,6 +13,7 @@ from stm_daq.station.config import StationConfig
 from stm_daq.station.controller_sweep import ControllerSpectroscopy
 from stm_daq.station.list_source import NO_LIST, plays_lists
 from stm_daq.station.roles import Finding, PlanNeeds
+from stm_daq.station.transport import TransportMeter
 from stm_daq.yaml_model import nearest
 from stm_daq.yaml_source import KeyPath
 
@@ -25,6 +26,7 @@ PROTOCOLS: dict[str, type] = {
     "temperature_control": roles.TemperatureControl,
     "microwave": roles.MicrowaveSource,
     "spectroscopy": ControllerSpectroscopy,
+    "transport": TransportMeter,
 }
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),

@@ -29,6 +29,7 @@ from stm_daq.station.roles import (
     StmController,
     TemperatureControl,
     Thermometer,
+    TransportMeter,
 )
 from stm_daq.station.safe_state import Failure, restore
 from stm_daq.station.snapshot import take_snapshot
@@ -69,6 +70,7 @@ class Station:
         self.thermometer: Thermometer | None = roles.get("thermometer")
         self.temperature_control: TemperatureControl | None = roles.get("temperature_control")
         self.microwave: MicrowaveSource | None = roles.get("microwave")
+        self.transport: TransportMeter | None = roles.get("transport")
         self.spectroscopy: ControllerSpectroscopy | None = roles.get("spectroscopy")
         self._clock = clock
 

@@ -29,6 +29,8 @@ class PlanNeeds:
     """``sweep.lockin.time_constant``, s."""
     sweep_kind: str = "dac"
     """``sweep.kind``."""
+    power_range: tuple[float, float] | None = None
+    """``sweep.power_sweep``, dBm: within it the source must not switch an attenuator."""
 
 
 def refusal(place: str, require: Callable[..., object], *values: object) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from stm_daq.station.limits import Limits
 from stm_daq.station.needs import Finding as Finding
 from stm_daq.station.needs import PlanNeeds as PlanNeeds
 from stm_daq.station.needs import refusal as refusal
+from stm_daq.station.transport import TransportMeter as TransportMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +432,10 @@ class MicrowaveSource(Protocol):
         """Read whether the output is on."""
         ...
 
+    def range_edges(self) -> tuple[float, ...]:
+        """Return the powers at which an attenuator of the source switches, dBm, if it has one."""
+        ...
+
     def flags(self) -> tuple[str, ...]:
         """Read what makes the output suspect: any of "unlock", "unlevelled", "microwave_fault"."""
         ...
@@ -447,6 +452,7 @@ class StationRoles(Protocol):
     temperature_control: TemperatureControl | None
     microwave: MicrowaveSource | None
     spectroscopy: ControllerSpectroscopy | None
+    transport: TransportMeter | None
     limits: Limits
 
     def parameter(self, name: str) -> Any:

@@ -76,6 +76,7 @@ class RolesBlock(Block):
     temperature_control: dict[str, Any] | None = None
     microwave: dict[str, Any] | None = None
     spectroscopy: dict[str, Any] | None = None
+    transport: dict[str, Any] | None = None
 
 
 class BiasLimits(Block):

@@ -15,7 +15,7 @@ from stm_daq.records import Array, RunStarted
 from stm_daq.store.maps import SCALARS, MapShape
 from stm_daq.store.names import ALWAYS, FITTED, MEANING, TRUE, run_attributes
 from stm_daq.store.reading import journal_path
-from stm_daq.store.snapshot import Attempts, Snapshot, Trace
+from stm_daq.store.snapshot import Attempts, Snapshot
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,12 +112,11 @@ class Dimensions:
         heights = LazyMap(shape, float, make)
         return self._variable(heights, ("topograph_y", "topograph_x"), meaning, unit)
 
-    def traces(self, snapshot: Snapshot, name: Trace) -> Variable:
+    def traces(self, snapshot: Snapshot, name: str, unit: str, meaning: str) -> Variable:
         """Something measured at every point; the way back is given in the order of the way there."""
         from stm_daq.store.lazy import LazyTraces
 
         way = () if self._started.directions == 1 else ("direction",)
-        unit, meaning = MEANING[name]
         inner = (*self._site, *way, self.swept)
         return self._variable(LazyTraces(snapshot, name), inner, meaning, unit)
 
@@ -167,10 +166,23 @@ def _measured(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
     scalars = {name: frame.map(partial(run.scalar, name), *_named(name)) for name in SCALARS}
     return {
         "topography": frame.topograph(run.heights),
-        "current": frame.traces(run, "current"),
-        "conductance": frame.traces(run, "conductance"),
+        **{name: frame.traces(run, name, *MEANING[name]) for name in ("current", "conductance")},
+        **{name: frame.traces(run, name, unit, what) for name, unit, what in run.started.traces},
+        **_layout(run, frame),
         "flags": frame.map(run.flags, "what makes a spectrum suspect", dtype=text),
         **scalars,
+    }
+
+
+def _layout(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
+    """What every point of the sweep is, where the plan says so."""
+    return {
+        f"point_{name}": (
+            (frame.swept,),
+            np.array(values),
+            {"long_name": f"{name} of a point of the sweep"},
+        )
+        for name, values in run.started.metadata.get("layout", {}).items()
     }
 
 

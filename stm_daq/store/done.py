@@ -48,13 +48,16 @@ def done_so_far(path: Path | str) -> DoneSoFar:
         If there is no journal, or it cannot be read.
     """
     with reader(path) as connection:
-        spectra = [schema.spectrum_of(row) for row in whole_rows(connection, "spectrum")]
+        started = started_of(connection)
+        traces = len(started.traces)
+        rows = whole_rows(connection, "spectrum")
+        spectra = [schema.spectrum_of(row, traces) for row in rows]
         fits = {(f.site_index, f.attempt): f for f in _fits(connection)}
         twin = _twin(connection)
         events = _lasting([schema.event_of(row) for row in whole_rows(connection, "event")], twin)
         reference, shift, drift_time = _drift(events)
         return DoneSoFar(
-            started=started_of(connection),
+            started=started,
             ended=ended_of(connection),
             spectra=tuple(spectra),
             fits=fits,

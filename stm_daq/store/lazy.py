@@ -15,7 +15,7 @@ from xarray.core import indexing
 
 from stm_daq.records import Array
 from stm_daq.store import schema
-from stm_daq.store.snapshot import Attempts, Snapshot, Trace
+from stm_daq.store.snapshot import Attempts, Snapshot
 
 type Key = tuple[int | slice | NDArray[np.intp], ...]
 
@@ -51,7 +51,7 @@ class LazyTraces(BackendArray):
 
     dtype = np.dtype(np.float64)
 
-    def __init__(self, snapshot: Snapshot, name: Trace) -> None:
+    def __init__(self, snapshot: Snapshot, name: str) -> None:
         self._snapshot, self._name = snapshot, name
         started = snapshot.started
         self._directions = started.directions

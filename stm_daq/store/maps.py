@@ -76,6 +76,7 @@ class Checker:
     def __init__(self, started: RunStarted) -> None:
         self.damaged = 0
         self._nominal = started.bias
+        self._arrays = 3 + len(started.traces)
         steps = np.abs(np.diff(started.bias))
         self._tolerance = _BIAS_TOLERANCE * float(np.median(steps)) if len(steps) else np.inf
         self._good_bias = b""
@@ -83,7 +84,7 @@ class Checker:
     def __call__(self, row: schema.Row) -> str:
         """Return "", "damaged", or "off_nominal_bias"."""
         size = 8 * len(self._nominal)
-        if not schema.is_whole(row) or len(row[12]) != 3 * size:
+        if not schema.is_whole(row) or len(row[12]) != self._arrays * size:
             self.damaged += 1
             return "damaged"
         bias = row[12][:size]

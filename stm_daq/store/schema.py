@@ -66,7 +66,7 @@ CREATE TABLE topograph (
 CREATE TABLE spectrum (
     site INTEGER, attempt INTEGER, row INTEGER, col INTEGER, x REAL, y REAL, time REAL,
     duration REAL, z REAL, setpoint_current REAL, temperature REAL, flags TEXT,
-    data BLOB,      -- bias (V), current (A), conductance (S), one after the other
+    data BLOB,      -- bias (V), current (A), conductance (S), one after the other, then further traces
     step INTEGER, sweeps INTEGER, reason TEXT,
     crc32 INTEGER,
     UNIQUE (site, attempt)
@@ -260,16 +260,16 @@ def spectrum_row(record: Spectrum) -> Row:
         float(record.setpoint_current),
         float(record.temperature),
         join_flags(record.flags),
-        blob(record.bias) + blob(record.current) + blob(record.conductance),
+        blob(record.bias) + blob(record.current) + blob(record.conductance) + blob(record.extra),
         int(site.step),
         int(record.sweeps),
         record.reason,
     )
 
 
-def spectrum_of(row: Row) -> Spectrum:
-    """Undo :func:`spectrum_row`."""
-    bias, current, conductance = array_of(row[12]).reshape(3, -1)
+def spectrum_of(row: Row, traces: int = 0) -> Spectrum:
+    """Undo :func:`spectrum_row`; `traces` is how many the run has besides current and conductance."""
+    bias, current, conductance, *extra = array_of(row[12]).reshape(3 + traces, -1)
     return Spectrum(
         site=Site(row[0], row[2], row[3], number(row[4]), number(row[5]), row[13]),
         attempt=row[1],
@@ -284,6 +284,7 @@ def spectrum_of(row: Row) -> Spectrum:
         flags=split_flags(row[11]),
         sweeps=row[14],
         reason=row[15],
+        extra=np.array(extra).reshape(traces, -1) if traces else np.empty((0, 0)),
     )
 
 

@@ -33,9 +33,7 @@ from stm_daq.store.refits import RefitInfo, find_refit
 from stm_daq.store.spectra import read_spectra, read_traces
 
 type Attempts = Literal["latest", "all"]
-type Trace = Literal["current", "conductance"]
-
-_TRACES: tuple[Trace, Trace] = ("current", "conductance")
+_TRACES = ("current", "conductance")
 
 _PROBLEM = len(",off_nominal_bias")
 """What a reader may add to the flags of a spectrum."""
@@ -80,7 +78,7 @@ class Snapshot:
                 "flags": _largest(connection, "length(flags)", "spectrum") + _PROBLEM,
                 "fit_flags": _largest(connection, "length(flags)", "fit"),
             }
-        self._kept: tuple[Trace, bytes, Array] | None = None
+        self._kept: tuple[bytes, dict[str, Array]] | None = None
         self._all: SpectrumMaps | None = None
         self.refit: RefitInfo | None = None
         if fit != "online":
@@ -120,15 +118,15 @@ class Snapshot:
         with reader(self.path) as connection:
             return topograph(connection, self.started, self._rows["topograph"])
 
-    def traces(self, name: Trace, sites: NDArray[np.intp]) -> Array:
-        """Return the current or the conductance of some sites.
+    def traces(self, name: str, sites: NDArray[np.intp]) -> Array:
+        """Return the current, the conductance or a further trace of some sites.
 
-        The two are stored together; the one that is not asked for is kept until it is, or until
+        They are stored together; those that are not asked for are kept until they are, or until
         other sites are asked for.
 
         Parameters
         ----------
-        name : "current" or "conductance"
+        name : "current", "conductance", or of one of the run's further traces
         sites : array of int, shape (p,)
             Numbers of sites, growing.
 
@@ -137,13 +135,12 @@ class Snapshot:
         array, shape (p times attempts, n)
         """
         key = sites.tobytes()
-        kept, self._kept = self._kept, None
-        if kept is not None and kept[:2] == (name, key):
-            return kept[2]
-        traces = dict(zip(_TRACES, self._read(sites), strict=True))
-        wanted: Array = traces.pop(name)
-        ((other, array),) = traces.items()
-        self._kept = (other, key, array)
+        if self._kept is None or self._kept[0] != key or name not in self._kept[1]:
+            names = (*_TRACES, *(name for name, _, _ in self.started.traces))
+            self._kept = (key, dict(zip(names, self._read(sites), strict=True)))
+        wanted: Array = self._kept[1].pop(name)
+        if not self._kept[1]:
+            self._kept = None
         return wanted
 
     def _read(self, sites: NDArray[np.intp]) -> Array:

@@ -34,12 +34,12 @@ def read_spectra(
     Returns
     -------
     maps : SpectrumMaps
-    traces : array, shape (2, values of a map, n)
-        Current (A) and conductance (S). Damaged spectra stay NaN, are flagged "damaged" and
-        warned about.
+    traces : array, shape (2 + further traces, values of a map, n)
+        Current (A), conductance (S), and what else the run records. Damaged spectra stay NaN, are
+        flagged "damaged" and warned about.
     """
     count = shape.sites * shape.per_site
-    traces = np.full((2, count, len(shape.started.bias)), np.nan)
+    traces = _empty(shape, count)
     scalars = {name: np.full(count, np.nan) for name in SCALARS}
     flags = np.full(count, "", dtype=object)
     latest: dict[int, tuple[int, int]] = {}
@@ -71,11 +71,11 @@ def read_traces(
 
     Returns
     -------
-    array, shape (2, p times attempts, n)
-        Current (A) and conductance (S).
+    array, shape (2 + further traces, p times attempts, n)
+        As :func:`read_spectra`.
     """
     each, version = shape.per_site, version_of(connection)
-    traces = np.full((2, len(sites) * each, len(shape.started.bias)), np.nan)
+    traces = _empty(shape, len(sites) * each)
     breaks = np.flatnonzero(np.diff(sites) != 1) + 1
     for run in np.split(sites, breaks) if len(sites) else []:
         rows = _rows(connection, until, int(run[0]), int(run[-1]))
@@ -84,6 +84,11 @@ def read_traces(
             place = np.searchsorted(sites, site)
             block.fill(traces, place * each + attempt)
     return traces
+
+
+def _empty(shape: MapShape, count: int) -> Array:
+    started = shape.started
+    return np.full((2 + len(started.traces), count, len(started.bias)), np.nan)
 
 
 def _rows(
@@ -114,16 +119,16 @@ class _Block:
     """Those that are not damaged."""
 
     def fill(self, traces: Array, places: list[int] | NDArray[np.intp]) -> NDArray[np.intp]:
-        """Put the traces at `places` of shape (2, ..., n); return the places of the sound ones."""
+        """Put the traces at `places` of their second axis; return the places of the sound ones."""
         every = np.asarray(places, dtype=np.intp)
         sound = every[np.array(self.sound, dtype=np.bool_)]
         data = np.frombuffer(b"".join([row[12] for row in self.whole]), "<f8")
         if len(sound) < len(every):  # a damaged latest attempt hides the one before it
             traces[:, every] = np.nan
         if len(sound):
-            measured = data.reshape(len(sound), 3, -1)
-            traces[0][sound] = measured[:, 1]
-            traces[1][sound] = measured[:, 2]
+            measured = data.reshape(len(sound), 1 + len(traces), -1)
+            for trace, values in zip(traces, measured.swapaxes(0, 1)[1:], strict=True):
+                trace[sound] = values
         return sound
 
 

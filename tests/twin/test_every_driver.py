@@ -68,6 +68,11 @@ SETTERS: dict[str, list[Callable[[Any], Any]]] = {
         lambda offer: offer.configure(SweepOrder((SweepSegment(0.0, 11e-3, 10),), 1e-3, 1e-3)),
         lambda offer: offer.configure(SweepOrder((SweepSegment(math.nan, 1e-3, 10),), 1e-3, 1e-3)),
     ],
+    "transport": [
+        lambda role: role.start(1e-3),
+        lambda role: role.start(math.nan),
+        lambda role: role.critical_current(1e-3, 10, 1e-6),
+    ],
     "preamplifier": [],
     "thermometer": [],
 }

@@ -54,6 +54,7 @@ def station_of(all_roles):
         lockin=all_roles,
         microwave=all_roles,
         spectroscopy=None,
+        transport=None,
         temperature_control=None,
     )
 

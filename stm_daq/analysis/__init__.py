@@ -1,0 +1,1 @@
+"""Maps and series to science: what a run says once its spectra are known."""
