@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
 from stm_daq.plan import Care, Group
-from stm_daq.records import Event, Record, Site, Spectrum
+from stm_daq.records import Event, Record, Site, SiteStarted, Spectrum
 from stm_daq.sequencer.guards import Guards
 from stm_daq.sequencer.site import SiteMeasurement, averaged
 from stm_daq.sequencer.surroundings import Surroundings
@@ -105,6 +105,7 @@ class SiteLoop:
         """Measure and emit one spectrum, averaged with an earlier one; None if the site is left out."""
         for trial in range(TRIALS):
             number = self._attempts.get(site.index, 0)
+            self._emit(SiteStarted(self._clock.wall(), site, number, reason))
             try:
                 spectrum = self._measurement.measure(site, number, reason)
             except InstrumentError as error:
