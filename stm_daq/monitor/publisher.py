@@ -31,14 +31,14 @@ from stm_daq.monitor.control import ControlServer
 from stm_daq.monitor.gate import Gate
 from stm_daq.monitor.history import LARGEST_REQUEST, HistoryServer, Live, OpenPast
 from stm_daq.monitor.keys import KeyRing, Level, write_private
-from stm_daq.monitor.messages import Message, MessageError, encode
-from stm_daq.monitor.news import news, told
+from stm_daq.monitor.messages import Message
+from stm_daq.monitor.news import news, sendable, told
 from stm_daq.monitor.operator import CONTROL_FILE, ControlFile
 from stm_daq.monitor.orders import LARGEST_ORDER, Desk
 from stm_daq.monitor.queue import RecordQueue
 from stm_daq.monitor.refusals import Allowance, Refusals
 from stm_daq.monitor.service import Service, Socket, bind_in_a_row, endpoint, is_loopback
-from stm_daq.records import Event, Record, RunStarted, Truth, TwinState
+from stm_daq.records import Record, RunStarted, Truth, TwinState
 
 DEFAULT_PORT = 5550
 LOOPBACK = "127.0.0.1"
@@ -283,23 +283,12 @@ class Publisher:
         run = started.run_id if started is not None else ""
         for body in bodies:
             message = Message(run, self._live.boot, self._live.seq, self._clock.wall(), body)
-            frames = _frames(message)
+            frames = sendable(message)
             if frames is None:
                 continue
             socket.send_multipart(frames, flags=zmq.NOBLOCK)
             with self._live.lock:
                 self._live.seq += 1
-
-
-def _frames(message: Message) -> list[bytes] | None:
-    """Encode a message; an event that is too long without its data. None if that is not possible."""
-    try:
-        return encode(message)
-    except MessageError as error:
-        if isinstance(message.body, Event) and message.body.data:
-            return _frames(replace(message, body=replace(message.body, data={})))
-        _log.warning("%s", error)
-        return None
 
 
 def _is_operator(ring: KeyRing, name: str) -> bool:
