@@ -45,8 +45,9 @@ LOOPBACK = "127.0.0.1"
 _HEARTBEAT = 1.0
 _BURST, _EVERY = 10, 0.05
 """News goes out at once, so many times in a row, then one in this time (s)."""
-_HIGH_WATER = 500
-"""Messages kept for a slow viewer; beyond it loses some, is told by the numbering, and asks again."""
+_HIGH_WATER = {"live": 500, "history": 2000, "control": 100}
+"""Messages kept for a slow viewer. Beyond it loses live ones, sees that by the numbering, and asks; an
+answer that is longer is given up."""
 _GRACE, _LONGEST_GRACE = 0.5, 5.0
 """At the end viewers who still ask are answered (s)."""
 _KINDS: dict[str, tuple[int, Level, int]] = {
@@ -184,7 +185,7 @@ class Publisher:
         kind, level, largest = _KINDS[name]
         socket = self._context.socket(kind)
         socket.linger = 1000
-        socket.sndhwm = socket.rcvhwm = _HIGH_WATER
+        socket.sndhwm = socket.rcvhwm = _HIGH_WATER[name]
         socket.maxmsgsize = largest
         socket.ipv6 = self._ipv6
         socket.heartbeat_ivl, socket.heartbeat_timeout = 5000, 15000

@@ -11,6 +11,7 @@ import pytest
 import stm_daq
 from stm_daq import night
 from stm_daq.monitor import Message, Operator, connect
+from stm_daq.monitor import publisher as publishing
 from stm_daq.monitor.keys import KeyRing, new_keys
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.past import JournalPast
@@ -86,7 +87,7 @@ def told(result, kind):
 
 
 def test_early_late_and_stalled_viewers_end_with_the_journals_maps(watched, monkeypatch):
-    monkeypatch.setattr("stm_daq.monitor.publisher._HIGH_WATER", 2)
+    monkeypatch.setitem(publishing._HIGH_WATER, "live", 2)
     wake = threading.Event()
     late = []
 
