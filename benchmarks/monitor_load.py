@@ -39,7 +39,9 @@ CLOCK = RealClock()
 MAPS = ("gap", "gap_std", "temperature", "barrier", "reduced_chi_square", "fit_ok", "z",
         "time", "stage_temperature", "topography")  # fmt: skip
 PROCESSES = 5
-LONGEST = 600.0
+STALL = 3.0
+"""A stalled viewer reads nothing for so long (s), again and again."""
+LONGEST = 200.0
 """After so long (s) a viewer gives up."""
 
 
@@ -56,7 +58,7 @@ def viewers(address: str, count: int, stalled: int, watching, results) -> None:
     """Let `count` viewers in this process watch whenever `watching` is set, until the run ends."""
 
     def one(stall: bool) -> None:
-        connection, missed, view = None, 0, None
+        connection, missed, read = None, 0, 0
         give_up = CLOCK.now() + LONGEST
         while CLOCK.now() < give_up:
             if not watching.is_set():
@@ -68,10 +70,10 @@ def viewers(address: str, count: int, stalled: int, watching, results) -> None:
             connection = connection or connect(address, tick=0.2)
             item = next(connection)
             missed += item.count if isinstance(item, Missed) else 0
-            view = connection.view
-            if stall and isinstance(item, Message) and view.ended is None:
-                CLOCK.sleep(1.0)  # far slower than messages come
-            if view.ended is not None:
+            read += isinstance(item, Message)
+            if stall and read % 100 == 99:
+                CLOCK.sleep(STALL)
+            if connection.view.ended is not None:
                 results.put((digest(connection.snapshot()), missed, stall))
                 connection.close()
                 return
