@@ -1,7 +1,6 @@
-import threading
-
 """What a night does by itself: guards, repeated sites, tip changes, drift, and what people ask of it."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,5 +226,5 @@ def test_people_may_pause_continue_and_write_notes(rehearse_with, monkeypatch):
         ("pause", "paused by anna"),
         ("continue", "continued by anna"),
     ]
-    assert told[2].time - told[1].time == pytest.approx(100.0, abs=2.0)
+    assert told[2].time - told[1].time < 2.0  # the virtual night stood still
     assert isinstance(told[0], Event)
