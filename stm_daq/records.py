@@ -67,7 +67,7 @@ class Site:
     """A place where spectra are taken, at one step of the outer axes."""
 
     index: int
-    """Number within the run, unique: `step` times the sites of the map, plus row by row the place."""
+    """Number within the run, unique: (`step` * rows + `row`) * columns + `col`."""
     row: int
     """Row in the map, from 0 at the bottom of the frame (y grows with the row)."""
     col: int
@@ -173,6 +173,17 @@ class TopographRows:
     """Tip height, m, shape (rows, columns); row `first_row` first, bottom of the frame = row 0."""
     step: int = 0
     """Of the outer axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStarted:
+    """The tip is about to go to a site; not stored."""
+
+    time: float
+    site: Site
+    attempt: int
+    reason: str = ""
+    """Why the site is measured again; "" for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,5 +293,14 @@ class RunEnded:
 
 
 type Record = (
-    RunStarted | TopographRows | Spectrum | Fit | Truth | TwinState | Event | Progress | RunEnded
+    RunStarted
+    | TopographRows
+    | SiteStarted
+    | Spectrum
+    | Fit
+    | Truth
+    | TwinState
+    | Event
+    | Progress
+    | RunEnded
 )

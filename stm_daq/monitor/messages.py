@@ -1,4 +1,4 @@
-"""Messages on the wire: what a run tells its viewers, version 1 (see ``docs/protocol.md``).
+"""Messages on the wire: what a run tells its viewers, version 2 (see ``docs/protocol.md``).
 
 A message is a list of frames ``[topic, header, array, array, ...]``: the header is JSON, the arrays
 are raw bytes. Whatever arrives is checked before it is believed, and nothing is ever unpickled.
@@ -10,80 +10,53 @@ import dataclasses
 import math
 from collections.abc import Buffer, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import StmDaqError
-from stm_daq.records import (
-    Array,
-    Event,
-    Fit,
-    Progress,
-    RunEnded,
-    RunStarted,
-    Spectrum,
-    TopographRows,
+from stm_daq.monitor.bodies import (
+    TYPES,
+    Alert,
+    Body,
+    Cells,
+    End,
+    Guard,
+    Heartbeat,
+    Hello,
 )
+from stm_daq.records import Array, RunStarted, Spectrum, TopographRows
 
-VERSION = 1
+__all__ = [
+    "Alert",
+    "Body",
+    "Cells",
+    "End",
+    "Guard",
+    "Heartbeat",
+    "Hello",
+    "Message",
+    "MessageError",
+    "decode",
+    "encode",
+]
+
+VERSION: Final = 2
 LARGEST_HEADER = 64 * 1024
 """Bytes."""
-LARGEST_ARRAY = 64 * 1024 * 1024
+LARGEST_ARRAY = 16 * 1024 * 1024
 """Bytes of all arrays of a message together."""
 MOST_ARRAYS = 8
-LARGEST_MAP = 4096 * 4096
-"""Sites or pixels that a run may announce."""
+LARGEST_MAP = 2048 * 2048
+"""Sites or pixels, of all steps together, that a run may announce."""
 _DTYPES = {"<f8", "<f4"}
+_NAMES = {kind: name for name, kind in TYPES.items()}
 
 
 class MessageError(StmDaqError):
     """A message cannot be believed (damaged, foreign, of another version) or is too large."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """Sent every second, whether or not anything happens."""
-
-    state: str
-    """"waiting" for a run, "running", or as the run ended: "finished", "stopped", "failed"."""
-    skipped: int
-    """Spectra that were replaced by newer ones before they could be sent; the journal has them."""
-    dropped: int
-    """Other records that were dropped because the queue was full."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Values of the maps at some sites: the new ones, or all so far for a viewer who joins late."""
-
-    names: tuple[str, ...]
-    """Which maps."""
-    rows: Array
-    """Row of each site, 0 at the bottom, shape (sites,)."""
-    columns: Array
-    values: Array
-    """Shape (sites, names)."""
-
-
-type Body = (
-    RunStarted | TopographRows | Spectrum | Fit | Cells | Event | Progress | RunEnded | Heartbeat
-)
-
-_TYPES: dict[str, type] = {
-    "started": RunStarted,
-    "topograph": TopographRows,
-    "spectrum": Spectrum,
-    "fit": Fit,
-    "cells": Cells,
-    "event": Event,
-    "progress": Progress,
-    "ended": RunEnded,
-    "heartbeat": Heartbeat,
-}
-_NAMES = {kind: name for name, kind in _TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +81,7 @@ class _ArrayHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Header(msgspec.Struct, frozen=True):
-    v: Literal[1]
+    v: Literal[2]
     type: str
     run: str
     boot: str
@@ -117,7 +90,7 @@ class _Header(msgspec.Struct, frozen=True):
     arr: tuple[_ArrayHeader, ...]
 
 
-_HINTS = {body: get_type_hints(body) for body in _TYPES.values()}
+_HINTS = {body: get_type_hints(body) for body in TYPES.values()}
 _ARRAYS = {
     body: tuple(name for name, hint in hints.items() if hint is Array)
     for body, hints in _HINTS.items()
@@ -184,7 +157,7 @@ def decode(frames: Sequence[Buffer]) -> Message:
     try:
         fields = msgspec.json.decode(packed, type=dict[str, Any])
         header = msgspec.convert(fields, _Header)
-        kind = _TYPES[header.type]
+        kind = TYPES[header.type]
         arrays = _arrays(header.arr, frames[2:])
         if topic != header.type.encode() or set(arrays) != set(_ARRAYS[kind]):
             raise MessageError(f"topic or arrays do not belong to a message '{header.type}'")
@@ -248,7 +221,8 @@ def _check(body: Body) -> None:
                 and body.bias.ndim == 1
                 and body.swept.shape in ((0,), body.bias.shape)
                 and body.directions in (1, 2)
-                and math.prod(body.shape) <= LARGEST_MAP
+                and body.steps * max(1, *map(math.prod, (body.grid_shape, body.topograph_shape)))
+                <= LARGEST_MAP
             )
         case TopographRows():
             good = body.z.ndim == 2 and body.first_row >= 0 and body.step >= 0
@@ -256,8 +230,8 @@ def _check(body: Body) -> None:
             shapes = {body.bias.shape, body.current.shape, body.conductance.shape}
             good = len(shapes) == 1 and body.bias.ndim == 1
         case Cells():
-            good = body.rows.ndim == 1 and body.columns.shape == body.rows.shape
-            good = good and body.values.shape == (len(body.rows), len(body.names))
+            good = body.sites.ndim == 1 and len(set(body.names)) == len(body.names)
+            good = good and body.values.shape == (len(body.sites), len(body.names))
         case _:
             good = True
     if not good:

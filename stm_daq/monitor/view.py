@@ -1,14 +1,16 @@
-"""What is known of a run from its records: kept by the publisher for viewers who join late, and
-by every viewer for what it shows."""
+"""What is known of a run from its records: kept by every viewer for what it shows, and by the
+publisher for viewers who join late."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 
-from stm_daq.monitor.messages import Body, Cells
+from stm_daq.monitor.bodies import Alert, Body, Cells, End, Guard, Heartbeat
+from stm_daq.monitor.maps import SiteMaps
 from stm_daq.records import (
     Array,
     Event,
@@ -16,14 +18,17 @@ from stm_daq.records import (
     Progress,
     RunEnded,
     RunStarted,
+    SiteStarted,
     Spectrum,
     TopographRows,
 )
 
-_FITTED = ("gap", "temperature", "barrier")
-MAPS = (*_FITTED, *(f"{name}_std" for name in _FITTED), "reduced_chi_square", "ok")
-"""The maps that viewers see; "ok" is 1 or 0."""
-_EVENTS = 20
+RESUMED = "resumed"
+"""State of the record that takes back an earlier end."""
+_EVENTS = 200
+_ALERTS = 50
+_ROWS = 2**17
+"""Pixels of the topograph in one message of a snapshot (1 MB)."""
 
 
 class RunView:
@@ -31,153 +36,211 @@ class RunView:
 
     Attributes
     ----------
-    started, progress, spectrum, fit, ended
+    started, progress, site, spectrum, fit, ended, heartbeat
         The latest record of each kind, or None.
-    topograph : array
-        Tip height, m, row 0 at the bottom; NaN where not scanned.
-    maps : array, shape (rows, columns, maps)
-        The maps named in :data:`MAPS`, row 0 at the bottom; NaN where there is no fit.
+    topographs : array, shape (steps, rows, columns)
+        Tip height, m, at every step of the outer axes; row 0 at the bottom; NaN where not scanned.
+    maps : SiteMaps
+        All maps, at every step of the outer axes.
     events : deque of Event
         The latest events, oldest first.
+    guards : dict
+        The latest message of every guard, by its name.
+    alerts : deque of Alert
+    paused : dict
+        Who or what keeps the run from going on, and why; empty if nothing does.
     stage_temperature : float
         Latest temperature of the stage, K; NaN where unknown.
     step : int or None
-        Step of the outer axes that `topograph` and `maps` show; None until something was measured.
+        Step of the outer axes at which something was measured last.
     """
 
     def __init__(self) -> None:
-        self._forget()
+        self.heartbeat: Heartbeat | None = None
+        self._forget(None)
 
-    def _forget(self) -> None:
-        self.started: RunStarted | None = None
+    def _forget(self, started: RunStarted | None) -> None:
+        """Begin anew: what was known belongs to another run."""
+        self.started = started
         self.progress: Progress | None = None
+        self.site: SiteStarted | None = None
         self.spectrum: Spectrum | None = None
         self.fit: Fit | None = None
         self.ended: RunEnded | None = None
-        self.topograph: Array = np.empty((0, 0))
-        self.maps: Array = np.empty((0, 0, len(MAPS)))
+        shape = (0, 0, 0) if started is None else (started.steps, *started.topograph_shape)
+        self.topographs: Array = np.full(shape, np.nan)
+        self.maps = SiteMaps(started)
         self.events: deque[Event] = deque(maxlen=_EVENTS)
+        self.event_count = 0
+        self.guards: dict[str, Guard] = {}
+        self.alerts: deque[Alert] = deque(maxlen=_ALERTS)
+        self.paused: dict[str, str] = {}
         self.stage_temperature = math.nan
         self.step: int | None = None
-        self._places: dict[int, tuple[int, int]] = {}
+        self._rows: list[tuple[int, int, int]] = []
 
     @property
     def state(self) -> str:
-        """Return "waiting", "running", or how the run ended."""
+        """Return "waiting", "running", "paused", "stopping", or how the run ended."""
         if self.ended is not None:
             return self.ended.state
-        return "running" if self.started is not None else "waiting"
+        if self.started is None:
+            return "waiting"
+        if self.paused:
+            return "paused"
+        return self.progress.state if self.progress is not None else "running"
 
     def map(self, name: str) -> Array:
-        """Return one of the maps, shape (rows, columns)."""
-        result: Array = self.maps[..., MAPS.index(name)]
-        return result
+        """Return a map at the present step, such as "gap" or "gap_std", shape (rows, columns)."""
+        whole = self.maps[name]
+        return whole[self.step or 0] if len(whole) else np.empty((0, 0))
+
+    @property
+    def topograph(self) -> Array:
+        """The topograph of the present step, shape (rows, columns)."""
+        return self.topographs[self.step or 0] if len(self.topographs) else np.empty((0, 0))
 
     def apply(self, body: Body) -> None:
         """Take one record into account; what does not fit the run is ignored."""
         match body:
             case RunStarted():
-                self._start(body)
+                # the same run is a copy for somebody who joined late, or was resumed
+                if self.started is None or self.started.run_id != body.run_id:
+                    self._forget(body)
             case TopographRows():
                 self._scan(body)
             case Spectrum():
                 self._measure(body)
             case Fit():
                 self.fit = body
-                self._fill(cells_of([(body, self.place(body))]))
+                self.maps.fitted(body)
             case Cells():
-                self._fill(body)
-            case Event():
+                self.maps.fill(body)
+            case RunEnded():
+                self.ended = None if body.state == RESUMED else body
+            case _:
                 self._note(body)
+
+    def _note(self, body: Body) -> None:
+        match body:
+            case Guard():
+                self._guard(body)
+            case Event():
+                guard = guard_of(body)
+                if guard is not None:
+                    self._guard(guard)
+                else:
+                    self._hear(body)
+            case Alert():
+                if body not in self.alerts:
+                    self.alerts.append(body)
             case Progress():
                 self.progress = body
-            case RunEnded():
-                self.ended = body
+            case SiteStarted():
+                self.site = body
+                self.paused.clear()
+            case Heartbeat():
+                self.heartbeat = body
             case _:
-                pass  # a heartbeat tells about the publisher, not about the run
+                pass  # tells about the publisher, not about the run
 
-    def place(self, fit: Fit) -> tuple[int, int] | None:
-        """Return row and column of a fit, if its spectrum was seen."""
-        return self._places.get(fit.site_index)
-
-    def snapshot(self) -> list[Body]:
-        """Return records that bring a viewer who knows nothing up to date."""
-        bodies: list[Body] = []
+    def snapshot(self, since: End | None = None) -> Iterator[Body]:
+        """Yield what brings a viewer up to date who knows nothing, or all up to `since`."""
+        after = End(0) if since is None else since
         if self.started is not None:
-            bodies.append(self.started)
-        if np.any(np.isfinite(self.topograph)):
-            bodies.append(TopographRows(0.0, 0, self.topograph.copy(), self.step or 0))
-        rows, columns = np.nonzero(np.any(np.isfinite(self.maps), axis=2))
-        if len(rows):
-            at = (rows.astype(np.float64), columns.astype(np.float64))
-            bodies.append(Cells(MAPS, *at, self.maps[rows, columns]))
-        bodies.extend(self.events)
-        latest = (self.spectrum, self.fit, self.progress, self.ended)
-        return bodies + [record for record in latest if record is not None]
+            yield self.started
+        yield from self._scanned(after.rows)
+        latest = (self.site, self.spectrum, self.fit)
+        yield from (record for record in latest if record is not None)
+        yield from self.maps.cells(self.maps.changed[after.cells :])
+        missing = max(0, self.event_count - after.events)
+        yield from list(self.events)[max(0, len(self.events) - missing) :]
+        yield from self.alerts
+        yield from (record for record in (self.progress, self.ended) if record is not None)
 
-    def _start(self, started: RunStarted) -> None:
-        if self.started is not None and self.started.run_id == started.run_id:
-            return  # a copy for somebody who joined late
-        self._forget()  # what is known belongs to another run
-        self.started = started
-        self.topograph = np.full(started.topograph_shape, np.nan)
-        self.maps = np.full((*started.grid_shape, len(MAPS)), np.nan)
+    def reached(self, request: int) -> End:
+        """Return how much a viewer knows after :meth:`snapshot`."""
+        return End(request, len(self.maps.changed), len(self._rows), self.event_count)
 
-    def _step_to(self, step: int) -> None:
-        """Show the maps of this step of the outer axes."""
-        if self.step is not None and step != self.step:
-            self.topograph[:] = math.nan
-            self.maps[:] = math.nan
-        self.step = step
+    def _scanned(self, first: int) -> Iterator[TopographRows]:
+        """Yield the rows of the topograph from the `first` one reported on, neighbours together."""
+        many = max(1, _ROWS // max(1, self.topographs.shape[2]))
+        open_part: tuple[int, int, int] | None = None
+        for step, begin, end in self._rows[first:]:
+            if open_part and open_part[::2] == (step, begin) and end - open_part[1] <= many:
+                open_part = (step, open_part[1], end)
+                continue
+            if open_part:
+                yield self._part(*open_part)
+            open_part = (step, begin, end)
+        if open_part:
+            yield self._part(*open_part)
+
+    def _part(self, step: int, begin: int, end: int) -> TopographRows:
+        return TopographRows(math.nan, begin, self.topographs[step, begin:end].copy(), step)
 
     def _scan(self, rows: TopographRows) -> None:
-        self._step_to(rows.step)
-        if rows.z.shape[1] == self.topograph.shape[1]:
-            part = self.topograph[rows.first_row : rows.first_row + len(rows.z)]
-            part[:] = rows.z[: len(part)]
+        steps, height, width = self.topographs.shape
+        if rows.step >= steps or rows.z.shape[1] != width or rows.first_row >= height:
+            return
+        self.step = rows.step
+        end = min(height, rows.first_row + len(rows.z))
+        self.topographs[rows.step, rows.first_row : end] = rows.z[: end - rows.first_row]
+        self._rows.append((rows.step, rows.first_row, end))
 
     def _measure(self, spectrum: Spectrum) -> None:
-        self._step_to(spectrum.site.step)
+        if self.started is not None and 0 <= spectrum.site.step < self.started.steps:
+            self.step = spectrum.site.step
         self.spectrum = spectrum
-        self._places[spectrum.site.index] = (spectrum.site.row, spectrum.site.col)
+        self.maps.measured(spectrum)
         if math.isfinite(spectrum.temperature):
             self.stage_temperature = spectrum.temperature
 
-    def _fill(self, cells: Cells) -> None:
-        if cells.names != MAPS:
-            return
-        rows, columns = self.maps.shape[:2]
-        inside = (cells.rows >= 0) & (cells.rows < rows)
-        inside &= (cells.columns >= 0) & (cells.columns < columns)
-        at = (cells.rows[inside].astype(int), cells.columns[inside].astype(int))
-        self.maps[at] = cells.values[inside]
+    def _guard(self, guard: Guard) -> None:
+        self.guards[guard.name] = guard
+        if guard.good:
+            self.paused.pop(guard.name, None)
+        elif guard.action == "pause":
+            self.paused[guard.name] = guard.text
+        self._hear(Event(guard.time, "guard", guard.text, {"good": guard.good}))
 
-    def _note(self, event: Event) -> None:
-        if any(
-            (e.time, e.kind, e.text) == (event.time, event.kind, event.text) for e in self.events
-        ):
+    def _hear(self, event: Event) -> None:
+        key = (event.time, event.kind, event.text)
+        if any((e.time, e.kind, e.text) == key for e in self.events):
             return  # a copy for somebody who joined late
         self.events.append(event)
-        kelvin = event.data.get("kelvin")
-        if event.kind == "temperature" and isinstance(kelvin, int | float):
-            self.stage_temperature = float(kelvin)
+        self.event_count += 1
+        match event.kind:
+            case "pause" | "disk_full":
+                self.paused[_PAUSES[event.kind]] = event.text
+            case "continue" | "disk_free":
+                self.paused.pop(_PAUSES[event.kind], None)
+            case "temperature":
+                kelvin = event.data.get("kelvin")
+                if isinstance(kelvin, int | float):
+                    self.stage_temperature = float(kelvin)
 
 
-def cells_of(fits: list[tuple[Fit, tuple[int, int] | None]]) -> Cells:
-    """Return what the maps show of `fits` and their places (None: not known, left out)."""
-    placed = [(fit, at) for fit, at in fits if at is not None]
-    values = [
-        [
-            *(fit.values.get(name, math.nan) for name in _FITTED),
-            *(fit.std.get(name, math.nan) for name in _FITTED),
-            fit.reduced_chi_square,
-            float(fit.ok),
-        ]
-        for fit, _ in placed
-    ]
-    return Cells(
-        MAPS,
-        np.array([at[0] for _, at in placed], dtype=np.float64),
-        np.array([at[1] for _, at in placed], dtype=np.float64),
-        np.array(values, dtype=np.float64).reshape(-1, len(MAPS)),
+_PAUSES = {
+    "pause": "a person",
+    "continue": "a person",
+    "disk_full": "the disk",
+    "disk_free": "the disk",
+}
+
+
+def guard_of(event: Event) -> Guard | None:
+    """Return what an event says about a guard; None if it is about something else."""
+    data = event.data
+    if event.kind != "guard" or not isinstance(data.get("guard"), str):
+        return None
+    value = data.get("value")
+    return Guard(
+        time=event.time,
+        name=data["guard"],
+        value=float(value) if isinstance(value, int | float) else math.nan,
+        unit=str(data.get("unit", "")),
+        good=data.get("good") is True,
+        action=str(data.get("action", "")),
+        text=event.text,
     )

@@ -117,7 +117,13 @@ class Guards:
         if what == "bad":
             text += f" ({guard.action}; good is {_range(guard)})"
         finite = value if math.isfinite(value) else None
-        data = {"guard": guard.name, "value": finite, "good": what == "good"}
+        data = {
+            "guard": guard.name,
+            "value": finite,
+            "unit": guard.unit,
+            "good": what == "good",
+            "action": guard.action,
+        }
         self._emit(Event(self._clock.wall(), "guard", text, data))
         return text
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
 from stm_daq.plan import Care
-from stm_daq.records import Event, Fit, Record, Site, Spectrum
+from stm_daq.records import Event, Fit, Record, Site, SiteStarted, Spectrum
 from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.guards import Guards
 from stm_daq.sequencer.reference import ReferenceMeasurement
@@ -171,6 +171,7 @@ class SiteLoop:
         """Measure and emit one spectrum, averaged with an earlier one; None if the site is left out."""
         for trial in range(TRIALS):
             number = self._attempts.get(site.index, 0)
+            self._emit(SiteStarted(self._clock.wall(), site, number, reason))
             try:
                 spectrum = self._measurement.measure(self._where.corrected(site), number, reason)
             except InstrumentError as error:

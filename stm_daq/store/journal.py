@@ -25,6 +25,7 @@ from stm_daq.records import (
     Record,
     RunEnded,
     RunStarted,
+    SiteStarted,
     Spectrum,
     TopographRows,
     Truth,
@@ -193,7 +194,8 @@ class Journal:
     def write(self, *records: Record, durable: bool = True) -> None:
         """Store `records` in one transaction; return when they are on the disk.
 
-        A :class:`~stm_daq.records.Progress` is not stored. A further attempt at a site is stored
+        A :class:`~stm_daq.records.Progress` and a :class:`~stm_daq.records.SiteStarted` are not
+        stored. A further attempt at a site is stored
         beside the earlier ones.
 
         Parameters
@@ -209,7 +211,9 @@ class Journal:
             If they could not be stored (none of them is then); the text says what to do.
         """
         rows = [
-            (*_writer(record), record) for record in records if not isinstance(record, Progress)
+            (*_writer(record), record)
+            for record in records
+            if not isinstance(record, Progress | SiteStarted)
         ]
         if not rows:
             return

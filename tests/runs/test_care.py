@@ -1,5 +1,6 @@
 """What a night does by itself: guards, repeated sites, tip changes, drift, and what people ask of it."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,7 +213,7 @@ def test_people_may_pause_continue_and_write_notes(rehearse_with, monkeypatch):
         if len(waits) == 3:
             self.note("anna", "helium filled")
             self.pause("anna")
-            clock.call_at(clock.now() + 100.0, lambda: self.proceed("anna"))
+            threading.Timer(0.3, self.proceed, ["anna"]).start()  # people live in real time
         waits.append(clock.now())
         original(self, clock, emit)
 
@@ -225,5 +226,5 @@ def test_people_may_pause_continue_and_write_notes(rehearse_with, monkeypatch):
         ("pause", "paused by anna"),
         ("continue", "continued by anna"),
     ]
-    assert told[2].time - told[1].time == pytest.approx(100.0, abs=2.0)
+    assert told[2].time - told[1].time < 2.0  # the virtual night stood still
     assert isinstance(told[0], Event)
