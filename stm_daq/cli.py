@@ -3,7 +3,8 @@
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
-and readable); 11 a plan failed its dry run (`rehearse --ci`); 130 interrupted outside a measurement.
+and readable); 11 a plan failed its dry run (`rehearse --ci`);
+12 an alert could not be sent (`alerts`); 130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stm_daq.commands import alerts
 from stm_daq.errors import BadInputError, StmDaqError
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(alerts.app, name="alerts")
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its journal.db.")]
@@ -46,6 +50,9 @@ Start = Annotated[
 HeliumUntil = Annotated[
     str | None,
     typer.Option(help='Until when the helium lasts: "2026-11-23 08:00", "60 h".', metavar="WHEN"),
+]
+SendAlerts = Annotated[
+    bool, typer.Option("--send-alerts", help="Send the alerts too, instead of only showing them.")
 ]
 Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
@@ -97,6 +104,7 @@ def rehearse(
     ] = None,
     port: Port = PORT,
     report: Report = True,
+    send_alerts: SendAlerts = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a plan on the physics twin of the station, in virtual time.
@@ -114,10 +122,10 @@ def rehearse(
         raise typer.Exit(code)
     if len(plans) > 1 or every_site or junit:
         raise BadInputError("several plans, --all and --junit: only with --ci")
-    from stm_daq.commands.measure import rehearse_plan
+    from stm_daq.commands.measure import Showing, rehearse_plan
 
-    code = rehearse_plan(plans[0], station, runs, seed, measured, start, port, report, as_json)
-    raise typer.Exit(code)
+    showing = Showing(port, report, as_json, send_alerts)
+    raise typer.Exit(rehearse_plan(plans[0], station, runs, seed, measured, start, showing))
 
 
 @app.command()
@@ -134,9 +142,10 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a plan on the microscope."""
-    from stm_daq.commands.measure import run_plan
+    from stm_daq.commands.measure import Showing, run_plan
 
-    raise typer.Exit(run_plan(plan, station, runs, helium_until, watchdog, port, report, as_json))
+    showing = Showing(port, report, as_json)
+    raise typer.Exit(run_plan(plan, station, runs, helium_until, watchdog, showing))
 
 
 @app.command()
@@ -147,12 +156,13 @@ def resume(
     ] = False,
     port: Port = PORT,
     report: Report = True,
+    send_alerts: SendAlerts = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run (or a rehearsal) that was stopped, killed or cut off."""
-    from stm_daq.commands.measure import resume_run
+    from stm_daq.commands.measure import Showing, resume_run
 
-    raise typer.Exit(resume_run(run, as_begun, port, report, as_json))
+    raise typer.Exit(resume_run(run, as_begun, Showing(port, report, as_json, send_alerts)))
 
 
 @app.command()

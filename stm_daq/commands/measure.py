@@ -6,19 +6,36 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stm_daq import night
+from stm_daq.alert_settings import alert_settings
 from stm_daq.clock import RealClock
 from stm_daq.commands.progress import progress_display
 from stm_daq.commands.report import report_run
 from stm_daq.errors import InstrumentError, Problem
+from stm_daq.monitor.alerts.alerter import Alerter
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.quantities import show_duration
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import MeasuredSurface, Rehearsal
 
 STOPPED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """How a run is shown to people."""
+
+    port: int
+    """Where viewers connect."""
+    report: bool
+    """Whether the report is written at the end."""
+    as_json: bool
+    """Whether the outcome is printed for scripts."""
+    send_alerts: bool = False
+    """Whether the alerts of a rehearsal are sent too."""
 
 
 def rehearse_plan(
@@ -28,9 +45,7 @@ def rehearse_plan(
     seed: int | None,
     measured: MeasuredSurface | None,
     start: str | None,
-    port: int,
-    report: bool,
-    as_json: bool,
+    showing: Showing,
 ) -> int:
     """Rehearse a plan on the twin, write the report, return the exit code."""
     now = RealClock().wall()
@@ -41,9 +56,8 @@ def rehearse_plan(
     _warn((*seen.refusals, *seen.warnings))
     return _finish(
         prepared,
-        port,
-        report,
-        as_json,
+        runs,
+        showing,
         lambda watched: night.rehearse(watched, runs, rehearsal),
     )
 
@@ -54,9 +68,7 @@ def run_plan(
     runs: Path,
     helium_until: str | None,
     watchdog: bool,
-    port: int,
-    report: bool,
-    as_json: bool,
+    showing: Showing,
 ) -> int:
     """Run a plan on the microscope, write the report, return the exit code.
 
@@ -72,39 +84,36 @@ def run_plan(
     _warn(seen.warnings)
     return _finish(
         prepared,
-        port,
-        report,
-        as_json,
+        runs,
+        showing,
         lambda watched: night.run(watched, runs, watchdog=watchdog),
     )
 
 
-def resume_run(folder: Path, as_begun: bool, port: int, report: bool, as_json: bool) -> int:
+def resume_run(folder: Path, as_begun: bool, showing: Showing) -> int:
     """Go on with a run that was cut off, write the report, return the exit code."""
     prepared, unfinished = night.prepare_resume(folder, as_begun)
     return _finish(
         prepared,
-        port,
-        report,
-        as_json,
+        unfinished.folder.parent,
+        showing,
         lambda watched: night.resume(watched, unfinished, watched.observers),
     )
 
 
 def _finish(
     prepared: night.Night,
-    port: int,
-    report: bool,
-    as_json: bool,
+    runs: Path,
+    showing: Showing,
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
     _warn((*prepared.plan.warnings, *prepared.estimate.warnings))
-    with _observers(port, as_json) as observers:
+    with _observers(prepared, runs, showing) as observers:
         result = measure(prepared.watched_by(observers))
-    if not as_json:
+    if not showing.as_json:
         _print_summary(result)
-    written = report_run(result.folder, None) if report else None
-    if as_json:
+    written = report_run(result.folder, None) if showing.report else None
+    if showing.as_json:
         _print_json(result, written)
     elif written is not None:
         print(f"report:   {written}")
@@ -119,14 +128,27 @@ def _warn(problems: Sequence[Problem]) -> None:
 
 
 @contextmanager
-def _observers(port: int, as_json: bool) -> Iterator[list[Observer]]:
+def _observers(prepared: night.Night, runs: Path, showing: Showing) -> Iterator[list[Observer]]:
+    config = prepared.config
+    settings = alert_settings(config.alerts, config.path.parent, prepared.plan.alerts)
     with ExitStack() as stack:
-        publisher = stack.enter_context(Publisher(port=port))
-        observers: list[Observer] = [publisher.publish]
-        if not as_json:
+        publisher = stack.enter_context(Publisher(port=showing.port))
+        alerter = Alerter(settings, runs, publisher.publish, showing.send_alerts)
+        stack.callback(_close_alerts, alerter)
+        observers: list[Observer] = [publisher.publish, alerter]
+        if not showing.as_json:
             print(f"watch it from another terminal: stm-daq watch {publisher.address}")
             observers.append(stack.enter_context(progress_display()))
         yield observers
+
+
+def _close_alerts(alerter: Alerter) -> None:
+    """Send the last alerts; say what stays behind."""
+    left = alerter.close()
+    if left:
+        print(f"{len(left)} alert(s) could not be sent:", file=sys.stderr)
+    for waiting in left:
+        print(f"  {waiting.sink}: {waiting.letter.line}", file=sys.stderr)
 
 
 def _print_summary(result: night.NightResult) -> None:
