@@ -4,7 +4,7 @@ Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, c
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
 and readable); 11 a plan failed its dry run (`rehearse --ci`);
-12 an alert could not be sent (`alerts`); 130 interrupted outside a measurement.
+12 an alert could not be sent (`alerts`); 13 nobody answers (`watch --once`); 130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ Port = Annotated[
         help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
     ),
 ]
+ViewerKey = Annotated[
+    Path | None,
+    typer.Option("--key", help="Your secret key, where the station wants one.", metavar="FILE"),
+]
 Start = Annotated[
     str | None,
     typer.Option(help='When it begins: "20:00", "2026-11-23 20:00", "2 h".', metavar="WHEN"),
@@ -59,6 +63,7 @@ Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 STATION = Path("station.yaml")
 RUNS = Path("runs")
 PORT = 5550
+ADDRESS = f"tcp://127.0.0.1:{PORT}"
 INTERRUPTED = 130
 
 
@@ -282,13 +287,37 @@ def report(
 
 @app.command()
 def watch(
-    address: Annotated[str, typer.Argument()] = f"tcp://127.0.0.1:{PORT}",
+    address: Annotated[str, typer.Argument()] = ADDRESS,
+    key: ViewerKey = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Map to show, such as gap or z; twice for two.", metavar="NAME"),
+    ] = None,
     stay: Annotated[bool, typer.Option(help="Wait for the next run when one ends.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show how it is now, and leave.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show progress, spectra and fits of a run that is going on."""
+    """Show progress, maps, spectra and fits of a run that is going on.
+
+    On a terminal keys 1 and 2 change the maps. Elsewhere a line a minute, with --json one a second.
+    """
     from stm_daq.commands.watch import watch_run
 
-    watch_run(address, stay)
+    watch_run(address, key, maps or (), stay, once, as_json)
+
+
+@app.command()
+def metrics(
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="ADDRESS...")] = None,
+    key: ViewerKey = None,
+    listen: Annotated[
+        str, typer.Option(help="Where Prometheus asks.", metavar="HOST:PORT")
+    ] = "127.0.0.1:9464",
+) -> None:
+    """Answer Prometheus about runs, from a process beside them. Ends with Ctrl-C."""
+    from stm_daq.commands.metrics import serve_metrics
+
+    serve_metrics(addresses or [ADDRESS], key, listen)
 
 
 @app.command()

@@ -74,6 +74,9 @@ def send(spool: SpoolPath, station: StationPath = STATION) -> None:
 def deadman(
     addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...")],
     station: StationPath = STATION,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Your secret key, if one is wanted.", metavar="FILE")
+    ] = None,
     spool: Annotated[
         Path, typer.Option(help="Where alerts wait that could not be sent.", metavar="FILE")
     ] = Path("deadman-alerts.db"),
@@ -84,7 +87,7 @@ def deadman(
     """
     from stm_daq.commands.deadman import listen_for_silence
 
-    listen_for_silence(addresses, _settings(station), spool)
+    listen_for_silence(addresses, key, _settings(station), spool)
 
 
 def _settings(station: Path) -> AlertSettings:

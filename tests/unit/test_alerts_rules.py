@@ -246,6 +246,6 @@ def test_mistakes_are_named_with_their_place(load, rules, place, text):
     ],
 )
 def test_mistakes_of_sinks(load, sink, text):
-    with pytest.raises(BadInputError, match="alerts.sinks.out") as caught:
+    with pytest.raises(BadInputError, match=r"alerts\.sinks\.out") as caught:
         load(f"alerts:\n  sinks:\n    out: {sink}\n")
     assert text in str(caught.value)

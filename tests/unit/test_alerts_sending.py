@@ -308,7 +308,8 @@ from stm_daq.monitor.alerts.office import PostOffice
 folder = Path(sys.argv[1])
 failing = CommandBlock(arguments=(sys.executable, "-c", "raise SystemExit('no network')"))
 told = lambda waiting, problem: print(problem, flush=True)
-office = PostOffice(AlertSettings({"out": SinkBlock(command=failing)}, (), 60.0, folder), folder / "alerts.db", told)
+settings = AlertSettings({"out": SinkBlock(command=failing)}, (), 60.0, folder)
+office = PostOffice(settings, folder / "alerts.db", told)
 office.post(Letter(0, 1.8e9, "run-1", "TiN map", "guard", "alarm", "too warm"), None)
 sys.stdin.read()
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stm_daq.alert_settings import AlertSettings, RuleBlock
 from stm_daq.clock import Clock, RealClock
+from stm_daq.errors import BadInputError
 from stm_daq.monitor.alerts.alerter import alert_of
 from stm_daq.monitor.alerts.letter import Letter
 from stm_daq.monitor.alerts.limiter import Limiter, Notice, notice_of
@@ -83,6 +84,11 @@ class SilenceWatch:
         Where alerts wait that could not be sent; None keeps them in memory.
     tell : callable
         Is given every alert, when it is raised and again when it has got through.
+
+    Raises
+    ------
+    BadInputError
+        If there is no rule about silence, or `spool` is no spool.
     """
 
     def __init__(
@@ -102,6 +108,8 @@ class SilenceWatch:
             ]
             for name in stations
         }
+        if not any(self._switches.values()):
+            raise BadInputError("no rule about silence: write `- silence: {after: 60 s}` into `alerts:`")
         self._office = PostOffice(settings, spool, self._delivered)
 
     def hear(self, station: str, item: Item) -> None:

@@ -1,0 +1,286 @@
+"""The screen of ``stm-daq watch``: all that matters of a run on 80 x 24 characters, more on more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from stm_daq.monitor.blocks import (
+    INKS,
+    colour_bar,
+    heat_map,
+    robust_range,
+    sparkline,
+    spectrum_plot,
+    without_colour,
+)
+from stm_daq.monitor.bodies import Alert
+from stm_daq.monitor.curve import CurveOf
+from stm_daq.monitor.view import RunView
+from stm_daq.monitor.watcher import Watcher
+from stm_daq.quantities import show, show_duration, show_moment
+from stm_daq.records import Array, Event, Fit, Progress, Spectrum
+
+TOPOGRAPH = "topograph"
+_UNITS = {
+    TOPOGRAPH: "m", "gap": "eV", "temperature": "K", "broadening": "eV", "offset": "V", "scale": "S",
+    "slope": "1/V", "z": "m", "setpoint_current": "A", "stage_temperature": "K",
+}  # fmt: skip
+_OTHER_LINES = 10
+"""All lines but those inside the panels and the notes."""
+_SMALLEST_PANEL = 20
+_LARGEST_MAP = 96
+_QUIET_EVENTS = ("temperature", "alert")
+_STYLES = {"alarm": "bold red", "warning": "yellow", "info": ""}
+_BAD_EVENTS = {"error": "red", "watchdog": "red", "warning": "yellow", "disk_full": "red"}
+
+
+def map_names(view: RunView) -> list[str]:
+    """Return the maps that can be shown, the topograph first."""
+    known = [name for name in view.maps.names if name not in ("time", "fit_ok")]
+    topograph = [TOPOGRAPH] if min(view.topograph.shape) else []
+    return [*topograph, *known]
+
+
+def render(
+    watcher: Watcher,
+    width: int = 80,
+    height: int = 24,
+    *,
+    maps: Sequence[str] = (TOPOGRAPH, "gap"),
+    curve: CurveOf | None = None,
+    colours: bool = True,
+    keys: bool = False,
+) -> RenderableType:
+    """Draw all that is known on a terminal of `width` x `height` characters.
+
+    Parameters
+    ----------
+    watcher : Watcher
+    width, height : int
+    maps : sequence of str
+        Which maps to show, as far as there is room.
+    curve : callable, optional
+        Computes the curve of a fit.
+    colours : bool
+        Whether the terminal has any.
+    keys : bool
+        Whether the last line says which keys there are.
+    """
+    view = watcher.view
+    parts: list[RenderableType] = [_headline(watcher, width)]
+    if view.progress is not None:
+        parts.append(_progress_line(watcher, view.progress, width))
+    notes = max(2, min(8, (height - 16) // 2))
+    rows = max(4, height - _OTHER_LINES - notes)
+    panels = _panels(view, width, rows, maps, curve, colours)
+    if panels:
+        parts.append(Columns(panels, padding=0))
+    parts.append(_fridge_line(watcher, width))
+    parts.append(_health_line(watcher))
+    parts.extend(_notes(view, notes))
+    if keys:
+        parts.append(Text("1, 2: other maps   q: leave (the run goes on)", style="dim"))
+    return Group(*parts)
+
+
+def _headline(watcher: Watcher, width: int) -> Text:
+    view = watcher.view
+    name = f"{view.started.name} ({view.started.kind})" if view.started else "stm-daq"
+    if watcher.stale:
+        since = datetime.fromtimestamp(watcher.last_time).strftime("%H:%M:%S")
+        text = f" {name}: {watcher.status}, last heard {since}; what is shown is old "
+        style = "bold white on red" if watcher.silent >= 10.0 else "bold black on yellow"
+        return Text(text.ljust(width), style, no_wrap=True, overflow="ellipsis")
+    line = Text(f"{name}   ", "bold", overflow="fold")
+    line.append(watcher.status, _status_style(watcher))
+    for who, why in view.paused.items():
+        if view.ended is None:
+            line.append(f"   {who}: {why}", "yellow")
+    return line
+
+
+def _status_style(watcher: Watcher) -> str:
+    if watcher.view.ended is not None:
+        return "bold green" if watcher.view.state == "finished" else "bold red"
+    return "bold green" if watcher.view.state == "running" else "bold yellow"
+
+
+def _progress_line(watcher: Watcher, progress: Progress, width: int) -> RenderableType:
+    total = max(progress.total, 1)
+    bar = ProgressBar(total=total, completed=progress.done, width=max(10, width - 66))
+    line = Table.grid(padding=(0, 1))
+    line.add_row(bar, progress_text(progress, watcher.view.ended is not None))
+    return line
+
+
+def progress_text(progress: Progress, ended: bool = False) -> str:
+    """Say how far a run is, and when it will be done."""
+    share = 100 * progress.done / max(progress.total, 1)
+    text = f"{progress.done}/{progress.total} ({share:.0f} %)"
+    if ended:
+        return text
+    if math.isfinite(progress.rate) and progress.rate > 0:
+        text += f"  {progress.rate:.0f}/h"
+    if math.isfinite(progress.finish_time):
+        text += f"  done {show_moment(progress.finish_time)}"
+        left = progress.finish_time - progress.time
+        text += f" (in {show_duration(left)})" if left > 0 else ""
+    return text if progress.state == "running" else f"{text}, {progress.state}"
+
+
+def _panels(
+    view: RunView, width: int, rows: int, maps: Sequence[str], curve: CurveOf | None, colours: bool
+) -> list[Panel]:
+    """Return the maps and the spectrum, each with its frame, as wide as the terminal together."""
+    if view.started is None:
+        return []
+    count = min(len(maps), max(0, width // (_SMALLEST_PANEL + 6) - 1))
+    shown = [name for name in maps if name in map_names(view)][:count]
+    each = min(width // (len(shown) + 1), _LARGEST_MAP, 2 * rows + 2)
+    panels = [_map_panel(view, name, each, rows, colours) for name in shown]
+    if view.spectrum is not None:
+        rest = width - each * len(shown)
+        panels.append(_spectrum_panel(view, view.spectrum, rest, rows, curve))
+    return panels
+
+
+def _map_panel(view: RunView, name: str, width: int, rows: int, colours: bool) -> Panel:
+    values = view.topograph if name == TOPOGRAPH else view.map(name)
+    draw = heat_map if colours else without_colour
+    low, high = robust_range(values)
+    limits = Text("nothing yet", "dim")
+    if math.isfinite(low):
+        unit = unit_of(name)
+        limits = Text(show(low, unit), no_wrap=True)
+        limits.append(" ").append_text(colour_bar(4) if colours else Text("..@@")).append(" ")
+        limits.append(show(high, unit))
+    content = Group(draw(values, 2 * (rows - 1), width - 2), limits)
+    return Panel(content, title=name.replace("_", " "), width=width, height=rows + 2, padding=0)
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a map, SI; an uncertainty has that of its value."""
+    return _UNITS.get(name.removesuffix("_std"), "")
+
+
+def _spectrum_panel(
+    view: RunView, spectrum: Spectrum, width: int, rows: int, curve: CurveOf | None
+) -> Panel:
+    site, fit = spectrum.site, view.fit
+    if fit is not None and (fit.site_index, fit.attempt) != (site.index, spectrum.attempt):
+        fit = None  # of another spectrum
+    lines = [] if fit is None else _fit_lines(fit)
+    if spectrum.flags:
+        lines.append(Text(", ".join(spectrum.flags), "yellow"))
+    drawn = None
+    if fit is not None and curve is not None and view.started is not None:
+        drawn = curve(view.started, spectrum, fit)
+    swept, unit = _swept(view, spectrum)
+    plot = spectrum_plot(
+        swept, spectrum.conductance, width - 2, max(2, rows - 1 - len(lines)), drawn
+    )
+    axis = f"{show(float(np.min(swept)), unit)} ... {show(float(np.max(swept)), unit)}"
+    ends = Text(axis, no_wrap=True)
+    if drawn is not None:
+        ends.append("  data", INKS[1]).append(" fit", INKS[2])
+    title = f"dI/dV, {_step_text(view)}row {site.row}, column {site.col}"
+    return Panel(Group(plot, ends, *lines), title=title, width=width, height=rows + 2, padding=0)
+
+
+def _swept(view: RunView, spectrum: Spectrum) -> tuple[Array, str]:
+    """Return what was swept, and its unit."""
+    started = view.started
+    if started is None or len(started.swept) != len(spectrum.bias):
+        return spectrum.bias, "V"
+    return started.swept, started.swept_unit
+
+
+def _step_text(view: RunView) -> str:
+    """Say at which step of the outer axes the run is, if there are any."""
+    if view.started is None or not view.started.axes or view.step is None:
+        return ""
+    return f"step {view.step + 1} of {view.started.steps}, "
+
+
+def _fit_lines(fit: Fit) -> list[Text]:
+    lines = [
+        Text(f"{name} {show(fit.values[name], unit_of(name))} ± "
+             f"{show(fit.std.get(name, math.nan), unit_of(name), 2)}", no_wrap=True)
+        for name in ("gap", "temperature", "barrier") if name in fit.values
+    ]  # fmt: skip
+    verdict = "good" if fit.ok else ", ".join(fit.flags) or "not to be trusted"
+    text = f"chi² {fit.reduced_chi_square:.2f}, {verdict}"
+    return [*lines, Text(text, "green" if fit.ok else "yellow", no_wrap=True)]
+
+
+def _fridge_line(watcher: Watcher, width: int) -> Text:
+    view = watcher.view
+    stage = np.array(watcher.stage)
+    text = Text("stage ", no_wrap=True, overflow="ellipsis")
+    known = stage[np.isfinite(stage)]
+    text.append("?" if not math.isfinite(view.stage_temperature) else
+                show(view.stage_temperature, "K", 4), "bold")  # fmt: skip
+    if len(known) > 1:
+        text.append(f" {sparkline(stage, max(8, width - 60))} ")
+        text.append(f"{show(float(known.min()), 'K')} ... {show(float(known.max()), 'K')}", "dim")
+    for guard in view.guards.values():
+        text.append(f"  {guard.name} {'good' if guard.good else 'BAD'}",
+                    "green" if guard.good else "bold red")  # fmt: skip
+    return text
+
+
+def _health_line(watcher: Watcher) -> Text:
+    """Say what the machinery does: disk, last commit, bad fits, messages lost."""
+    beat = watcher.heartbeat
+    parts = []
+    if math.isfinite(beat.disk_free):
+        parts.append(f"disk {show(beat.disk_free, 'B')} free")
+    if math.isfinite(beat.commit_age):
+        parts.append(f"stored {show_duration(beat.commit_age)} ago")
+    if math.isfinite(watcher.bad_fraction):
+        parts.append(f"bad fits {100 * watcher.bad_fraction:.0f} %")
+    losses = {"lost": watcher.missed, "refused": watcher.refused, "dropped": beat.dropped}
+    parts += [f"{count} messages {name}" for name, count in losses.items() if count]
+    return Text("   ".join(parts), "dim", no_wrap=True, overflow="ellipsis")
+
+
+def _notes(view: RunView, most: int) -> list[Text]:
+    """Return alerts and events, the latest last; alerts that were not sent keep half of the lines."""
+    alerts = [(alert.time, alert_text(alert)) for alert in view.alerts]
+    kept = alerts[-max(1, most // 2) :]
+    events = [(e.time, _event_text(e)) for e in view.events if e.kind not in _QUIET_EVENTS]
+    room = most - len(kept)
+    return [text for _, text in sorted([*kept, *events[-room:]], key=lambda pair: pair[0])]
+
+
+def alert_text(alert: Alert) -> Text:
+    """Return a line about an alert."""
+    sent = "" if alert.delivered else " (not sent)"
+    line = f"{_clock(alert.time)} ALERT {alert.text}{sent}"
+    return Text(line, _STYLES.get(alert.level, ""), no_wrap=True, overflow="ellipsis")
+
+
+def _event_text(event: Event) -> Text:
+    style = _BAD_EVENTS.get(event.kind, "")
+    if event.kind == "guard" and event.data.get("good") is False:
+        style = "red"
+    return Text(event_line(event), style, no_wrap=True, overflow="ellipsis")
+
+
+def event_line(event: Event) -> str:
+    """Return an event as one line."""
+    return f"{_clock(event.time)} {event.kind}: {event.text}"
+
+
+def _clock(time: float) -> str:
+    return datetime.fromtimestamp(time).strftime("%H:%M:%S")
