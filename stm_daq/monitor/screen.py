@@ -35,10 +35,14 @@ _UNITS = {
     TOPOGRAPH: "m", "gap": "eV", "temperature": "K", "broadening": "eV", "offset": "V", "scale": "S",
     "slope": "1/V", "z": "m", "setpoint_current": "A", "stage_temperature": "K",
 }  # fmt: skip
-_OTHER_LINES = 10
+_OTHER_LINES = 7
 """All lines but those inside the panels and the notes."""
+_FEWEST_NOTES = 3
+"""Lines that are kept free for notes, so that the maps do not jump."""
 _SMALLEST_PANEL = 20
-_LARGEST_MAP = 96
+_LARGEST_MAP = 130
+_WIDEST_SPECTRUM = 80
+_SHORTEST_BAR = 5
 _QUIET_EVENTS = ("temperature", "alert")
 _STYLES = {"alarm": "bold red", "warning": "yellow", "info": ""}
 _BAD_EVENTS = {"error": "red", "watchdog": "red", "warning": "yellow", "disk_full": "red"}
@@ -80,14 +84,14 @@ def render(
     parts: list[RenderableType] = [_headline(watcher, width)]
     if view.progress is not None:
         parts.append(_progress_line(watcher, view.progress, width))
-    notes = max(2, min(8, (height - 16) // 2))
-    rows = max(4, height - _OTHER_LINES - notes)
-    panels = _panels(view, width, rows, maps, curve, colours)
+    most = max(_FEWEST_NOTES, height // 6)
+    rows = max(4, min(height - _OTHER_LINES - most, width // (len(maps) + 1) // 2 + 2))
+    panels = _panels(watcher, width, rows, maps, curve, colours)
     if panels:
         parts.append(Columns(panels, padding=0))
     parts.append(_fridge_line(watcher, width))
     parts.append(_health_line(watcher))
-    parts.extend(_notes(view, notes))
+    parts.extend(_notes(view, max(_FEWEST_NOTES, height - _OTHER_LINES - rows)))
     if keys:
         parts.append(Text("1, 2: other maps   q: leave (the run goes on)", style="dim"))
     return Group(*parts)
@@ -116,10 +120,14 @@ def _status_style(watcher: Watcher) -> str:
 
 
 def _progress_line(watcher: Watcher, progress: Progress, width: int) -> RenderableType:
-    total = max(progress.total, 1)
-    bar = ProgressBar(total=total, completed=progress.done, width=max(10, width - 66))
-    line = Table.grid(padding=(0, 1))
-    line.add_row(bar, progress_text(progress, watcher.view.ended is not None))
+    text = Text(progress_text(progress, watcher.view.ended is not None), no_wrap=True)
+    text.overflow = "ellipsis"
+    room = width - len(text) - 1
+    if room < _SHORTEST_BAR:
+        return text
+    bar = ProgressBar(max(progress.total, 1), progress.done, width=room)
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_row(bar, text)
     return line
 
 
@@ -139,18 +147,25 @@ def progress_text(progress: Progress, ended: bool = False) -> str:
 
 
 def _panels(
-    view: RunView, width: int, rows: int, maps: Sequence[str], curve: CurveOf | None, colours: bool
+    watcher: Watcher,
+    width: int,
+    rows: int,
+    maps: Sequence[str],
+    curve: CurveOf | None,
+    colours: bool,
 ) -> list[Panel]:
     """Return the maps and the spectrum, each with its frame, as wide as the terminal together."""
+    view = watcher.view
     if view.started is None:
         return []
     count = min(len(maps), max(0, width // (_SMALLEST_PANEL + 6) - 1))
     shown = [name for name in maps if name in map_names(view)][:count]
     each = min(width // (len(shown) + 1), _LARGEST_MAP, 2 * rows + 2)
     panels = [_map_panel(view, name, each, rows, colours) for name in shown]
-    if view.spectrum is not None:
-        rest = width - each * len(shown)
-        panels.append(_spectrum_panel(view, view.spectrum, rest, rows, curve))
+    spectrum, fit = watcher.latest
+    if spectrum is not None:
+        rest = min(width - each * len(shown), _WIDEST_SPECTRUM)
+        panels.append(_spectrum_panel(view, spectrum, fit, rest, rows, curve))
     return panels
 
 
@@ -174,11 +189,14 @@ def unit_of(name: str) -> str:
 
 
 def _spectrum_panel(
-    view: RunView, spectrum: Spectrum, width: int, rows: int, curve: CurveOf | None
+    view: RunView,
+    spectrum: Spectrum,
+    fit: Fit | None,
+    width: int,
+    rows: int,
+    curve: CurveOf | None,
 ) -> Panel:
-    site, fit = spectrum.site, view.fit
-    if fit is not None and (fit.site_index, fit.attempt) != (site.index, spectrum.attempt):
-        fit = None  # of another spectrum
+    site = spectrum.site
     lines = [] if fit is None else _fit_lines(fit)
     if spectrum.flags:
         lines.append(Text(", ".join(spectrum.flags), "yellow"))

@@ -13,12 +13,14 @@ from stm_daq.monitor.bodies import Alert, Heartbeat
 from stm_daq.monitor.client import STALE, Item, Missed, Refused, Silence
 from stm_daq.monitor.messages import Message
 from stm_daq.monitor.view import RunView
-from stm_daq.records import Event, Spectrum
+from stm_daq.records import Event, Fit, Spectrum
 
 UNHEARD = 5.0
 """Silence (s) from the beginning after which the address is in doubt: publishers speak every second,
 also while they wait for a run."""
 _READINGS = 2000
+_FITTING = 2.0
+"""So long (s) a spectrum without its fit is not shown, if there is one with."""
 FITS = 200
 """Latest fits of which the bad fraction is told."""
 
@@ -49,6 +51,8 @@ class Watcher:
         self.last_time = math.nan
         """Wall time of this computer when the last message came."""
         self._clock: Clock = RealClock()
+        self._fitted: tuple[Spectrum | None, Fit | None] = (None, None)
+        self._since = -math.inf  # when the spectrum came that has no fit yet; inf: it has one
 
     def take(self, item: Item) -> None:
         """Take one item into account."""
@@ -68,8 +72,30 @@ class Watcher:
         self.view.apply(body)
         if self.view.started is not before:
             self.stage.clear()
+            self._fitted, self._since = (None, None), -math.inf
+        if isinstance(body, Spectrum | Fit):
+            self._pair()
         if isinstance(body, Spectrum) or (isinstance(body, Event) and body.kind == "temperature"):
             self.stage.append(self.view.stage_temperature)
+
+    def _pair(self) -> None:
+        """Note whether the latest fit belongs to the latest spectrum."""
+        spectrum, fit = self.view.spectrum, self.view.fit
+        if (
+            spectrum is not None
+            and fit is not None
+            and (fit.site_index, fit.attempt) == (spectrum.site.index, spectrum.attempt)
+        ):
+            self._fitted, self._since = (spectrum, fit), math.inf
+        elif self._since == math.inf:
+            self._since = self._clock.now()
+
+    @property
+    def latest(self) -> tuple[Spectrum | None, Fit | None]:
+        """The spectrum to show, and its fit; while a new one is being fitted, the one before it."""
+        if self._clock.now() - self._since < _FITTING:
+            return self._fitted
+        return self.view.spectrum, None
 
     @property
     def stale(self) -> bool:
