@@ -4,7 +4,8 @@ Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, c
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
 and readable); 11 a plan failed its dry run (`rehearse --ci`);
-12 an alert could not be sent (`alerts`); 13 nobody answers (`watch --once`); 130 interrupted outside a measurement.
+12 an alert could not be sent (`alerts`); 13 nobody answers (`watch --once`); 130 interrupted outside a
+measurement.
 """
 
 from __future__ import annotations

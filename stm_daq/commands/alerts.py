@@ -75,7 +75,8 @@ def deadman(
     addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...")],
     station: StationPath = STATION,
     key: Annotated[
-        Path | None, typer.Option("--key", help="Your secret key, if one is wanted.", metavar="FILE")
+        Path | None,
+        typer.Option("--key", help="Your secret key, if one is wanted.", metavar="FILE"),
     ] = None,
     spool: Annotated[
         Path, typer.Option(help="Where alerts wait that could not be sent.", metavar="FILE")

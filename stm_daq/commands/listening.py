@@ -24,7 +24,9 @@ def items_of(addresses: Sequence[str], key: Path | None) -> Iterator[tuple[str, 
         threading.Thread(target=_listen, args=(address, key, heard), daemon=True).start()
     while True:
         try:
-            address, item = heard.get(timeout=1.0)  # one without end cannot be interrupted on Windows
+            address, item = heard.get(
+                timeout=1.0
+            )  # one without end cannot be interrupted on Windows
         except queue.Empty:
             continue
         if isinstance(item, StmDaqError):

@@ -107,9 +107,7 @@ def _numbers(watcher: Watcher) -> dict[str, float]:
 
 
 def _levels(watcher: Watcher) -> dict[str, int]:
-    return {
-        level: sum(alert.level == level for alert in watcher.view.alerts) for level in LEVELS
-    }
+    return {level: sum(alert.level == level for alert in watcher.view.alerts) for level in LEVELS}
 
 
 def _labelled(

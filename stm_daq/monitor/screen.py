@@ -93,7 +93,7 @@ def render(
     parts.append(_health_line(watcher))
     parts.extend(_notes(view, max(_FEWEST_NOTES, height - _OTHER_LINES - rows)))
     if keys:
-        parts.append(Text("1, 2: other maps   q: leave (the run goes on)", style="dim"))
+        parts.append(Text("1, 2: other maps   q: leave (the run goes on)", "dim", no_wrap=True))
     return Group(*parts)
 
 
@@ -198,6 +198,8 @@ def _spectrum_panel(
 ) -> Panel:
     site = spectrum.site
     lines = [] if fit is None else _fit_lines(fit)
+    if len(lines) > rows - 4:
+        lines = [lines[0], lines[-1]]  # there is no room for more than gap and verdict
     if spectrum.flags:
         lines.append(Text(", ".join(spectrum.flags), "yellow"))
     drawn = None

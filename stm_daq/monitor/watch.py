@@ -104,9 +104,7 @@ def _ended(watcher: Watcher, showing: Showing) -> bool:
     return watcher.view.ended is not None and not showing.stay
 
 
-def _show_once(
-    watcher: Watcher, items: Iterator[Item], showing: Showing, console: Console
-) -> None:
+def _show_once(watcher: Watcher, items: Iterator[Item], showing: Showing, console: Console) -> None:
     clock = RealClock()
     heard, limit = math.inf, clock.now() + ONCE
     for item in items:

@@ -1,4 +1,4 @@
-"""What one viewer in a terminal knows: the run, how well it is heard, and the last hours of the fridge."""
+"""What one viewer in a terminal knows: the run, how well it is heard, and how the fridge was."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path, mail_server):
     file.chmod(0o644)
     block = mail(mail_server[1], password_env=None, password_file="password")
     sink = make_sinks(settings(tmp_path, mail=block))["mail"]
-    assert "others can read this secret; run: chmod 600" in attempt("mail", sink, letter())
+    assert "is secret, but others may use it" in attempt("mail", sink, letter())
     file.chmod(0o600)
     assert attempt("mail", sink, letter()) == ""
 

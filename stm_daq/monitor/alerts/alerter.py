@@ -143,6 +143,8 @@ class Alerter:
             return
         time = getattr(record, "time", math.nan)
         self._latest = time if math.isfinite(time) else self._latest
+        if isinstance(record, RunEnded):
+            self._raise(self._limiter.rest(self._now()))  # the end is the last word
         self._judge(findings_of(self._run.rules, record))
 
     def _look(self) -> None:

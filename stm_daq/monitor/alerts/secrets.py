@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from stm_daq.errors import BadInputError
+from stm_daq.monitor.keys import require_private
 
 
 def secret(file: str | None, variable: str | None, folder: Path) -> str:
@@ -34,14 +34,11 @@ def secret(file: str | None, variable: str | None, folder: Path) -> str:
 
 
 def _from_file(path: Path) -> str:
+    require_private(path)
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: the secret cannot be read ({error})") from None
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise BadInputError(f"{path}: others can read this secret; run: chmod 600 {path}")
-    lines = text.splitlines()
     if not lines or not lines[0].strip():
         raise BadInputError(f"{path}: the secret is empty; write it into the first line")
     return lines[0].strip()

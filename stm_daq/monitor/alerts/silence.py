@@ -109,7 +109,9 @@ class SilenceWatch:
             for name in stations
         }
         if not any(self._switches.values()):
-            raise BadInputError("no rule about silence: write `- silence: {after: 60 s}` into `alerts:`")
+            raise BadInputError(
+                "no rule about silence: write `- silence: {after: 60 s}` into `alerts:`"
+            )
         self._office = PostOffice(settings, spool, self._delivered)
 
     def hear(self, station: str, item: Item) -> None:
