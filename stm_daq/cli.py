@@ -3,8 +3,8 @@
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
-and readable); 11 a plan failed its dry run (`rehearse --ci`);
-12 an alert could not be sent (`alerts`); 13 nobody answers (`watch --once`); 130 interrupted outside a
+and readable); 11 a plan failed its dry run (`rehearse --ci`); 12 a command was not accepted (`control`);
+13 an alert could not be sent (`alerts`); 14 nobody answers (`watch --once`); 130 interrupted outside a
 measurement.
 """
 
@@ -29,6 +29,11 @@ app = typer.Typer(
 )
 
 app.add_typer(alerts.app, name="alerts")
+keys_app = typer.Typer(
+    help="Keys of those who may watch a station, and of those who may command it.",
+    no_args_is_help=True,
+)
+app.add_typer(keys_app, name="keys")
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its journal.db.")]
@@ -36,17 +41,21 @@ StationPath = Annotated[Path, typer.Option("--station", help="The station.", met
 RunsPath = Annotated[Path, typer.Option("--runs", help="Where runs are kept.", metavar="FOLDER")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Port = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--port",
         min=0,
-        max=65_535,
-        help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
+        max=65_533,
+        help="First of three ports that viewers connect to, instead of the station's; 0: any free.",
     ),
 ]
-ViewerKey = Annotated[
+Address = Annotated[str, typer.Argument(help="As the run tells it when it starts.")]
+Key = Annotated[
     Path | None,
-    typer.Option("--key", help="Your secret key, where the station wants one.", metavar="FILE"),
+    typer.Option("--key", help="Your secret key, with station.pub beside it.", metavar="FILE"),
+]
+KeyFolder = Annotated[
+    Path, typer.Option("--keys", help="The station's folder of keys.", metavar="FOLDER")
 ]
 Start = Annotated[
     str | None,
@@ -63,8 +72,8 @@ Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
 STATION = Path("station.yaml")
 RUNS = Path("runs")
-PORT = 5550
-ADDRESS = f"tcp://127.0.0.1:{PORT}"
+KEYS = Path("keys")
+ADDRESS = "tcp://127.0.0.1:5550"
 INTERRUPTED = 130
 
 
@@ -108,7 +117,7 @@ def rehearse(
     junit: Annotated[
         Path | None, typer.Option(help="With --ci: write JUnit XML.", metavar="FILE")
     ] = None,
-    port: Port = PORT,
+    port: Port = None,
     report: Report = True,
     send_alerts: SendAlerts = False,
     as_json: AsJson = False,
@@ -143,7 +152,7 @@ def run(
     watchdog: Annotated[
         bool, typer.Option(help="Let a second process make the station safe if this one dies.")
     ] = True,
-    port: Port = PORT,
+    port: Port = None,
     report: Report = True,
     as_json: AsJson = False,
 ) -> None:
@@ -160,7 +169,7 @@ def resume(
     as_begun: Annotated[
         bool, typer.Option("--as-begun", help="Use plan and station as they were at the start.")
     ] = False,
-    port: Port = PORT,
+    port: Port = None,
     report: Report = True,
     send_alerts: SendAlerts = False,
     as_json: AsJson = False,
@@ -288,8 +297,8 @@ def report(
 
 @app.command()
 def watch(
-    address: Annotated[str, typer.Argument()] = ADDRESS,
-    key: ViewerKey = None,
+    address: Address = ADDRESS,
+    key: Key = None,
     maps: Annotated[
         list[str] | None,
         typer.Option("--map", help="Map to show, such as gap or z; twice for two.", metavar="NAME"),
@@ -310,7 +319,7 @@ def watch(
 @app.command()
 def metrics(
     addresses: Annotated[list[str] | None, typer.Argument(metavar="ADDRESS...")] = None,
-    key: ViewerKey = None,
+    key: Key = None,
     listen: Annotated[
         str, typer.Option(help="Where Prometheus asks.", metavar="HOST:PORT")
     ] = "127.0.0.1:9464",
@@ -319,6 +328,62 @@ def metrics(
     from stm_daq.commands.metrics import serve_metrics
 
     serve_metrics(addresses or [ADDRESS], key, listen)
+
+
+@app.command()
+def control(
+    address: Address,
+    command: Annotated[str, typer.Argument(metavar="pause|continue|stop|abort|note|model")],
+    argument: Annotated[str, typer.Argument(help="Text of a note, name of a model.")] = "",
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Command a run: pause, go on, stop after this spectrum or at once, note, change the fit.
+
+    Exit code 0: the run has accepted it; 12: it has not, or nobody answered.
+    """
+    from stm_daq.commands.control import command_run
+
+    raise typer.Exit(command_run(address, command, argument, key, as_json))
+
+
+@keys_app.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(help="Yours, or of your computer.")],
+    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
+) -> None:
+    """Make a key pair: NAME.key is secret, NAME.pub is given to the station."""
+    from stm_daq.commands.keys import make_keys
+
+    make_keys(folder, name)
+
+
+@keys_app.command("allow")
+def keys_allow(
+    level: Annotated[str, typer.Argument(metavar="viewer|operator")],
+    file: Annotated[Path, typer.Argument(metavar="NAME.pub")],
+    keys: KeyFolder = KEYS,
+) -> None:
+    """Let the owner of a key watch, or watch and command."""
+    from stm_daq.commands.keys import allow_key
+
+    allow_key(keys, level, file)
+
+
+@keys_app.command("revoke")
+def keys_revoke(name: Annotated[str, typer.Argument()], keys: KeyFolder = KEYS) -> None:
+    """No longer let the owner of a key in."""
+    from stm_daq.commands.keys import revoke_key
+
+    revoke_key(keys, name)
+
+
+@keys_app.command("list")
+def keys_list(keys: KeyFolder = KEYS, as_json: AsJson = False) -> None:
+    """List who is let in."""
+    from stm_daq.commands.keys import list_keys
+
+    list_keys(keys, as_json)
 
 
 @app.command()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stm_daq.monitor.alerts.spool import Waiting
     from stm_daq.monitor.bodies import Alert
 
-UNSENT = 12
+UNSENT = 13
 """Exit code if an alert could not be sent."""
 
 app = typer.Typer(help="Alerts: test them, see and send what was not sent.", no_args_is_help=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from stm_daq.commands.report import report_run
 from stm_daq.errors import InstrumentError, Problem
 from stm_daq.monitor.alerts.alerter import Alerter
 from stm_daq.monitor.publisher import Publisher
+from stm_daq.past import JournalPast
 from stm_daq.quantities import show_duration
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import MeasuredSurface, Rehearsal
@@ -28,8 +30,8 @@ STOPPED = 10
 class Showing:
     """How a run is shown to people."""
 
-    port: int
-    """Where viewers connect."""
+    port: int | None
+    """First of the ports where viewers connect; None: as the station says."""
     report: bool
     """Whether the report is written at the end."""
     as_json: bool
@@ -108,8 +110,11 @@ def _finish(
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
     _warn((*prepared.plan.warnings, *prepared.estimate.warnings))
-    with _observers(prepared, runs, showing) as observers:
-        result = measure(prepared.watched_by(observers))
+    with (
+        _publisher(prepared, runs, showing.port) as publisher,
+        _observers(prepared, runs, publisher, showing) as observers,
+    ):
+        result = measure(prepared.watched_by(observers).attended_by([publisher.attend]))
     if not showing.as_json:
         _print_summary(result)
     written = report_run(result.folder, None) if showing.report else None
@@ -127,12 +132,25 @@ def _warn(problems: Sequence[Problem]) -> None:
         print(f"warning: {problem}", file=sys.stderr)
 
 
+def _publisher(prepared: night.Night, runs: Path, port: int | None) -> Publisher:
+    settings = prepared.config.monitor
+    return Publisher(
+        settings.port if port is None else port,
+        listen=settings.listen,
+        keys=settings.keys,
+        runs=runs,
+        open_past=JournalPast,
+        station=settings.name or platform.node(),
+    )
+
+
 @contextmanager
-def _observers(prepared: night.Night, runs: Path, showing: Showing) -> Iterator[list[Observer]]:
+def _observers(
+    prepared: night.Night, runs: Path, publisher: Publisher, showing: Showing
+) -> Iterator[list[Observer]]:
     config = prepared.config
     settings = alert_settings(config.alerts, config.path.parent, prepared.plan.alerts)
     with ExitStack() as stack:
-        publisher = stack.enter_context(Publisher(port=showing.port))
         alerter = Alerter(settings, runs, publisher.publish, showing.send_alerts)
         stack.callback(_close_alerts, alerter)
         observers: list[Observer] = [publisher.publish, alerter]

@@ -42,7 +42,7 @@ _SETTLE = 2.0
 class NobodyAnswersError(StmDaqError):
     """There is no publisher at the address."""
 
-    exit_code = 13
+    exit_code = 14
 
 
 @dataclass(frozen=True, slots=True)

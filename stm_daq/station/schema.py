@@ -148,6 +148,15 @@ class ConnectionBlock(Block):
     port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
 
 
+class MonitorBlock(Block):
+    """How the station can be watched and commanded."""
+
+    name: Text | None = None
+    listen: Text = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=1, le=65_533)] = 5550
+    keys: Text | None = None
+
+
 class StationFile(Block):
     """A whole station."""
 
@@ -157,3 +166,4 @@ class StationFile(Block):
     simulation: SimulationBlock | None = None
     watchdog: dict[str, ConnectionBlock] | None = None
     alerts: AlertsBlock | None = None
+    monitor: MonitorBlock | None = None

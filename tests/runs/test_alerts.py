@@ -83,7 +83,7 @@ def test_a_rehearsal_sends_nothing_by_itself(rehearse, station, tmp_path):
 
 def test_trying_the_sinks(station, tmp_path):
     done = CliRunner().invoke(alerts.app, ["test", "--station", str(station)])
-    assert done.exit_code == 12
+    assert done.exit_code == 13
     log, pager = done.stdout.splitlines()
     assert log == "log: sent"
     assert pager.startswith("pager: ")
