@@ -18,6 +18,7 @@ from stm_daq.alert_settings import (
     CommandBlock,
     FileBlock,
     RuleBlock,
+    SilenceBlock,
     SinkBlock,
     SmtpBlock,
 )
@@ -26,9 +27,13 @@ from stm_daq.monitor.alerts.alerter import Alerter
 from stm_daq.monitor.alerts.courier import Courier, attempt
 from stm_daq.monitor.alerts.letter import Letter
 from stm_daq.monitor.alerts.office import PostOffice, send_unsent
+from stm_daq.monitor.alerts.silence import SilenceWatch
 from stm_daq.monitor.alerts.sinks import CommandSink, FileSink, make_sinks
 from stm_daq.monitor.alerts.spool import NAME, Spool, read_unsent
-from stm_daq.records import Event, RunEnded
+from stm_daq.monitor.client import connect
+from stm_daq.monitor.messages import Message
+from stm_daq.monitor.publisher import Publisher
+from stm_daq.records import Event, RunEnded, RunStarted
 
 PEM = Path(__file__).parents[1] / "data/localhost.pem"
 NASTY = 'guard: "; touch owned; $(touch owned) `touch owned`\r\nBcc: eve@evil\x00\x1b[2J'
@@ -406,3 +411,41 @@ def test_viewers_that_break_keep_no_alert_from_being_sent(tmp_path, run, caplog)
     assert alerter.close() == []
     assert len((tmp_path / "alerts.txt").read_text().splitlines()) == 2
     assert "the viewers are gone" in caplog.text
+
+
+def test_sinks_that_hang_do_not_keep_the_run(tmp_path, run, monkeypatch):
+    sink = Blocked()
+    monkeypatch.setattr("stm_daq.monitor.alerts.office.make_sinks", lambda settings: {"out": sink})
+    (tmp_path / "run-1").mkdir()
+    alerter = Alerter(settings(tmp_path, out=a_file("unused")), tmp_path, lambda alert: None)
+    alerter(run.started(kind="run"))
+    for site in range(1000):
+        alerter(run.fit(site))
+        alerter(guard(good=False))
+    assert sink.taken == []  # it hangs all the time, and all records were taken
+    left = alerter.close(patience=0.1)
+    assert [waiting.sink for waiting in left][:1] == ["out"]
+    sink.go.set()
+
+
+def test_a_publisher_that_dies_is_missed_by_another_process(tmp_path, run):
+    told = []
+    rules = (RuleBlock(silence=SilenceBlock.model_construct(after=1.0)),)
+    with Publisher(0) as publisher, connect(publisher.address, tick=0.1) as items:
+        sinks = settings(tmp_path, rules, log=a_file("alerts.txt"))
+        watch = SilenceWatch(sinks, [publisher.address], tmp_path / "hub.db", told.append)
+        publisher.publish(run.started())
+        for item in items:
+            watch.hear(publisher.address, item)
+            if isinstance(item, Message) and isinstance(item.body, RunStarted):
+                publisher.close()  # without a word about the end of the run
+            if told:
+                break
+    assert watch.close() == []
+    assert f"{publisher.address} has been silent for 1" in told[0].text
+    assert "look after the tip" in (tmp_path / "alerts.txt").read_text()
+
+
+def test_a_dead_man_needs_a_rule(tmp_path):
+    with pytest.raises(BadInputError, match="no rule about silence"):
+        SilenceWatch(settings(tmp_path), ["tcp://lab:5550"], None, print)
