@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from stm_daq.clock import Clock, RealClock
+from stm_daq.errors import StmDaqError
 from stm_daq.monitor.alerts.letter import Letter, plain
 from stm_daq.monitor.alerts.sinks import Sink
 from stm_daq.monitor.alerts.spool import Spool, Waiting
@@ -42,8 +43,10 @@ class _Attempt:
     def _run(self) -> None:
         try:
             self.sink.send(self.letter)
+        except (StmDaqError, OSError) as error:  # also what a mail server says
+            self.outcome = plain(str(error) or repr(error), 300)
         except Exception as error:
-            log.warning("alert %d was not taken", self.letter.number, exc_info=True)
+            log.exception("alert %d was not taken", self.letter.number)
             self.outcome = plain(str(error) or repr(error), 300)
         finally:
             self.done.set()
