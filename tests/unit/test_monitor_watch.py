@@ -183,7 +183,7 @@ def test_a_new_run_replaces_the_old(run):
 
 def test_records_that_do_not_fit_the_run_are_ignored(run):
     watcher = told(Watcher("tcp://x"), run.fit(0), run.topograph(0, 2), run.started())
-    told(watcher, run.topograph(50, 4), run.fit(900))
+    told(watcher, run.topograph(50, 4), run.fit(900), run.fit(-1))
     assert np.isnan(watcher.view.topograph).all()
     assert np.isnan(watcher.view.map("gap")).all()
     assert shown(watcher)
