@@ -52,7 +52,7 @@ class RunCollector(Collector):
                     facts = {"run": started.run_id, "name": started.name, "kind": started.kind}
                     info.add_metric([name], facts)
             states = _labelled("stm_daq_state", "1 for the state of the run.", "state", STATES,
-                               {n: {w.view.state: 1} for n, w in self._watchers.items()})  # fmt: skip
+                               {n: {w.state: 1} for n, w in self._watchers.items()})  # fmt: skip
             alerts = _labelled("stm_daq_alerts", "Alerts of the run so far.", "level", LEVELS,
                                {n: _levels(w) for n, w in self._watchers.items()})  # fmt: skip
         yield from (info, states, alerts)

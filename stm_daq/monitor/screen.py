@@ -9,50 +9,27 @@ from datetime import datetime
 import numpy as np
 from rich.columns import Columns
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stm_daq.monitor.blocks import (
-    INKS,
-    colour_bar,
-    heat_map,
-    robust_range,
-    sparkline,
-    spectrum_plot,
-    without_colour,
-)
+from stm_daq.monitor.blocks import sparkline
 from stm_daq.monitor.bodies import Alert
 from stm_daq.monitor.curve import CurveOf
+from stm_daq.monitor.panels import TOPOGRAPH, panels_of
 from stm_daq.monitor.view import RunView
 from stm_daq.monitor.watcher import Watcher
 from stm_daq.quantities import show, show_duration, show_moment
-from stm_daq.records import Array, Event, Fit, Progress, Spectrum
+from stm_daq.records import Event, Progress
 
-TOPOGRAPH = "topograph"
-_UNITS = {
-    TOPOGRAPH: "m", "gap": "eV", "temperature": "K", "broadening": "eV", "offset": "V", "scale": "S",
-    "slope": "1/V", "z": "m", "setpoint_current": "A", "stage_temperature": "K",
-}  # fmt: skip
 _OTHER_LINES = 7
 """All lines but those inside the panels and the notes."""
 _FEWEST_NOTES = 3
 """Lines that are kept free for notes, so that the maps do not jump."""
-_SMALLEST_PANEL = 20
-_LARGEST_MAP = 130
-_WIDEST_SPECTRUM = 80
 _SHORTEST_BAR = 5
 _QUIET_EVENTS = ("temperature", "alert")
 _STYLES = {"alarm": "bold red", "warning": "yellow", "info": ""}
 _BAD_EVENTS = {"error": "red", "watchdog": "red", "warning": "yellow", "disk_full": "red"}
-
-
-def map_names(view: RunView) -> list[str]:
-    """Return the maps that can be shown, the topograph first."""
-    known = [name for name in view.maps.names if name not in ("time", "fit_ok")]
-    topograph = [TOPOGRAPH] if min(view.topograph.shape) else []
-    return [*topograph, *known]
 
 
 def render(
@@ -86,7 +63,7 @@ def render(
         parts.append(_progress_line(watcher, view.progress, width))
     most = max(_FEWEST_NOTES, height // 6)
     rows = max(4, min(height - _OTHER_LINES - most, width // (len(maps) + 1) // 2 + 2))
-    panels = _panels(watcher, width, rows, maps, curve, colours)
+    panels = panels_of(watcher, width, rows, maps, curve, colours)
     if panels:
         parts.append(Columns(panels, padding=0))
     parts.append(_fridge_line(watcher, width))
@@ -102,7 +79,7 @@ def _headline(watcher: Watcher, width: int) -> Text:
     name = f"{view.started.name} ({view.started.kind})" if view.started else "stm-daq"
     if watcher.stale:
         since = datetime.fromtimestamp(watcher.last_time).strftime("%H:%M:%S")
-        text = f" {name}: {watcher.status}, last heard {since}; what is shown is old "
+        text = f" {watcher.status}, since {since}; this is old: {name} "
         style = "bold white on red" if watcher.silent >= 10.0 else "bold black on yellow"
         return Text(text.ljust(width), style, no_wrap=True, overflow="ellipsis")
     line = Text(f"{name}   ", "bold", overflow="fold")
@@ -115,8 +92,8 @@ def _headline(watcher: Watcher, width: int) -> Text:
 
 def _status_style(watcher: Watcher) -> str:
     if watcher.view.ended is not None:
-        return "bold green" if watcher.view.state == "finished" else "bold red"
-    return "bold green" if watcher.view.state == "running" else "bold yellow"
+        return "bold green" if watcher.state == "finished" else "bold red"
+    return "bold green" if watcher.state == "running" else "bold yellow"
 
 
 def _progress_line(watcher: Watcher, progress: Progress, width: int) -> RenderableType:
@@ -144,103 +121,6 @@ def progress_text(progress: Progress, ended: bool = False) -> str:
         left = progress.finish_time - progress.time
         text += f" (in {show_duration(left)})" if left > 0 else ""
     return text if progress.state == "running" else f"{text}, {progress.state}"
-
-
-def _panels(
-    watcher: Watcher,
-    width: int,
-    rows: int,
-    maps: Sequence[str],
-    curve: CurveOf | None,
-    colours: bool,
-) -> list[Panel]:
-    """Return the maps and the spectrum, each with its frame, as wide as the terminal together."""
-    view = watcher.view
-    if view.started is None:
-        return []
-    count = min(len(maps), max(0, width // (_SMALLEST_PANEL + 6) - 1))
-    shown = [name for name in maps if name in map_names(view)][:count]
-    each = min(width // (len(shown) + 1), _LARGEST_MAP, 2 * rows + 2)
-    panels = [_map_panel(view, name, each, rows, colours) for name in shown]
-    spectrum, fit = watcher.latest
-    if spectrum is not None:
-        rest = min(width - each * len(shown), _WIDEST_SPECTRUM)
-        panels.append(_spectrum_panel(view, spectrum, fit, rest, rows, curve))
-    return panels
-
-
-def _map_panel(view: RunView, name: str, width: int, rows: int, colours: bool) -> Panel:
-    values = view.topograph if name == TOPOGRAPH else view.map(name)
-    draw = heat_map if colours else without_colour
-    low, high = robust_range(values)
-    limits = Text("nothing yet", "dim")
-    if math.isfinite(low):
-        unit = unit_of(name)
-        limits = Text(show(low, unit), no_wrap=True)
-        limits.append(" ").append_text(colour_bar(4) if colours else Text("..@@")).append(" ")
-        limits.append(show(high, unit))
-    content = Group(draw(values, 2 * (rows - 1), width - 2), limits)
-    return Panel(content, title=name.replace("_", " "), width=width, height=rows + 2, padding=0)
-
-
-def unit_of(name: str) -> str:
-    """Return the unit of a map, SI; an uncertainty has that of its value."""
-    return _UNITS.get(name.removesuffix("_std"), "")
-
-
-def _spectrum_panel(
-    view: RunView,
-    spectrum: Spectrum,
-    fit: Fit | None,
-    width: int,
-    rows: int,
-    curve: CurveOf | None,
-) -> Panel:
-    site = spectrum.site
-    lines = [] if fit is None else _fit_lines(fit)
-    if len(lines) > rows - 4:
-        lines = [lines[0], lines[-1]]  # there is no room for more than gap and verdict
-    if spectrum.flags:
-        lines.append(Text(", ".join(spectrum.flags), "yellow"))
-    drawn = None
-    if fit is not None and curve is not None and view.started is not None:
-        drawn = curve(view.started, spectrum, fit)
-    swept, unit = _swept(view, spectrum)
-    plot = spectrum_plot(
-        swept, spectrum.conductance, width - 2, max(2, rows - 1 - len(lines)), drawn
-    )
-    axis = f"{show(float(np.min(swept)), unit)} ... {show(float(np.max(swept)), unit)}"
-    ends = Text(axis, no_wrap=True)
-    if drawn is not None:
-        ends.append("  data", INKS[1]).append(" fit", INKS[2])
-    title = f"dI/dV, {_step_text(view)}row {site.row}, column {site.col}"
-    return Panel(Group(plot, ends, *lines), title=title, width=width, height=rows + 2, padding=0)
-
-
-def _swept(view: RunView, spectrum: Spectrum) -> tuple[Array, str]:
-    """Return what was swept, and its unit."""
-    started = view.started
-    if started is None or len(started.swept) != len(spectrum.bias):
-        return spectrum.bias, "V"
-    return started.swept, started.swept_unit
-
-
-def _step_text(view: RunView) -> str:
-    """Say at which step of the outer axes the run is, if there are any."""
-    if view.started is None or not view.started.axes or view.step is None:
-        return ""
-    return f"step {view.step + 1} of {view.started.steps}, "
-
-
-def _fit_lines(fit: Fit) -> list[Text]:
-    lines = [
-        Text(f"{name} {show(fit.values[name], unit_of(name))} ± "
-             f"{show(fit.std.get(name, math.nan), unit_of(name), 2)}", no_wrap=True)
-        for name in ("gap", "temperature", "barrier") if name in fit.values
-    ]  # fmt: skip
-    verdict = "good" if fit.ok else ", ".join(fit.flags) or "not to be trusted"
-    text = f"chi² {fit.reduced_chi_square:.2f}, {verdict}"
-    return [*lines, Text(text, "green" if fit.ok else "yellow", no_wrap=True)]
 
 
 def _fridge_line(watcher: Watcher, width: int) -> Text:

@@ -13,28 +13,27 @@ from rich.live import Live
 
 from stm_daq.clock import RealClock
 from stm_daq.errors import StmDaqError
+from stm_daq.monitor.alerts.limiter import Limiter, Notice
 from stm_daq.monitor.bodies import Alert, Body, Guard, Heartbeat
 from stm_daq.monitor.client import Item, Silence, connect
 from stm_daq.monitor.curve import CurveOf
 from stm_daq.monitor.keyboard import NextKey, keyboard
 from stm_daq.monitor.messages import Message
-from stm_daq.monitor.screen import (
-    TOPOGRAPH,
-    alert_text,
-    event_line,
-    map_names,
-    progress_text,
-    render,
-)
+from stm_daq.monitor.panels import TOPOGRAPH, map_names
+from stm_daq.monitor.screen import alert_text, event_line, progress_text, render
 from stm_daq.monitor.watcher import Watcher, facts
 from stm_daq.records import Event, Progress, RunStarted
 
 _REDRAW = 0.5
 _PLAIN_PROGRESS = 60.0
 """Without a terminal: a line of progress so often (s)."""
+_PLAIN_EVENTS = 10.0
+"""And one of each kind of event, of which there may be one at every site, s."""
 _TICK = 0.25
 ONCE = 10.0
 """How long `once` waits for an answer, s."""
+_PAST = 20.0
+"""How much longer for the past of a run that is heard, s."""
 _SETTLE = 2.0
 """How long `once` waits for what comes after the first message of a run, s."""
 
@@ -114,8 +113,10 @@ def _show_once(watcher: Watcher, items: Iterator[Item], showing: Showing, consol
             heard = min(heard, clock.now())
             if isinstance(item, Silence) or clock.now() > heard + _SETTLE:
                 break
-        if clock.now() > limit and not math.isfinite(heard):
+        if clock.now() > limit and not watcher.heard:
             raise NobodyAnswersError(watcher.why or f"nobody answers at {watcher.address}")
+        if clock.now() > limit + _PAST:
+            break  # its history does not come: what is known is better than nothing
     if showing.as_json:
         _print_json(watcher, console)
         return
@@ -205,6 +206,7 @@ class _Reporter:
         self._status = ""
         self._reported = -math.inf
         self._missed = 0
+        self._limiter = Limiter()
 
     def report(self, watcher: Watcher, item: Item | None = None) -> None:
         """Print what an item has brought."""
@@ -217,6 +219,8 @@ class _Reporter:
             self._missed = watcher.missed
         if isinstance(item, Message):
             self._tell(item.body, watcher)
+        for notice in self._limiter.due(self._clock.now()):
+            self._print(notice.text)
 
     def _tell(self, body: Body, watcher: Watcher) -> None:
         match body:
@@ -224,9 +228,9 @@ class _Reporter:
                 spectra = body.site_count
                 self._print(f"{body.name} ({body.kind} {body.run_id}): {spectra} spectra")
             case Event() if body.kind != "temperature":
-                self._print(event_line(body))
+                self._note(body)
             case Guard():
-                self._print(event_line(Event(body.time, "guard", body.text)))
+                self._note(Event(body.time, "guard", body.text))
             case Alert():
                 self._print(alert_text(body).plain)
             case Progress() if self._clock.now() - self._reported >= _PLAIN_PROGRESS:
@@ -236,6 +240,13 @@ class _Reporter:
                 self._reported = self._clock.now()
             case _:
                 pass  # too much for a line each
+
+    def _note(self, event: Event) -> None:
+        """Print an event; where many of a kind come, now and then the latest."""
+        notice = Notice(event.time, "event", "info", event_line(event), event.kind)
+        passed = self._limiter.take(notice, _PLAIN_EVENTS, self._clock.now())
+        if passed is not None:
+            self._print(passed.text)
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)

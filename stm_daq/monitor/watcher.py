@@ -121,9 +121,14 @@ class Watcher:
         return [alert for alert in self.view.alerts if not alert.delivered]
 
     @property
+    def state(self) -> str:
+        """State of the run, as its publisher says while the run itself is not known yet."""
+        return self.view.state if self.view.started is not None else self.heartbeat.state
+
+    @property
     def status(self) -> str:
         """One line: waiting, running, stale or ended."""
-        state = self.view.state
+        state = self.state
         if self.view.ended is not None:
             return f"ended: {state} {self.view.ended.text}".rstrip()
         if self.why:
@@ -136,8 +141,8 @@ class Watcher:
         if not self.heard or state == "waiting":
             return f"waiting for a run at {self.address}"
         if self.stale:
-            return f"connection lost: nothing has come for {self.silent:.0f} s"
-        return state
+            return f"connection lost: nothing for {self.silent:.0f} s"
+        return state if self.view.started is not None else f"{state}: waiting for what it has done"
 
 
 def facts(watcher: Watcher) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def facts(watcher: Watcher) -> dict[str, Any]:
     started, progress, fit = view.started, view.progress, view.fit
     found: dict[str, Any] = {
         "address": watcher.address,
-        "state": view.state,
+        "state": watcher.state,
         "heard": watcher.heard,
         "stale": watcher.stale,
         "silent": watcher.silent,

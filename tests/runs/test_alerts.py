@@ -46,7 +46,15 @@ def station(tmp_path):
 def test_a_rehearsal_sends_when_it_is_told_to(command, plan, station, tmp_path):
     plan.write_text(plan.read_text("utf-8") + GUARD, "utf-8")
     done = command(
-        "rehearse", plan, "--station", station, "--port", 0, "--no-report", "--json", "--send-alerts"
+        "rehearse",
+        plan,
+        "--station",
+        station,
+        "--port",
+        0,
+        "--no-report",
+        "--json",
+        "--send-alerts",
     )
     assert done.returncode == 0, done.stderr
     sent = (tmp_path / "alerts.txt").read_text("utf-8").splitlines()

@@ -23,8 +23,9 @@ from stm_daq.monitor.blocks import (
 from stm_daq.monitor.bodies import Alert, Guard, Heartbeat
 from stm_daq.monitor.client import Missed, Refused, Silence
 from stm_daq.monitor.messages import Message
+from stm_daq.monitor.panels import map_names
 from stm_daq.monitor.publisher import Publisher
-from stm_daq.monitor.screen import map_names, render
+from stm_daq.monitor.screen import render
 from stm_daq.monitor.watch import NobodyAnswersError, Showing, watch
 from stm_daq.monitor.watcher import Watcher, facts
 from stm_daq.records import Event, Progress, RunEnded
@@ -66,11 +67,13 @@ def test_the_status_says_waiting_running_stale_and_ended(run):
     assert watcher.status.startswith("nobody answers at tcp://127.0.0.1:5550")
     told(watcher, Heartbeat("waiting", 0, 0))
     assert watcher.status.startswith("waiting")
+    told(watcher, Heartbeat("running"))
+    assert watcher.status == "running: waiting for what it has done"
     told(watcher, run.started())
     assert watcher.status == "running"
     watcher.take(Silence(4.2, heard=True))
-    assert watcher.status == "connection lost: nothing has come for 4 s"
-    assert "what is shown is old" in shown(watcher)
+    assert watcher.status == "connection lost: nothing for 4 s"
+    assert "this is old: TiN demo" in shown(watcher)
     told(watcher, Heartbeat("running", 0, 0))
     assert watcher.status == "running"
     told(watcher, RunEnded(1.0, "stopped", "asked to"))
