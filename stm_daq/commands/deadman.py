@@ -8,6 +8,7 @@ from pathlib import Path
 from stm_daq.alert_settings import AlertSettings
 from stm_daq.commands.alerts import print_alert, print_unsent
 from stm_daq.commands.listening import items_of
+from stm_daq.monitor.alerts.announcer import Announcer
 from stm_daq.monitor.alerts.silence import SilenceWatch
 
 
@@ -21,7 +22,8 @@ def listen_for_silence(
     BadInputError
         If an address is none, or `settings` have no rule about silence.
     """
-    watch = SilenceWatch(settings, addresses, spool, print_alert)
+    announcer = Announcer(settings, spool, print_alert)
+    watch = SilenceWatch(announcer, addresses)
     print(f"listening to {', '.join(addresses)}; Ctrl-C stops", flush=True)
     try:
         for address, item in items_of(addresses, key):
@@ -29,4 +31,4 @@ def listen_for_silence(
     except KeyboardInterrupt:
         print("no longer listening")
     finally:
-        print_unsent(watch.close())
+        print_unsent(announcer.close())

@@ -15,12 +15,14 @@ def watch_run(
     address: str, key: Path | None, maps: Sequence[str], stay: bool, once: bool, as_json: bool
 ) -> None:
     """Follow a run in the terminal until it ends (or for ever with `stay`)."""
+    from stm_daq.monitor.formulas import Formulas
     from stm_daq.monitor.watch import Showing, watch
 
     if len(maps) > MOST_MAPS:
         raise BadInputError("--map: at most two; keys 1 and 2 change them while you watch")
     chosen = (*maps, *Showing().maps[len(maps) :])
-    watch(address, Showing(stay, once, as_json, chosen, curve_of), key=key)
+    formulas = Formulas(curve_of, level)
+    watch(address, Showing(stay, once, as_json, chosen, formulas), key=key)
 
 
 def curve_of(started: RunStarted, spectrum: Spectrum, fit: Fit) -> Array | None:
@@ -33,3 +35,13 @@ def curve_of(started: RunStarted, spectrum: Spectrum, fit: Fit) -> Array | None:
         return fitted_curve(spectrum.bias, fit.values, fit.model, started.modulation)
     except KeyError:
         return None
+
+
+def level(z: Array) -> Array:
+    """Return a topograph without its tilt, m."""
+    import numpy as np
+
+    from stm_daq.report.numbers import without_plane
+
+    rows, columns = z.shape
+    return without_plane(z, np.arange(columns, dtype=float), np.arange(rows, dtype=float))

@@ -18,7 +18,7 @@ from stm_daq.monitor.blocks import (
     spectrum_plot,
     without_colour,
 )
-from stm_daq.monitor.curve import CurveOf
+from stm_daq.monitor.formulas import CurveOf, Formulas
 from stm_daq.monitor.view import RunView
 from stm_daq.monitor.watcher import Watcher
 from stm_daq.quantities import show
@@ -46,7 +46,7 @@ def panels_of(
     width: int,
     rows: int,
     maps: Sequence[str],
-    curve: CurveOf | None,
+    formulas: Formulas,
     colours: bool,
 ) -> list[Panel]:
     """Return the maps and the spectrum, each with its frame, as wide as the terminal together."""
@@ -56,16 +56,21 @@ def panels_of(
     count = min(len(maps), max(0, width // (_SMALLEST_PANEL + 6) - 1))
     shown = [name for name in maps if name in map_names(view)][:count]
     each = min(width // (len(shown) + 1), _LARGEST_MAP, 2 * rows + 2)
-    panels = [_map_panel(view, name, each, rows, colours) for name in shown]
+    panels = [
+        _map_panel(_values(view, name, formulas), name, each, rows, colours) for name in shown
+    ]
     spectrum, fit = watcher.latest
     if spectrum is not None:
         rest = min(width - each * len(shown), _WIDEST_SPECTRUM)
-        panels.append(_spectrum_panel(view, spectrum, fit, rest, rows, curve))
+        panels.append(_spectrum_panel(view, spectrum, fit, rest, rows, formulas.curve))
     return panels
 
 
-def _map_panel(view: RunView, name: str, width: int, rows: int, colours: bool) -> Panel:
-    values = view.topograph if name == TOPOGRAPH else view.map(name)
+def _values(view: RunView, name: str, formulas: Formulas) -> Array:
+    return formulas.level(view.topograph) if name == TOPOGRAPH else view.map(name)
+
+
+def _map_panel(values: Array, name: str, width: int, rows: int, colours: bool) -> Panel:
     draw = heat_map if colours else without_colour
     low, high = robust_range(values)
     limits = Text("nothing yet", "dim")
@@ -89,7 +94,7 @@ def _spectrum_panel(
     fit: Fit | None,
     width: int,
     rows: int,
-    curve: CurveOf | None,
+    curve: CurveOf,
 ) -> Panel:
     site = spectrum.site
     lines = [] if fit is None else _fit_lines(fit)
@@ -98,7 +103,7 @@ def _spectrum_panel(
     if spectrum.flags:
         lines.append(Text(", ".join(spectrum.flags), "yellow"))
     drawn = None
-    if fit is not None and curve is not None and view.started is not None:
+    if fit is not None and view.started is not None:
         drawn = curve(view.started, spectrum, fit)
     swept, unit = _swept(view, spectrum)
     plot = spectrum_plot(

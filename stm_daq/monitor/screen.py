@@ -15,7 +15,7 @@ from rich.text import Text
 
 from stm_daq.monitor.blocks import sparkline
 from stm_daq.monitor.bodies import Alert
-from stm_daq.monitor.curve import CurveOf
+from stm_daq.monitor.formulas import Formulas
 from stm_daq.monitor.panels import TOPOGRAPH, panels_of
 from stm_daq.monitor.view import RunView
 from stm_daq.monitor.watcher import Watcher
@@ -27,6 +27,7 @@ _OTHER_LINES = 7
 _FEWEST_NOTES = 3
 """Lines that are kept free for notes, so that the maps do not jump."""
 _SHORTEST_BAR = 5
+_NO_FORMULAS = Formulas()
 _QUIET_EVENTS = ("temperature", "alert")
 _STYLES = {"alarm": "bold red", "warning": "yellow", "info": ""}
 _BAD_EVENTS = {"error": "red", "watchdog": "red", "warning": "yellow", "disk_full": "red"}
@@ -38,7 +39,7 @@ def render(
     height: int = 24,
     *,
     maps: Sequence[str] = (TOPOGRAPH, "gap"),
-    curve: CurveOf | None = None,
+    formulas: Formulas = _NO_FORMULAS,
     colours: bool = True,
     keys: bool = False,
 ) -> RenderableType:
@@ -50,8 +51,8 @@ def render(
     width, height : int
     maps : sequence of str
         Which maps to show, as far as there is room.
-    curve : callable, optional
-        Computes the curve of a fit.
+    formulas : Formulas, optional
+        Compute the curves of fits and level topographs.
     colours : bool
         Whether the terminal has any.
     keys : bool
@@ -63,7 +64,7 @@ def render(
         parts.append(_progress_line(watcher, view.progress, width))
     most = max(_FEWEST_NOTES, height // 6)
     rows = max(4, min(height - _OTHER_LINES - most, width // (len(maps) + 1) // 2 + 2))
-    panels = panels_of(watcher, width, rows, maps, curve, colours)
+    panels = panels_of(watcher, width, rows, maps, formulas, colours)
     if panels:
         parts.append(Columns(panels, padding=0))
     parts.append(_fridge_line(watcher, width))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +16,7 @@ from stm_daq.errors import StmDaqError
 from stm_daq.monitor.alerts.limiter import Limiter, Notice
 from stm_daq.monitor.bodies import Alert, Body, Guard, Heartbeat
 from stm_daq.monitor.client import Item, Silence, connect
-from stm_daq.monitor.curve import CurveOf
+from stm_daq.monitor.formulas import Formulas
 from stm_daq.monitor.keyboard import NextKey, keyboard
 from stm_daq.monitor.messages import Message
 from stm_daq.monitor.panels import TOPOGRAPH, map_names
@@ -55,8 +55,7 @@ class Showing:
     as_json: bool = False
     """Whether to print a line of JSON a second."""
     maps: tuple[str, ...] = (TOPOGRAPH, "gap")
-    curve: CurveOf | None = None
-    """Computes the curve of a fit; without it spectra are shown alone."""
+    formulas: Formulas = field(default_factory=Formulas)
 
 
 def watch(
@@ -123,7 +122,9 @@ def _show_once(watcher: Watcher, items: Iterator[Item], showing: Showing, consol
     width, height = console.size
     colours = console.color_system is not None
     console.print(
-        render(watcher, width, height, maps=showing.maps, curve=showing.curve, colours=colours)
+        render(
+            watcher, width, height, maps=showing.maps, formulas=showing.formulas, colours=colours
+        )
     )
 
 
@@ -164,7 +165,7 @@ def _watch_live(
                 width, height = console.size
                 live.update(
                     render(
-                        watcher, width, height - 1, maps=maps, curve=showing.curve,
+                        watcher, width, height - 1, maps=maps, formulas=showing.formulas,
                         colours=console.color_system is not None, keys=not end,
                     ),
                     refresh=True,

@@ -24,6 +24,7 @@ from stm_daq.alert_settings import (
 )
 from stm_daq.errors import BadInputError
 from stm_daq.monitor.alerts.alerter import Alerter
+from stm_daq.monitor.alerts.announcer import Announcer
 from stm_daq.monitor.alerts.courier import Courier, attempt
 from stm_daq.monitor.alerts.letter import Letter
 from stm_daq.monitor.alerts.office import PostOffice, send_unsent
@@ -433,7 +434,8 @@ def test_a_publisher_that_dies_is_missed_by_another_process(tmp_path, run):
     rules = (RuleBlock(silence=SilenceBlock.model_construct(after=1.0)),)
     with Publisher(0) as publisher, connect(publisher.address, tick=0.1) as items:
         sinks = settings(tmp_path, rules, log=a_file("alerts.txt"))
-        watch = SilenceWatch(sinks, [publisher.address], tmp_path / "hub.db", told.append)
+        announcer = Announcer(sinks, tmp_path / "hub.db", told.append)
+        watch = SilenceWatch(announcer, [publisher.address])
         publisher.publish(run.started())
         for item in items:
             watch.hear(publisher.address, item)
@@ -441,11 +443,24 @@ def test_a_publisher_that_dies_is_missed_by_another_process(tmp_path, run):
                 publisher.close()  # without a word about the end of the run
             if told:
                 break
-    assert watch.close() == []
+    announcer("the annex", "speaks again")
+    assert announcer.close() == []
+    assert "the annex: speaks again" in (tmp_path / "alerts.txt").read_text()
     assert f"{publisher.address} has been silent for 1" in told[0].text
     assert "look after the tip" in (tmp_path / "alerts.txt").read_text()
 
 
+def test_a_hub_tells_later_what_it_has_held_back(tmp_path):
+    rules = (RuleBlock(silence=SilenceBlock.model_construct(after=1.0)),)
+    announcer = Announcer(settings(tmp_path, rules, 0.5, log=a_file("alerts.txt")), None)
+    announcer("the annex", "silent for 31 s while it was running")
+    announcer("the annex", "speaks again")
+    file = tmp_path / "alerts.txt"
+    assert wait_for(lambda: file.exists() and "speaks again" in file.read_text())
+    assert announcer.close() == []
+    assert len(file.read_text().splitlines()) == 2
+
+
 def test_a_dead_man_needs_a_rule(tmp_path):
     with pytest.raises(BadInputError, match="no rule about silence"):
-        SilenceWatch(settings(tmp_path), ["tcp://lab:5550"], None, print)
+        Announcer(settings(tmp_path), None)

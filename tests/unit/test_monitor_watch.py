@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from stm_daq.commands.watch import curve_of
+from stm_daq.commands.watch import curve_of, level
 from stm_daq.monitor.blocks import (
     colour_bar,
     heat_map,
@@ -22,6 +22,7 @@ from stm_daq.monitor.blocks import (
 )
 from stm_daq.monitor.bodies import Alert, Guard, Heartbeat
 from stm_daq.monitor.client import Missed, Refused, Silence
+from stm_daq.monitor.formulas import Formulas
 from stm_daq.monitor.messages import Message
 from stm_daq.monitor.panels import map_names
 from stm_daq.monitor.publisher import Publisher
@@ -140,8 +141,17 @@ def test_the_curve_of_the_fit_is_drawn_over_its_spectrum(run):
     curve = curve_of(watcher.view.started, watcher.view.spectrum, watcher.view.fit)
     assert curve.shape == watcher.view.spectrum.bias.shape
     assert np.all(curve > 0)
-    assert "data fit" in shown(watcher, curve=curve_of)
-    assert "data fit" not in shown(watcher, curve=lambda *_: None)
+    assert "data fit" in shown(watcher, formulas=Formulas(curve_of))
+    assert "data fit" not in shown(watcher)
+
+
+def test_a_topograph_is_shown_without_its_tilt(run):
+    tilted = np.add.outer(np.arange(6.0), 3.0 * np.arange(4.0))
+    tilted[5] = np.nan
+    np.testing.assert_allclose(np.diff(level(tilted)[:5].ravel()), 0.0, atol=1e-12)
+    assert np.isnan(level(tilted)[5]).all()
+    empty = level(np.full((3, 4), np.nan))
+    assert np.isnan(empty).all()
 
 
 def test_losses_are_shown(run):

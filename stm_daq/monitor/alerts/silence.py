@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
-from stm_daq.alert_settings import AlertSettings, RuleBlock
-from stm_daq.clock import Clock, RealClock
-from stm_daq.errors import BadInputError
-from stm_daq.monitor.alerts.alerter import alert_of
-from stm_daq.monitor.alerts.letter import Letter
-from stm_daq.monitor.alerts.limiter import Limiter, Notice, notice_of
-from stm_daq.monitor.alerts.office import PATIENCE, PostOffice
+from stm_daq.monitor.alerts.announcer import Announcer
 from stm_daq.monitor.alerts.rules import Finding
-from stm_daq.monitor.alerts.spool import Waiting
-from stm_daq.monitor.bodies import Alert, Heartbeat
+from stm_daq.monitor.bodies import Heartbeat
 from stm_daq.monitor.client import Item, Silence
 from stm_daq.monitor.messages import Message
 from stm_daq.quantities import show_duration
@@ -72,73 +64,29 @@ class DeadMan:
 
 
 class SilenceWatch:
-    """Raises and sends the alerts of one or more dead man's switches.
+    """Dead man's switches of several stations; what they find is announced.
 
     Parameters
     ----------
-    settings : AlertSettings
-        Its rules of kind `silence` and its sinks are used.
+    announcer : Announcer
     stations : iterable of str
         Names of the stations that are listened to.
-    spool : Path or None
-        Where alerts wait that could not be sent; None keeps them in memory.
-    tell : callable
-        Is given every alert, when it is raised and again when it has got through.
-
-    Raises
-    ------
-    BadInputError
-        If there is no rule about silence, or `spool` is no spool.
     """
 
-    def __init__(
-        self,
-        settings: AlertSettings,
-        stations: Iterable[str],
-        spool: Path | None,
-        tell: Callable[[Alert], None],
-    ) -> None:
-        self._tell = tell
-        self._every = settings.every
-        self._clock: Clock = RealClock()
-        self._limiter = Limiter()
-        self._switches: dict[str, list[tuple[RuleBlock, DeadMan]]] = {
+    def __init__(self, announcer: Announcer, stations: Iterable[str]) -> None:
+        self._announcer = announcer
+        self._switches = {
             name: [
-                (rule, DeadMan(name, rule.silence.after)) for rule in settings.rules if rule.silence
+                (rule, DeadMan(name, rule.silence.after))
+                for rule in announcer.rules
+                if rule.silence
             ]
             for name in stations
         }
-        if not any(self._switches.values()):
-            raise BadInputError(
-                "no rule about silence: write `- silence: {after: 60 s}` into `alerts:`"
-            )
-        self._office = PostOffice(settings, spool, self._delivered)
 
     def hear(self, station: str, item: Item) -> None:
         """Take an item of a station into account; returns at once, what is sent goes by threads."""
-        now = self._clock.now()
         for rule, switch in self._switches[station]:
             finding = switch.hear(item)
-            if finding is None:
-                continue
-            notice = notice_of(rule, finding, self._clock.wall())
-            passed = self._limiter.take(notice, rule.every or self._every, now)
-            self._post([] if passed is None else [passed])
-        self._post(self._limiter.due(now))
-
-    def close(self, patience: float = PATIENCE) -> list[Waiting]:
-        """Send what is due, for at most `patience` s; return what could not be sent."""
-        return self._office.close(patience)
-
-    def _post(self, notices: list[Notice]) -> None:
-        for notice in notices:
-            self._tell(alert_of(notice, delivered=False))
-            run = next((switch.run for _, switch in self._switches[notice.about]), "")
-            letter = Letter(
-                0, notice.time, run, notice.about, notice.rule, notice.level, notice.text
-            )
-            self._office.post(letter, notice.to)
-
-    def _delivered(self, waiting: Waiting, problem: str) -> None:
-        if not problem:
-            self._tell(alert_of(waiting.letter, delivered=True))
+            if finding is not None:
+                self._announcer.take(rule, finding, switch.run)
