@@ -133,7 +133,8 @@ def cut_through(
             units.Quantity(f"y along column {column}", "nm", 1e9),
             shown[:, column],
         )
-    return started.grid_x, units.Quantity(f"x along row {row}", "nm", 1e9), shown[row]
+    label = f"x along row {row}" if started.sites == "grid" else "Along the sites"
+    return started.grid_x, units.Quantity(label, "nm", 1e9), shown[row]
 
 
 def fit_curve(started: RunStarted, shown: Shown, formulas: Formulas) -> Array | None:

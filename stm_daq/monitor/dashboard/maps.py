@@ -46,7 +46,7 @@ class Extent:
         """Return the extent of pixels centred at `x` and `y`, shapes (columns,) and (rows,)."""
         dx, dy = _spacing(x), _spacing(y)
         if len(y) == 1 and len(x) > 1:
-            dy = (x[-1] - x[0]) / 8 or dx  # a line is drawn as a band
+            dy = dx * len(x)  # a line fills the figure: its second axis means nothing
         return cls(x[0] - dx / 2, y[0] - dy / 2, dx * len(x), dy * len(y))
 
 
@@ -108,6 +108,7 @@ class MapPanel:
     def draw(self, values: Array, extent: Extent, quantity: Quantity) -> None:
         """Show a map in SI, shape (rows, columns), NaN where missing."""
         shown = (values * quantity.factor).astype(np.float32)
+        self.figure.yaxis.visible = len(shown) > 1
         if extent != self._extent or shown.shape != self._sent.shape:
             self._send_all(shown, extent)
         else:

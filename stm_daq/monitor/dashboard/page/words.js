@@ -45,6 +45,7 @@ const stmDaq = {};
     pill.className = `pill ${stmDaq.mood(health.state)}`;
     pill.title = health.lost ? `${health.lost} messages lost; the journal has everything` : health.text;
     document.body.dataset.state = health.state;
+    at("reason").textContent = health.text;
     at("notes").textContent = (health.notes || []).join(" · ");
   };
 
@@ -63,6 +64,7 @@ const stmDaq = {};
         || (option.value === "column" && run.shape[0] < 2);
     }
     stmDaq.stepNames = run.steps;
+    stmDaq.isGrid = run.grid;
     at("steps").hidden = run.steps.length < 2;
     at("step").max = Math.max(run.steps.length - 1, 0);
   };
@@ -89,7 +91,8 @@ const stmDaq = {};
   };
 
   stmDaq.site = (site) => {
-    const place = site.row === undefined ? "" : `row ${site.row}, column ${site.column}`;
+    const place = site.row === undefined ? "" : (stmDaq.isGrid
+      ? `row ${site.row}, column ${site.column}` : `site ${site.column}`);
     at("place").textContent = site.there || !place ? place : `${place}: not measured`;
     rows(at("details"), site.details || []);
     const fit = site.fit || { there: false };
