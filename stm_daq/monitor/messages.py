@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Buffer, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 
 import msgspec
 import numpy as np
@@ -43,7 +43,7 @@ __all__ = [
     "encode",
 ]
 
-VERSION = 2
+VERSION: Final = 2
 LARGEST_HEADER = 64 * 1024
 """Bytes."""
 LARGEST_ARRAY = 16 * 1024 * 1024

@@ -1,105 +1,164 @@
 """Tell viewers about a run without ever making it wait.
 
-:meth:`Publisher.publish` only leaves the record for a thread that owns the socket. Twenty times a
-second that thread sends what is new: events, rows and map values all of them, of spectra, fits and
-progress the latest (a rehearsal makes hundreds of spectra a second; the journal has every one).
+:meth:`Publisher.publish` only leaves the record in a queue. Threads of their own send what is new,
+answer those who missed something, and take commands; when one of them fails it begins anew, and the run
+does not notice.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
+import math
+import os
 import threading
 import uuid
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import msgspec
 import zmq
 
 from stm_daq.clock import Clock, RealClock
+from stm_daq.disk_space import DiskSpace
 from stm_daq.errors import BadInputError
-from stm_daq.monitor.messages import Body, Heartbeat, Message, MessageError, encode
-from stm_daq.monitor.view import RunView, cells_of
-from stm_daq.records import Fit, Progress, Record, RunEnded, RunStarted, Spectrum, Truth, TwinState
+from stm_daq.monitor.bodies import Alert, Body, Heartbeat, Hello
+from stm_daq.monitor.control import ControlServer
+from stm_daq.monitor.gate import Gate
+from stm_daq.monitor.history import LARGEST_REQUEST, HistoryServer, Live, OpenPast
+from stm_daq.monitor.keys import KeyRing, Level, write_private
+from stm_daq.monitor.messages import Message, MessageError, encode
+from stm_daq.monitor.news import news, told
+from stm_daq.monitor.operator import CONTROL_FILE, ControlFile
+from stm_daq.monitor.orders import LARGEST_ORDER, Desk
+from stm_daq.monitor.queue import RecordQueue
+from stm_daq.monitor.refusals import Allowance, Refusals
+from stm_daq.monitor.service import Service, Socket, bind_in_a_row, endpoint, is_loopback
+from stm_daq.records import Event, Record, RunStarted, Truth, TwinState
 
 DEFAULT_PORT = 5550
-_PORTS = 20
-"""Ports tried from the wanted one on."""
-_TICK = 0.05
+LOOPBACK = "127.0.0.1"
 _HEARTBEAT = 1.0
-_SNAPSHOT_PAUSE = 0.5
-"""Viewers who join within this time (s) share one snapshot."""
-_QUEUE = 1000
-_HIGH_WATER = 2000
-"""Messages kept for a slow viewer; beyond it loses some and is told by the numbering."""
+_BURST, _EVERY = 10, 0.05
+"""News goes out at once, so many times in a row, then one in this time (s)."""
+_HIGH_WATER = 500
+"""Messages kept for a slow viewer; beyond it loses some, is told by the numbering, and asks again."""
+_GRACE, _LONGEST_GRACE = 0.5, 5.0
+"""At the end viewers who still ask are answered (s)."""
+_KINDS: dict[str, tuple[int, Level, int]] = {
+    "live": (zmq.PUB, "viewer", LARGEST_REQUEST),
+    "history": (zmq.ROUTER, "viewer", LARGEST_REQUEST),
+    "control": (zmq.ROUTER, "operator", LARGEST_ORDER),
+}
+"""Kind of each socket, who may use it, and the largest frame (bytes) it takes."""
 
 _log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publish the records of runs on ``tcp://127.0.0.1:port``; also a context manager.
+    """Publish the records of runs; also a context manager.
 
     Parameters
     ----------
     port : int
-        Wanted port; where it is taken the next free one is used, 0 takes any.
-        :attr:`address` says which.
+        First of three ports in a row (live messages, history, control). Where they are taken the next
+        free ones are used, 0 takes any. :attr:`address` says which.
+    listen : str
+        Address of a network card; by default only this computer can connect.
+    keys : Path, optional
+        Folder of the station's keys. With it everybody needs a key.
+    runs : Path, optional
+        Folder of the runs.
+    open_past : callable, optional
+        Reads the journal of a run; without it only what was published here is known.
+    station : str
+        Name that viewers are told.
 
     Attributes
     ----------
     address : str
-        Such as ``tcp://127.0.0.1:5550``. Only this computer can connect.
+        Of the live messages, such as ``tcp://127.0.0.1:5550``.
+
+    Raises
+    ------
+    BadInputError
+        If others than this computer could connect without keys, the keys cannot be used, or no ports
+        are free.
     """
 
-    def __init__(self, port: int = DEFAULT_PORT) -> None:
+    def __init__(
+        self,
+        port: int = DEFAULT_PORT,
+        *,
+        listen: str = LOOPBACK,
+        keys: Path | None = None,
+        runs: Path | None = None,
+        open_past: OpenPast | None = None,
+        station: str = "",
+    ) -> None:
+        if not is_loopback(listen) and keys is None:
+            raise BadInputError(
+                f"listening at {listen} without keys would let anybody watch and command: make "
+                "keys (`stm-daq keys allow`) and name their folder in station.yaml (`monitor: keys:`)"
+            )
         self._clock: Clock = RealClock()  # viewers live in real time, also during a rehearsal
+        self._closing, self._quiet = threading.Event(), threading.Event()
+        self._runs, self._folder = runs, Path()
+        self._queue = RecordQueue(self._clock)
+        self._live = Live(uuid.uuid4().hex)
+        self._skipped = 0
+        self._refusals = Refusals(self._clock, self._report)
+        ring = KeyRing(keys) if keys is not None else None
+        self._listen, self._ipv6 = listen, ":" in listen
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.XPUB)
-        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # be told of every viewer who joins
-        self._socket.setsockopt(zmq.SNDHWM, _HIGH_WATER)
-        self._socket.setsockopt(zmq.LINGER, 1000)
         try:
-            self.address = _bind(self._socket, port)
+            self._gate = None if ring is None else Gate(self._context, ring, self._refusals.note)
+            sockets = {name: self._socket(name) for name in _KINDS}
+            self._port = bind_in_a_row(list(sockets.values()), listen, port)
         except BadInputError:
             self._context.destroy(linger=0)
             raise
-        self._boot = uuid.uuid4().hex
-        self._seq = 0
-        self._lock = threading.Lock()
-        self._view = RunView()
-        self._queue: deque[Body] = deque()
-        self._latest: dict[type, Body] = {}
-        self._fits: dict[tuple[int, int], Fit] = {}
-        self._skipped = self._dropped = 0
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="publisher", daemon=True)
-        self._thread.start()
+        self.address = endpoint(listen, self._port)
+        hello = Hello(station, "", self._port + 1, self._port + 2)
+        self._history = HistoryServer(hello, self._live, self._clock, self._closing, open_past)
+        check = None if ring is None else partial(_is_operator, ring)
+        self._control = ControlServer(
+            self._live.boot, self._clock, self._refusals, self._closing, check
+        )
+        self._threads = self._start(sockets)
 
-    def publish(self, record: Record) -> None:
+    def publish(self, record: Record | Alert) -> None:
         """Leave `record` for the viewers; returns at once (a Truth is not published)."""
         if isinstance(record, Truth | TwinState):
             return
         if isinstance(record, RunStarted):
-            record = replace(record, plan_text="", station_text="", metadata={})
-        with self._lock:
-            self._view.apply(record)
-            if isinstance(record, Spectrum | Fit | Progress):
-                self._skipped += isinstance(record, Spectrum) and Spectrum in self._latest
-                self._latest[type(record)] = record
-            else:
-                self._append(record)
-            if isinstance(record, Fit):
-                place = self._view.place(record)
-                if place is not None:
-                    self._fits[place] = record
+            record = told(record)
+            self._begin(record)
+        self._queue.put(record)
+
+    def attend(self, desk: Desk | None) -> None:
+        """Let operators command a run from now on; None: there is nothing more to command."""
+        self._control.desk = desk
 
     def close(self) -> None:
-        """Send what is left and close the socket; harmless when closed already."""
+        """Send what is left, answer those who ask, and close; harmless when closed already."""
+        if self._quiet.is_set():
+            return
+        self._quiet.set()
+        self._queue.wake()
+        self._answer_the_last()
         self._closing.set()
-        self._thread.join(timeout=5.0)
+        self._queue.wake()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+        if self._gate is not None:
+            self._gate.close()
+        self._context.destroy(linger=1000)
+        self._forget_token()
 
     def __enter__(self) -> Self:
         return self
@@ -112,84 +171,138 @@ class Publisher:
     ) -> None:
         self.close()
 
-    def _append(self, record: Body) -> None:
-        if len(self._queue) >= _QUEUE:
-            self._queue.popleft()
-            self._dropped += 1
-        self._queue.append(record)
+    def _answer_the_last(self) -> None:
+        """Give viewers the time to ask for what they missed, if there were any."""
+        began = self._clock.now()
+        while math.isfinite(self._history.answered):
+            now, quiet_since = self._clock.now(), max(began, self._history.answered)
+            if now > min(quiet_since + _GRACE, began + _LONGEST_GRACE):
+                return
+            self._closing.wait(0.05)
 
-    def _serve(self) -> None:
-        """Own the socket until the end (the thread's function)."""
+    def _socket(self, name: str) -> Socket:
+        kind, level, largest = _KINDS[name]
+        socket = self._context.socket(kind)
+        socket.linger = 1000
+        socket.sndhwm = socket.rcvhwm = _HIGH_WATER
+        socket.maxmsgsize = largest
+        socket.ipv6 = self._ipv6
+        socket.heartbeat_ivl, socket.heartbeat_timeout = 5000, 15000
+        if kind == zmq.ROUTER:
+            socket.router_mandatory = True  # an answer that cannot be sent whole is given up
+        if self._gate is not None:
+            self._gate.guard(socket, level)
+        return socket
+
+    def _again(self, name: str) -> Socket:
+        """Make a socket anew, at its port."""
+        socket = self._socket(name)
+        socket.bind(endpoint(self._listen, self._port + list(_KINDS).index(name)))
+        return socket
+
+    def _start(self, sockets: Mapping[str, Socket]) -> list[threading.Thread]:
+        if self._gate is not None:
+            self._gate.start()
+        serve = {
+            "live": self._serve,
+            "history": self._history.serve,
+            "control": self._control.serve,
+        }
+        return [
+            Service(
+                name, partial(self._again, name), serve[name], self._clock, self._closing
+            ).start(socket)
+            for name, socket in sockets.items()
+        ]
+
+    def _begin(self, started: RunStarted) -> None:
+        """Tell history and control where the run is."""
+        with self._live.lock:
+            self._live.view.apply(started)
+        if self._runs is None:
+            return
+        self._folder = self._runs / started.run_id
+        self._history.folder = self._control.folder = self._folder
+        token = "" if self._gate is not None else self._control.token
+        text = msgspec.json.encode(
+            ControlFile(self.address, self._live.boot, os.getpid(), token)
+        ).decode()
         try:
-            self._loop()
-        except zmq.ZMQError as error:
-            _log.error("nobody can watch any more: %s; the run goes on", error)
-        finally:
-            self._context.destroy(linger=1000)
+            self._forget_token()
+            write_private(self._folder / CONTROL_FILE, text)
+        except OSError as error:
+            _log.warning("%s cannot be written, so nobody can command: %s", CONTROL_FILE, error)
 
-    def _loop(self) -> None:
-        heartbeat = snapshot = self._clock.now()
-        joined = False
+    def _forget_token(self) -> None:
+        if self._folder != Path():
+            with suppress(OSError):
+                (self._folder / CONTROL_FILE).unlink()
+
+    def _report(self, kind: str, text: str, data: Mapping[str, Any]) -> None:
+        desk = self._control.desk
+        if desk is not None:
+            desk.report(kind, text, data)
+
+    def _serve(self, socket: Socket) -> None:
+        """Send news and heartbeats until closing (the thread of the live messages)."""
+        allowance = Allowance(self._clock, _BURST, _EVERY)
+        heartbeat, farewell = self._clock.now(), False
         while not self._closing.is_set():
-            joined |= self._somebody_joined()
+            if self._queue and allowance.take():
+                self._send_news(socket)
             now = self._clock.now()
-            if joined and now >= snapshot:
-                with self._lock:
-                    bodies = self._view.snapshot()
-                self._send([*bodies, self._heartbeat()])
-                joined, snapshot = False, now + _SNAPSHOT_PAUSE
-            self._send(self._news())
-            if now >= heartbeat:
-                self._send([self._heartbeat()])
-                heartbeat = now + _HEARTBEAT
-        self._send(self._news())
+            last = self._quiet.is_set() and not self._queue and not farewell
+            if now >= heartbeat or last:
+                self._send(socket, [self._heartbeat()])
+                heartbeat, farewell = now + _HEARTBEAT, farewell or last
+            pause = min(heartbeat - now, allowance.wait()) if self._queue else heartbeat - now
+            self._queue.wait(pause, crowded=bool(self._queue))
+        self._send_news(socket)
+        self._send(socket, [self._heartbeat()])
 
-    def _somebody_joined(self) -> bool:
-        """Wait for one tick, or until a viewer subscribes."""
-        joined = False
-        if self._socket.poll(int(_TICK * 1000)):
-            # 1 and the topic: subscribed; 0: left
-            joined = self._socket.recv().startswith(b"\x01")
-        return joined
-
-    def _news(self) -> list[Body]:
-        """Take what has come since the last call, in the order in which viewers need it."""
-        with self._lock:
-            queue, self._queue = self._queue, deque()
-            latest, self._latest = self._latest, {}
-            fits, self._fits = self._fits, {}
-        news: list[Body] = [body for body in queue if not isinstance(body, RunEnded)]
-        if fits:
-            news.append(cells_of([(fit, at) for at, fit in fits.items()]))
-        news += [latest[kind] for kind in (Spectrum, Fit, Progress) if kind in latest]
-        return news + [body for body in queue if isinstance(body, RunEnded)]
+    def _send_news(self, socket: Socket) -> None:
+        records = self._queue.take()
+        with self._live.lock:
+            bodies, skipped = news(self._live.view, records)
+        self._skipped += skipped
+        self._send(socket, bodies)
 
     def _heartbeat(self) -> Heartbeat:
-        return Heartbeat(self._view.state, self._skipped, self._dropped)
+        view, progress = self._live.view, self._live.view.progress
+        free = DiskSpace(self._folder).free() if self._folder != Path() else math.nan
+        beat = Heartbeat(view.state, self._skipped, self._queue.dropped, disk_free=free)
+        if progress is not None:
+            beat = replace(beat, rate=progress.rate, finish_time=progress.finish_time)
+        return replace(
+            beat,
+            queue=len(self._queue),
+            commit_age=self._queue.age,
+            refused=self._refusals.count,
+        )
 
-    def _send(self, bodies: Iterable[Body]) -> None:
-        started = self._view.started
+    def _send(self, socket: Socket, bodies: Iterable[Body]) -> None:
+        started = self._live.view.started
         run = started.run_id if started is not None else ""
         for body in bodies:
-            message = Message(run, self._boot, self._seq, self._clock.wall(), body)
-            try:
-                frames = encode(message)
-            except MessageError as error:
-                _log.warning("%s", error)
+            message = Message(run, self._live.boot, self._live.seq, self._clock.wall(), body)
+            frames = _frames(message)
+            if frames is None:
                 continue
-            self._socket.send_multipart(frames, flags=zmq.NOBLOCK)
-            self._seq += 1
+            socket.send_multipart(frames, flags=zmq.NOBLOCK)
+            with self._live.lock:
+                self._live.seq += 1
 
 
-def _bind(socket: zmq.Socket[bytes], port: int) -> str:
-    """Bind to `port` of this computer, or to the next free one, and return the address."""
-    wanted = [0] if port == 0 else range(port, min(port + _PORTS, 65536))
-    for candidate in wanted:
-        try:
-            socket.bind(f"tcp://127.0.0.1:{candidate or '*'}")
-        except zmq.ZMQError as error:
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise BadInputError(f"port {candidate}: {error}") from None
-            continue
-        return socket.getsockopt_string(zmq.LAST_ENDPOINT)
-    raise BadInputError(f"no free port from {port} on: give another one with --port")
+def _frames(message: Message) -> list[bytes] | None:
+    """Encode a message; an event that is too long without its data. None if that is not possible."""
+    try:
+        return encode(message)
+    except MessageError as error:
+        if isinstance(message.body, Event) and message.body.data:
+            return _frames(replace(message, body=replace(message.body, data={})))
+        _log.warning("%s", error)
+        return None
+
+
+def _is_operator(ring: KeyRing, name: str) -> bool:
+    return any(e.name == name and e.level == "operator" for e in ring.entries())

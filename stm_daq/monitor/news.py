@@ -1,0 +1,55 @@
+"""What viewers are sent of the records of a run: maps all of them, of spectra and fits the latest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from stm_daq.monitor.bodies import Body
+from stm_daq.monitor.view import RunView, guard_of
+from stm_daq.records import Event, Fit, Progress, RunEnded, RunStarted, SiteStarted, Spectrum
+
+_TOLD = ("wanted", "setpoint", "fit_model", "current")
+"""What viewers are told of the metadata of a run."""
+_LATEST = (SiteStarted, Spectrum, Fit, Progress)
+
+
+def told(started: RunStarted) -> RunStarted:
+    """Return what viewers are told of the beginning: texts of plan and station stay at home."""
+    kept = {key: started.metadata[key] for key in _TOLD if key in started.metadata}
+    return replace(started, plan_text="", station_text="", metadata=kept)
+
+
+def news(view: RunView, records: Iterable[Body]) -> tuple[list[Body], int]:
+    """Apply records to `view` and return what is to be sent, in the order viewers need it.
+
+    Returns
+    -------
+    bodies : list
+    skipped : int
+        Spectra that newer ones replaced.
+    """
+    bodies: list[Body] = []
+    latest: dict[type, Body] = {}
+    ended: list[Body] = []
+    skipped = 0
+    known = len(view.maps.changed)
+    for record in records:
+        if isinstance(record, RunStarted):
+            view.apply(record)
+            known = min(known, len(view.maps.changed))
+            bodies.append(record)
+            continue
+        view.apply(record)
+        if isinstance(record, _LATEST):
+            skipped += isinstance(record, Spectrum) and Spectrum in latest
+            latest[type(record)] = record
+        elif isinstance(record, RunEnded):
+            ended.append(record)
+        else:
+            guard = guard_of(record) if isinstance(record, Event) else None
+            bodies.append(guard or record)
+    bodies += [latest[kind] for kind in (SiteStarted, Spectrum, Fit) if kind in latest]
+    bodies += view.maps.cells(view.maps.changed[known:])
+    bodies += [latest[Progress]] if Progress in latest else []
+    return bodies + ended, skipped
