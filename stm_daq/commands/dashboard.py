@@ -40,7 +40,8 @@ def show_dashboard(targets: Sequence[str], options: DashboardOptions) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     handler.setLevel(logging.WARNING)
-    logging.getLogger("stm_daq").addHandler(handler)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)  # the gate tells what it refused
     app = make_dashboard(targets, options)
     _show_links(app, options)
     app.run()

@@ -107,6 +107,7 @@ class App:
             document.title = f"{one.source.name} – stm_daq"
             document.template = self._template
             document.template_variables.update(
+                name=one.source.name,
                 role="viewer" if send is None else role,
                 live="yes" if one.source.live else "no",
                 home=OVERVIEW if len(self._shown) > 1 else PAGES[role],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 import numpy as np
 
+from stm_daq.monitor.dashboard.shown import in_order
 from stm_daq.records import RunStarted
 
 COMMANDS = ("pause", "continue", "stop", "abort", "note")
@@ -46,13 +48,19 @@ def read_ask(text: object) -> Ask | None:
 class Choice:
     """What is chosen in one page."""
 
-    map: str = "gap"
+    map: str = ""
+    """Name; "" takes the gap, or what else there is."""
     cut: str = "row"
     """"row", "column", or "steps" (of the outer axes)."""
     site: tuple[int, int] | None = None
     """Row and column; None follows the latest spectrum."""
     step: int | None = None
     """Of the outer axes; None follows the run."""
+
+    def map_of(self, names: Collection[str]) -> str:
+        """Return which of these maps is shown; "" without any."""
+        known = in_order(list(names))
+        return next((name for name in (self.map, "gap", *known) if name in names), "")
 
     def move(self, started: RunStarted, at: tuple[int, int], row: int, column: int) -> None:
         """Choose a neighbour of the site `at`; at the edge it stays."""

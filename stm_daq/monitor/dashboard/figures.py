@@ -9,7 +9,6 @@ import numpy as np
 from bokeh.plotting import figure
 
 from stm_daq.monitor.dashboard import shown as units
-from stm_daq.monitor.dashboard.asks import Choice
 from stm_daq.monitor.dashboard.curves import CutPanel, HistogramPanel, SpectrumPanel
 from stm_daq.monitor.dashboard.maps import Extent, MapPanel
 from stm_daq.monitor.dashboard.source import Board, Formulas, Shown, Source
@@ -82,11 +81,11 @@ class Figures:
         self.histogram.draw(values, quantity)
 
     def draw_cut(
-        self, started: RunStarted, choice: Choice, site: tuple[int, int], step: int
+        self, started: RunStarted, name: str, cut: str, site: tuple[int, int], step: int
     ) -> None:
-        """Show the chosen map along a row, a column or the steps, through a site."""
-        along, axis, values = cut_through(self._source, started, choice, site, step)
-        self.cut.draw(along, axis, values, units.fitted(choice.map))
+        """Show a map along a "row", a "column" or the "steps", through a site."""
+        along, axis, values = cut_through(self._source, started, name, cut, site, step)
+        self.cut.draw(along, axis, values, units.fitted(name))
 
     def draw_spectrum(self, started: RunStarted, shown: Shown | None) -> None:
         """Show a spectrum and the curve of its fit."""
@@ -112,13 +111,13 @@ class Figures:
 
 
 def cut_through(
-    source: Source, started: RunStarted, choice: Choice, site: tuple[int, int], step: int
+    source: Source, started: RunStarted, name: str, cut: str, site: tuple[int, int], step: int
 ) -> tuple[Array, units.Quantity, Array]:
     """Return positions, how they are shown, and the values of a map along a cut through a site."""
     row, column = site
     missing = np.full(started.grid_shape, np.nan)
-    if choice.cut == "steps" and started.axes:
-        values = [source.board(k).maps.get(choice.map, missing)[site] for k in range(started.steps)]
+    if cut == "steps" and started.axes:
+        values = [source.board(k).maps.get(name, missing)[site] for k in range(started.steps)]
         axis = started.axes[-1]
         if len(started.axes) == 1:
             label = axis.name.replace("_", " ").capitalize()
@@ -126,8 +125,8 @@ def cut_through(
             known = positions[np.isfinite(positions)]
             return positions, units.with_prefix(label, axis.unit, known), np.array(values)
         return np.arange(1.0, len(values) + 1.0), units.Quantity("Step"), np.array(values)
-    shown = source.board(step).maps.get(choice.map, missing)
-    if choice.cut == "column":
+    shown = source.board(step).maps.get(name, missing)
+    if cut == "column":
         return (
             started.grid_y,
             units.Quantity(f"y along column {column}", "nm", 1e9),

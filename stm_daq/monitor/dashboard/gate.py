@@ -21,6 +21,7 @@ PAGES: dict[Role, str] = {"viewer": "/watch", "operator": "/operate"}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _ASSETS = re.compile(r"/(static/js|page)/[a-z0-9-]+(\.[a-z0-9-]+){1,2}")
 _SOCKET = "/ws"
+_ICON = "/favicon.ico"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,5 @@ def _name(url: str) -> str | None:
 def _known(path: str) -> bool:
     """Whether a path is one of the few that exist; one with "..", "%" or "//" never is."""
     pages = {page + end for page in PAGES.values() for end in ("", _SOCKET)}
-    return (
-        path in {ENTRANCE, ALIVE, OVERVIEW, STATIONS, *pages} or _ASSETS.fullmatch(path) is not None
-    )
+    known = {ENTRANCE, ALIVE, OVERVIEW, STATIONS, _ICON, *pages}
+    return path in known or _ASSETS.fullmatch(path) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections import Counter, OrderedDict
@@ -30,6 +31,10 @@ from stm_daq.records import (
 
 KEPT = 64
 """Spectra that are remembered; others are looked up in the station's history."""
+_FIT_LAG = 8
+"""Spectra after which one whose fit has not come is shown without."""
+_LONG = 10.0
+"""s without anything stored that are worth a remark."""
 _TOPICS: dict[type, tuple[str, ...]] = {
     RunStarted: ("run", "topograph", "maps", "spectrum", "events", "strips", "progress"),
     TopographRows: ("topograph",),
@@ -183,8 +188,9 @@ class Station:
 
     @property
     def latest(self) -> Shown | None:
-        """The spectrum that was measured last."""
-        return next(reversed(self._recent.values()), None)
+        """The spectrum that was measured last, if possible one whose fit has come."""
+        newest = list(itertools.islice(reversed(self._recent.values()), _FIT_LAG))
+        return next((one for one in newest if one.fit is not None), next(iter(newest), None))
 
     @property
     def health(self) -> Health:
@@ -232,7 +238,7 @@ def _notes(beat: Heartbeat) -> tuple[str, ...]:
     notes = []
     if math.isfinite(beat.disk_free):
         notes.append(f"disk {show(beat.disk_free, 'B')} free")
-    if math.isfinite(beat.commit_age):
+    if beat.commit_age >= _LONG:
         notes.append(f"last stored {show_duration(beat.commit_age)} ago")
     if beat.refused:
         notes.append(f"{beat.refused} connections or commands refused")

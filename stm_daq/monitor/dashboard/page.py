@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bokeh.document import Document
+from bokeh.document import Document, without_document_lock
 from bokeh.models import ColumnDataSource
 
 from stm_daq.clock import RealClock
@@ -81,6 +81,7 @@ class Page:
         self._waiting = False
         self._tick = 0
         self._shown: Shown | None = None
+        self._names: tuple[str, ...] = ()
         self.figures = Figures(source, formulas, self._clicked)
         self.told = ColumnDataSource(data={"json": [""]}, name="told")
         self.asked = ColumnDataSource(data={"json": [""]}, name="asked")
@@ -128,25 +129,40 @@ class Page:
         started = self._source.started
         assert started is not None
         told: dict[str, Any] = {}
-        step, board = self._step, self._board()
+        board = self._source.board(self._step)
         if first or "run" in news:
-            self._choose_known_map(board)
-            told["run"] = facts.run(started, list(board.maps))
             news = news | {"topograph", "maps", "spectrum", "strips"}
+            self._names = ()
         if "topograph" in news:
             self.figures.draw_topograph(started, board)
-        if "maps" in news:
-            if self.choice.map in board.maps:
-                self.figures.draw_map(started, board.maps[self.choice.map], self.choice.map)
-            self.figures.draw_cut(started, self.choice, self._site or (0, 0), step)
+        if "maps" in news or "spectrum" in news:
+            if tuple(board.maps) != self._names:  # known with the first spectrum, the first fit
+                self._names = tuple(board.maps)
+                told["run"] = facts.run(started, self._names)
+            self._draw_map(board)
         if "spectrum" in news and self.choice.site is None:
             told["site"] = self._show(self._source.latest)
         if "strips" in news:
-            progress = self._source.progress
-            strips = self._source.strips
+            progress, strips = self._source.progress, self._source.strips
             self.figures.strips.draw(strips, progress.time if progress else 0.0)
             told["guards"] = sorted(strips.turns.guards)
         return told
+
+    def _draw_map(self, board: Board) -> None:
+        started, name = self._source.started, self._map
+        if started is None or not name:
+            return
+        self.figures.draw_map(started, board.maps[name], name)
+        self._draw_cut()
+
+    def _draw_cut(self) -> None:
+        started, site = self._source.started, self._site
+        if started is not None and self._map and site is not None:
+            self.figures.draw_cut(started, self._map, self.choice.cut, site, self._step)
+
+    @property
+    def _map(self) -> str:
+        return self.choice.map_of(self._names)
 
     @property
     def _step(self) -> int:
@@ -160,19 +176,13 @@ class Page:
         site = self._shown.spectrum.site
         return site.row, site.col
 
-    def _board(self) -> Board:
-        return self._source.board(self._step)
-
-    def _choose_known_map(self, board: Board) -> None:
-        if self.choice.map not in board.maps and board.maps:
-            self.choice.map = next(iter(board.maps))
-
     def _show(self, shown: Shown | None) -> facts.Facts:
         """Draw a spectrum, mark its site, and return what is to be told about it."""
         started = self._source.started
         assert started is not None
         self._shown = shown
         self.figures.draw_spectrum(started, shown)
+        self._draw_cut()
         self.figures.mark(started, self._site)
         told = facts.site(shown, self.choice.site is not None)
         if shown is None and self.choice.site is not None:
@@ -185,7 +195,7 @@ class Page:
         told["tick"] = self._tick
         told["health"] = facts.health(self._source.health)
         told["choice"] = {
-            "map": self.choice.map,
+            "map": self._map,
             "cut": self.choice.cut,
             "step": self._step,
             "follow": self.choice.site is None,
@@ -198,25 +208,31 @@ class Page:
             self._choose_site(site_at(started, x, y))
 
     def _choose_site(self, site: tuple[int, int] | None) -> None:
+        """Fetch the spectrum of a site and show it; everything else goes on meanwhile."""
         self.choice.site = site
-        self._document.add_next_tick_callback(self._look_up)
+        step, latest = self._step, self._source.latest
 
-    async def _look_up(self) -> None:
-        """Show the chosen site; its spectrum may have to be fetched."""
-        started, site = self._source.started, self.choice.site
-        if started is None:
+        @without_document_lock
+        async def look_up() -> None:
+            shown, problem = latest, ""
+            if site is not None:
+                try:
+                    shown = await asyncio.to_thread(self._source.look_up, step, *site)
+                except StmDaqError as error:
+                    shown, problem = None, str(error)
+            self._document.add_next_tick_callback(lambda: self._found(site, step, shown, problem))
+
+        self._document.add_next_tick_callback(look_up)
+
+    def _found(
+        self, site: tuple[int, int] | None, step: int, shown: Shown | None, problem: str
+    ) -> None:
+        """Show what was fetched, unless somebody has clicked elsewhere meanwhile."""
+        if self._source.started is None or (site, step) != (self.choice.site, self._step):
             return
-        shown = self._source.latest
-        if site is not None:
-            try:
-                shown = await asyncio.to_thread(self._source.look_up, self._step, *site)
-            except StmDaqError as error:
-                self._tell({"answer": {"accepted": False, "text": str(error)}})
-                shown = None
-            if site != self.choice.site:
-                return  # somebody has clicked elsewhere meanwhile
-        told = {"site": self._show(shown)}
-        self.figures.draw_cut(started, self.choice, self._site or (0, 0), self._step)
+        told: dict[str, Any] = {"site": self._show(shown)}
+        if problem:
+            told["answer"] = {"accepted": False, "text": problem}
         self._tell(told)
 
     def _asked(self, data: dict[str, Any]) -> None:
@@ -244,22 +260,19 @@ class Page:
         match ask.kind:
             case "choose":
                 self.choice.move(started, (ask.row, ask.column), 0, 0)
-                self._choose_site(self.choice.site)
             case "move":
                 self.choice.move(started, self._site or (0, 0), ask.row, ask.column)
-                self._choose_site(self.choice.site)
             case "follow":
-                self.choice.step = None
-                self._choose_site(None)
-            case "map" if ask.text in self._board().maps:
+                self.choice.site = self.choice.step = None
+            case "map" if ask.text in self._names:
                 self.choice.map = ask.text
             case "cut" if ask.text in ("row", "column", "steps"):
                 self.choice.cut = ask.text
             case "step" if 0 <= ask.step < started.steps:
-                self.choice.step = ask.step
-                self.choice.site = self._site
-                self._choose_site(self.choice.site)
+                self.choice.site, self.choice.step = self._site, ask.step
         self._tell(self._redraw({"maps", "topograph"}, first=False))
+        if ask.kind in ("choose", "move", "follow", "step"):
+            self._choose_site(self.choice.site)
 
     def _command(self, ask: Ask) -> None:
         send = self._offers.send
@@ -268,12 +281,13 @@ class Page:
             self._tell({"answer": {"accepted": False, "text": "this page can only watch"}})
             return
 
+        @without_document_lock
         async def act() -> None:
             try:
                 answer = await asyncio.to_thread(send, ask.text, ask.argument)
                 told = {"accepted": answer.accepted, "text": answer.text}
             except StmDaqError as error:
                 told = {"accepted": False, "text": str(error)}
-            self._tell({"answer": {"command": ask.text, **told}})
+            self._document.add_next_tick_callback(lambda: self._tell({"answer": told}))
 
         self._document.add_next_tick_callback(act)

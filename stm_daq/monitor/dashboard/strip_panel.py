@@ -32,7 +32,7 @@ class StripPanel:
         self._bars = ColumnDataSource(data={"y": [], "left": [], "right": [], "colour": []})
         self.temperature = plain_figure("temperature", 160, x_axis_type="datetime")
         self._line = self.temperature.line("x", "y", source=self._source, line_width=1.4)
-        self._names = FactorRange()
+        self._names = FactorRange(factors=[" "])
         self.guards: figure = plain_figure(
             "guards", 90, "datetime", x_range=self.temperature.x_range, y_range=self._names
         )
@@ -54,10 +54,9 @@ class StripPanel:
         self.temperature.yaxis.axis_label = quantity.title
         times = local(strips.temperature.times)
         self._source.data = {"x": times * _MS, "y": values * quantity.factor}
-        names = sorted(guards)
+        names = sorted(guards) or [" "]
         if list(self._names.factors) != names:
             self._names.factors = names
-        self.guards.visible = bool(names)
         self._bars.data = bars(guards, end)
 
     def colour(self, theme: Theme) -> None:

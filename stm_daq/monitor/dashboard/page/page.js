@@ -77,8 +77,8 @@
     kept.setItem(location.search, JSON.stringify({ map, row, column, step, follow, cut: at("cut").value }));
   };
 
+  const before = JSON.parse(kept.getItem(location.search) || "null");
   const restore = () => {
-    const before = JSON.parse(kept.getItem(location.search) || "null");
     if (!before) return;
     if (before.map) ask("map", { text: before.map });
     ask("cut", { text: before.cut });

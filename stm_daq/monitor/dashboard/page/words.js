@@ -41,8 +41,8 @@ const stmDaq = {};
   stmDaq.health = (health) => {
     const pill = at("state");
     const text = health.state === "unheard" ? "nobody answers yet" : health.state;
-    pill.textContent = text;
-    pill.className = `pill ${stmDaq.mood(health.state)}`;
+    pill.textContent = health.stale ? `stale (was ${text})` : text;
+    pill.className = `pill ${health.stale ? "bad" : stmDaq.mood(health.state)}`;
     pill.title = health.lost ? `${health.lost} messages lost; the journal has everything` : health.text;
     document.body.dataset.state = health.state;
     at("reason").textContent = health.text;
@@ -56,8 +56,6 @@ const stmDaq = {};
     at("about").textContent = [run.kind, run.sample, run.where, run.begun].filter(Boolean).join(" · ");
     at("card-topograph").hidden = !run.topograph;
     document.body.dataset.topograph = run.topograph ? "yes" : "no";
-    const fitted = run.maps.length > 0;
-    at("card-map").hidden = at("card-cut").hidden = at("card-histogram").hidden = !fitted;
     options(at("map"), run.maps, choice.map);
     for (const option of at("cut").options) {
       option.hidden = option.disabled = (option.value === "steps" && run.steps.length < 2)
