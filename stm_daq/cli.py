@@ -3,7 +3,8 @@
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
-and readable); 11 a plan failed its dry run (`rehearse --ci`); 130 interrupted outside a measurement.
+and readable); 11 a plan failed its dry run (`rehearse --ci`); 12 a
+command was not accepted (`control`); 130 interrupted outside a measurement.
 """
 
 from __future__ import annotations
@@ -25,19 +26,33 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+keys_app = typer.Typer(
+    help="Keys of those who may watch a station, and of those who may command it.",
+    no_args_is_help=True,
+)
+app.add_typer(keys_app, name="keys")
+
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or its journal.db.")]
 StationPath = Annotated[Path, typer.Option("--station", help="The station.", metavar="FILE")]
 RunsPath = Annotated[Path, typer.Option("--runs", help="Where runs are kept.", metavar="FOLDER")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Port = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--port",
         min=0,
-        max=65_535,
-        help="Loopback port that `stm-daq watch` listens to; 0 takes any that is free.",
+        max=65_533,
+        help="First of three ports that viewers connect to, instead of the station's; 0: any free.",
     ),
+]
+Address = Annotated[str, typer.Argument(help="As the run tells it when it starts.")]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Your secret key, with station.pub beside it.", metavar="FILE"),
+]
+KeyFolder = Annotated[
+    Path, typer.Option("--keys", help="The station's folder of keys.", metavar="FOLDER")
 ]
 Start = Annotated[
     str | None,
@@ -51,7 +66,8 @@ Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
 STATION = Path("station.yaml")
 RUNS = Path("runs")
-PORT = 5550
+KEYS = Path("keys")
+ADDRESS = "tcp://127.0.0.1:5550"
 INTERRUPTED = 130
 
 
@@ -95,7 +111,7 @@ def rehearse(
     junit: Annotated[
         Path | None, typer.Option(help="With --ci: write JUnit XML.", metavar="FILE")
     ] = None,
-    port: Port = PORT,
+    port: Port = None,
     report: Report = True,
     as_json: AsJson = False,
 ) -> None:
@@ -129,7 +145,7 @@ def run(
     watchdog: Annotated[
         bool, typer.Option(help="Let a second process make the station safe if this one dies.")
     ] = True,
-    port: Port = PORT,
+    port: Port = None,
     report: Report = True,
     as_json: AsJson = False,
 ) -> None:
@@ -145,7 +161,7 @@ def resume(
     as_begun: Annotated[
         bool, typer.Option("--as-begun", help="Use plan and station as they were at the start.")
     ] = False,
-    port: Port = PORT,
+    port: Port = None,
     report: Report = True,
     as_json: AsJson = False,
 ) -> None:
@@ -272,13 +288,70 @@ def report(
 
 @app.command()
 def watch(
-    address: Annotated[str, typer.Argument()] = f"tcp://127.0.0.1:{PORT}",
+    address: Address = ADDRESS,
     stay: Annotated[bool, typer.Option(help="Wait for the next run when one ends.")] = False,
+    key: Key = None,
 ) -> None:
     """Show progress, spectra and fits of a run that is going on."""
     from stm_daq.commands.watch import watch_run
 
-    watch_run(address, stay)
+    watch_run(address, stay, key)
+
+
+@app.command()
+def control(
+    address: Address,
+    command: Annotated[str, typer.Argument(metavar="pause|continue|stop|abort|note|model")],
+    argument: Annotated[str, typer.Argument(help="Text of a note, name of a model.")] = "",
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Command a run: pause, go on, stop after this spectrum or at once, note, change the fit.
+
+    Exit code 0: the run has accepted it; 12: it has not, or nobody answered.
+    """
+    from stm_daq.commands.control import command_run
+
+    raise typer.Exit(command_run(address, command, argument, key, as_json))
+
+
+@keys_app.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(help="Yours, or of your computer.")],
+    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
+) -> None:
+    """Make a key pair: NAME.key is secret, NAME.pub is given to the station."""
+    from stm_daq.commands.keys import make_keys
+
+    make_keys(folder, name)
+
+
+@keys_app.command("allow")
+def keys_allow(
+    level: Annotated[str, typer.Argument(metavar="viewer|operator")],
+    file: Annotated[Path, typer.Argument(metavar="NAME.pub")],
+    keys: KeyFolder = KEYS,
+) -> None:
+    """Let the owner of a key watch, or watch and command."""
+    from stm_daq.commands.keys import allow_key
+
+    allow_key(keys, level, file)
+
+
+@keys_app.command("revoke")
+def keys_revoke(name: Annotated[str, typer.Argument()], keys: KeyFolder = KEYS) -> None:
+    """No longer let the owner of a key in."""
+    from stm_daq.commands.keys import revoke_key
+
+    revoke_key(keys, name)
+
+
+@keys_app.command("list")
+def keys_list(keys: KeyFolder = KEYS, as_json: AsJson = False) -> None:
+    """List who is let in."""
+    from stm_daq.commands.keys import list_keys
+
+    list_keys(keys, as_json)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stm_daq.clock import Clock
 from stm_daq.disk_space import DiskSpace
-from stm_daq.errors import DiskFullError
+from stm_daq.errors import BadInputError, DiskFullError
 from stm_daq.records import Event, Fit, Record, RunStarted, Spectrum, Truth, TwinState
 from stm_daq.rehearsal import TwinLike
 from stm_daq.store.journal import Journal
@@ -208,6 +208,44 @@ class OnlineFit:
             ok=False,
             flags=(*spectrum.flags, "fit_error"),
         )
+
+
+class ChangeableFit:
+    """Fits with one model until somebody asks for another.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the fit with a model, ready to be used.
+    model : str
+    """
+
+    def __init__(self, make: Callable[[str], OnlineFit], model: str) -> None:
+        self._make = make
+        self._fit = make(model)
+
+    def __str__(self) -> str:
+        return str(self._fit)
+
+    def __call__(self, spectrum: Spectrum) -> Fit:
+        return self._fit(spectrum)
+
+    def change(self, model: str) -> None:
+        """Fit with another model from the next spectrum on; may be called from another thread.
+
+        Raises
+        ------
+        BadInputError
+            If there is no such model, or it cannot fit these spectra.
+        """
+        from stm_daq.fitting import MODELS
+
+        if model not in MODELS:
+            raise BadInputError(f"there is no model '{model}' (known: {', '.join(MODELS)})")
+        try:
+            self._fit = self._make(model)  # made here, so that no spectrum waits for it
+        except ValueError as error:
+            raise BadInputError(f"{model} cannot fit these spectra: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from stm_daq.commands.progress import progress_display
 from stm_daq.commands.report import report_run
 from stm_daq.errors import InstrumentError, Problem
 from stm_daq.monitor.publisher import Publisher
+from stm_daq.past import JournalPast
 from stm_daq.quantities import show_duration
 from stm_daq.recording import Observer
 from stm_daq.rehearsal import MeasuredSurface, Rehearsal
@@ -28,7 +30,7 @@ def rehearse_plan(
     seed: int | None,
     measured: MeasuredSurface | None,
     start: str | None,
-    port: int,
+    port: int | None,
     report: bool,
     as_json: bool,
 ) -> int:
@@ -41,6 +43,7 @@ def rehearse_plan(
     _warn((*seen.refusals, *seen.warnings))
     return _finish(
         prepared,
+        runs,
         port,
         report,
         as_json,
@@ -54,7 +57,7 @@ def run_plan(
     runs: Path,
     helium_until: str | None,
     watchdog: bool,
-    port: int,
+    port: int | None,
     report: bool,
     as_json: bool,
 ) -> int:
@@ -72,6 +75,7 @@ def run_plan(
     _warn(seen.warnings)
     return _finish(
         prepared,
+        runs,
         port,
         report,
         as_json,
@@ -79,11 +83,12 @@ def run_plan(
     )
 
 
-def resume_run(folder: Path, as_begun: bool, port: int, report: bool, as_json: bool) -> int:
+def resume_run(folder: Path, as_begun: bool, port: int | None, report: bool, as_json: bool) -> int:
     """Go on with a run that was cut off, write the report, return the exit code."""
     prepared, unfinished = night.prepare_resume(folder, as_begun)
     return _finish(
         prepared,
+        unfinished.folder.parent,
         port,
         report,
         as_json,
@@ -93,14 +98,15 @@ def resume_run(folder: Path, as_begun: bool, port: int, report: bool, as_json: b
 
 def _finish(
     prepared: night.Night,
-    port: int,
+    runs: Path,
+    port: int | None,
     report: bool,
     as_json: bool,
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
     _warn((*prepared.plan.warnings, *prepared.estimate.warnings))
-    with _observers(port, as_json) as observers:
-        result = measure(prepared.watched_by(observers))
+    with _publisher(prepared, runs, port) as publisher, _observers(publisher, as_json) as observers:
+        result = measure(prepared.watched_by(observers).attended_by([publisher.attend]))
     if not as_json:
         _print_summary(result)
     written = report_run(result.folder, None) if report else None
@@ -118,10 +124,21 @@ def _warn(problems: Sequence[Problem]) -> None:
         print(f"warning: {problem}", file=sys.stderr)
 
 
+def _publisher(prepared: night.Night, runs: Path, port: int | None) -> Publisher:
+    settings = prepared.config.monitor
+    return Publisher(
+        settings.port if port is None else port,
+        listen=settings.listen,
+        keys=settings.keys,
+        runs=runs,
+        open_past=JournalPast,
+        station=settings.name or platform.node(),
+    )
+
+
 @contextmanager
-def _observers(port: int, as_json: bool) -> Iterator[list[Observer]]:
+def _observers(publisher: Publisher, as_json: bool) -> Iterator[list[Observer]]:
     with ExitStack() as stack:
-        publisher = stack.enter_context(Publisher(port=port))
         observers: list[Observer] = [publisher.publish]
         if not as_json:
             print(f"watch it from another terminal: stm-daq watch {publisher.address}")

@@ -49,7 +49,7 @@ class Peer:
         self._pair = None if key is None else read_secret(key)
         self._station = None if key is None else read_public(key.parent / f"{STATION}.pub")[1]
         # shared and never ended: ending it waits for sockets that nobody closed
-        self._context = zmq.Context.instance()
+        self._context: zmq.Context[Socket] = zmq.Context.instance()
         self._sockets: list[Socket] = []
         self._monitors: list[Socket] = []
 

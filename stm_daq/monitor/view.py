@@ -150,14 +150,13 @@ class RunView:
         if self.started is not None:
             yield self.started
         yield from self._scanned(after.rows)
-        latest = (self.spectrum, self.fit, self.site, self.progress)
+        latest = (self.site, self.spectrum, self.fit)
         yield from (record for record in latest if record is not None)
         yield from self.maps.cells(self.maps.changed[after.cells :])
         missing = max(0, self.event_count - after.events)
         yield from list(self.events)[max(0, len(self.events) - missing) :]
         yield from self.alerts
-        if self.ended is not None:
-            yield self.ended
+        yield from (record for record in (self.progress, self.ended) if record is not None)
 
     def reached(self, request: int) -> End:
         """Return how much a viewer knows after :meth:`snapshot`."""

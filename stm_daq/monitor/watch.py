@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from pathlib import Path
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -76,7 +77,9 @@ class Watcher:
         return state
 
 
-def watch(address: str, stay: bool = False, console: Console | None = None) -> None:
+def watch(
+    address: str, stay: bool = False, console: Console | None = None, key: Path | None = None
+) -> None:
     """Show a run until it ends or the user interrupts.
 
     Parameters
@@ -91,19 +94,19 @@ def watch(address: str, stay: bool = False, console: Console | None = None) -> N
     console = console or Console()
     try:
         if console.is_terminal:
-            _watch_live(address, stay, console)
+            _watch_live(address, stay, console, key)
         else:
-            _watch_plain(address, stay, console)
+            _watch_plain(address, stay, console, key)
     except KeyboardInterrupt:
         console.print("no longer watching; the run goes on")
 
 
-def _watch_live(address: str, stay: bool, console: Console) -> None:
+def _watch_live(address: str, stay: bool, console: Console, key: Path | None) -> None:
     clock = RealClock()
     watcher = Watcher(address)
     drawn = clock.now()
     with Live(render(watcher, *console.size), console=console, auto_refresh=False) as live:
-        for item in connect(address):
+        for item in connect(address, key):
             watcher.take(item)
             ended = watcher.view.ended is not None and not stay
             if ended or clock.now() - drawn >= _REDRAW:
@@ -113,11 +116,11 @@ def _watch_live(address: str, stay: bool, console: Console) -> None:
                 return
 
 
-def _watch_plain(address: str, stay: bool, console: Console) -> None:
+def _watch_plain(address: str, stay: bool, console: Console, key: Path | None) -> None:
     watcher = Watcher(address)
     reporter = _Reporter(console)
     reporter.report(watcher)
-    for item in connect(address):
+    for item in connect(address, key):
         watcher.take(item)
         reporter.report(watcher, item)
         if watcher.view.ended is not None and not stay:

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,17 @@ import numpy as np
 
 from stm_daq.clock import Clock, RealClock
 from stm_daq.disk_space import DiskSpace
+from stm_daq.night.desk import NightDesk, attended
 from stm_daq.night.prepare import Night
 from stm_daq.night.started import run_started
-from stm_daq.recording import Derive, OnlineFit, Recording, RecordTruth, RecordTwin
+from stm_daq.recording import (
+    ChangeableFit,
+    Derive,
+    OnlineFit,
+    Recording,
+    RecordTruth,
+    RecordTwin,
+)
 from stm_daq.records import Array, Event, RunEnded, RunStarted
 from stm_daq.rehearsal import TwinLike
 from stm_daq.sequencer.control import Control
@@ -95,10 +103,12 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
         else:
             folder = unfinished.folder
         stack.enter_context(_log_file(folder / LOG))
-        # the disk is real even in a rehearsal
-        disk = DiskSpace(folder, clock if twin is None else RealClock(), lambda: stop.requested)
+        # disk and people are real even in a rehearsal
+        real = clock if twin is None else RealClock()
+        disk = DiskSpace(folder, real, lambda: stop.requested)
         recording = Recording(clock, disk)
-        around = surroundings(disk, Control(stop), recording, unfinished, twin)
+        control = Control(stop, real)
+        around = surroundings(disk, control, recording, unfinished, twin)
         expected = night.estimate.total
         runner = Runner(night.plan, station, clock, recording.emit, expected, around)
         if venue.watched_clock is not None:
@@ -108,7 +118,10 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
         sweep = stack.enter_context(runner.prepared())
         journal, started = _journal(night, venue, folder, station, sweep, unfinished)
         stack.enter_context(journal)
-        connect(night, recording, journal, started, sweep, twin)
+        fit = online_fit(night, sweep)
+        connect(night, recording, journal, started, fit, twin)
+        desk = NightDesk(control, None if fit is None else fit.change)
+        stack.enter_context(attended(night.attendants, desk))
         opening = twin.transactions() if twin else 0
         if unfinished is not None:
             _take_up(recording, unfinished, clock)
@@ -163,16 +176,27 @@ def connect(
     recording: Recording,
     journal: Journal,
     started: RunStarted,
-    sweep: Sweeper,
+    fit: ChangeableFit | None,
     twin: TwinLike | None,
 ) -> None:
     """Let every record go to the journal, the fit and the observers."""
-    derive: list[Derive] = []
-    if night.plan.is_fitted:
-        online = fitter(night.plan, sweep.modulation, sweep.step_memory)
-        derive = [OnlineFit(online, night.plan.fit_model)]
+    derive: list[Derive] = [] if fit is None else [fit]
     attach: list[Derive] = [] if twin is None else [RecordTruth(twin), RecordTwin(twin)]
     recording.connect(journal, started, attach, derive, night.observers)
+
+
+def online_fit(night: Night, sweep: Sweeper) -> ChangeableFit | None:
+    """The fit of every spectrum of a night; None if nothing is fitted."""
+    plan = night.plan
+    if not plan.is_fitted:
+        return None
+
+    def make(model: str) -> OnlineFit:
+        made = fitter(replace(plan, fit_model=model), sweep.modulation, sweep.step_memory)
+        made.warm_up()
+        return OnlineFit(made, model)
+
+    return ChangeableFit(make, plan.fit_model)
 
 
 def fitter(plan: Plan, modulation: float, memory: Array) -> OnlineFitter:

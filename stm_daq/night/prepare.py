@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from stm_daq.errors import BadInputError, OutOfRangeError, Problem
+from stm_daq.monitor.orders import Desk
 from stm_daq.night.parts import missing_parts
 from stm_daq.plan import Estimate, Plan, estimate, forbidden, list_voltages, load_plan
 from stm_daq.recording import Observer
@@ -19,6 +20,8 @@ from stm_daq.station.loader import StationConfig
 from stm_daq.station.roles import Finding, PlanNeeds
 
 type TwinUse = Literal["needed", "checked", "ignored"]
+type Attendant = Callable[[Desk | None], None]
+"""Is given the desk of a run that goes on, and None when there is nothing more to command."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,15 @@ class Night:
     config: StationConfig
     estimate: Estimate
     observers: tuple[Observer, ...] = ()
+    attendants: tuple[Attendant, ...] = ()
 
     def watched_by(self, observers: Sequence[Observer]) -> Night:
         """Return the same night with these observers."""
         return replace(self, observers=tuple(observers))
+
+    def attended_by(self, attendants: Sequence[Attendant]) -> Night:
+        """Return the same night, commanded by these."""
+        return replace(self, attendants=tuple(attendants))
 
 
 def prepare_night(plan_path: Path, station_path: Path, twin: TwinUse = "checked") -> Night:

@@ -197,6 +197,7 @@ class Runner:
             if failures:
                 state = "failed"
                 text = "; ".join(filter(None, [text, str(CleanupError(failures, self._withdrawn))]))
+            self._around.control.write_notes(self._clock, self._emit)
             ended = RunEnded(self._clock.wall(), state, text)
             self._emit(ended)
         return ended

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,6 +21,7 @@ class StopSwitch:
 
     def __init__(self) -> None:
         self.reason = ""
+        self._abort = "Ctrl-C twice: aborted"
         self._may_abort = True
 
     @property
@@ -35,8 +39,18 @@ class StopSwitch:
             self.request("Ctrl-C: finished the spectrum and parked")
         elif self._may_abort:
             self._may_abort = False
-            self.reason = "Ctrl-C twice: aborted"
+            self.reason = self._abort
             raise KeyboardInterrupt(self.reason)
+
+    def abort(self, reason: str) -> None:
+        """Stop at once, asked from another thread: the run's own is interrupted as by Ctrl-C."""
+        if not self._may_abort:
+            return
+        self.reason = self._abort = reason
+        if sys.platform == "win32":
+            _thread.interrupt_main()
+        else:  # a signal also ends a sleep
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def shield(self) -> None:
         """From now on nothing aborts: the station is being brought to its safe state."""

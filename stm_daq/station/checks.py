@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from difflib import get_close_matches
 from typing import Any
 
@@ -91,6 +92,25 @@ def check_watchdog(reader: ModelReader) -> None:
         if name not in instruments:
             text = f"there is no instrument '{name}'{nearest(name, instruments)}"
             reader.at_key(("watchdog", name), text)
+
+
+def check_monitor(reader: ModelReader) -> None:
+    """Check that others than this computer need keys."""
+    listen = reader.values.get(("monitor", "listen"))
+    if listen is None:
+        return
+    try:
+        loopback = ipaddress.ip_address(listen).is_loopback
+    except ValueError:
+        reader.at_value(
+            ("monitor", "listen"),
+            f"'{listen}' is no address: write 127.0.0.1 for this computer only, 0.0.0.0 for every "
+            "network, or the address of one network card",
+        )
+        return
+    if not loopback and ("monitor", "keys") not in reader.values:
+        text = "beyond this computer (127.0.0.1) only with keys: name their folder, `keys: keys`"
+        reader.at_value(("monitor", "listen"), text)
 
 
 def _block(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from stm_daq.errors import BadInputError, Problem
-from stm_daq.station.checks import check_limits, check_roles, check_simulation, check_watchdog
+from stm_daq.station.checks import (
+    check_limits,
+    check_monitor,
+    check_roles,
+    check_simulation,
+    check_watchdog,
+)
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
 from stm_daq.station.limits import Limits, Range, nothing
 from stm_daq.station.schema import RoleBlock, StationFile
@@ -29,6 +35,18 @@ class RoleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """How the station can be watched and commanded."""
+
+    name: str = ""
+    """What viewers are told; "" for the name of the computer."""
+    listen: str = "127.0.0.1"
+    port: int = 5550
+    keys: Path | None = None
+    """Folder of the keys; None: anybody on this computer may watch."""
+
+
+@dataclass(frozen=True, slots=True)
 class StationConfig:
     """A checked station.yaml."""
 
@@ -42,6 +60,7 @@ class StationConfig:
     """The twin's own block as written; None if there is none."""
     watchdog: Mapping[str, Mapping[str, Any]]
     """Address or port, by instrument, where the watchdog reaches it instead."""
+    monitor: MonitorSettings
     source: YamlSource = field(repr=False)
     """The file, for messages that point into it."""
 
@@ -92,6 +111,7 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
     check_limits(reader)
     check_simulation(reader)
     check_watchdog(reader)
+    check_monitor(reader)
     config = StationConfig(
         instruments=_well_written(reader, "instruments", "type"),
         narrowed=tuple(narrowed),
@@ -99,6 +119,7 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
         limits=_limits(reader.values),
         simulation=source.data.get("simulation"),
         watchdog=source.data.get("watchdog") or {},
+        monitor=_monitor(reader),
         source=source,
     )
     return config, reader.problems
@@ -109,6 +130,16 @@ def _well_written(reader: ModelReader, block: str, key: str) -> dict[str, dict[s
     entries = reader.source.data.get(block)
     names = entries if isinstance(entries, dict) else {}
     return {name: names[name] for name in names if (block, name, key) in reader.values}
+
+
+def _monitor(reader: ModelReader) -> MonitorSettings:
+    """Return the settings as far as they are well written; the keys are beside the station file."""
+    block: dict[str, Any] = {
+        str(path[1]): value for path, value in reader.values.items() if path[0] == "monitor"
+    }
+    if "keys" in block:
+        block["keys"] = reader.source.path.parent / Path(block["keys"]).expanduser()
+    return MonitorSettings(**block)
 
 
 def _role(keys: dict[str, Any]) -> RoleConfig:

@@ -147,6 +147,15 @@ class ConnectionBlock(Block):
     port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
 
 
+class MonitorBlock(Block):
+    """How the station can be watched and commanded."""
+
+    name: Text | None = None
+    listen: Text = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=1, le=65_533)] = 5550
+    keys: Text | None = None
+
+
 class StationFile(Block):
     """A whole station."""
 
@@ -155,3 +164,4 @@ class StationFile(Block):
     limits: LimitsBlock
     simulation: SimulationBlock | None = None
     watchdog: dict[str, ConnectionBlock] | None = None
+    monitor: MonitorBlock | None = None
