@@ -392,7 +392,7 @@ def dashboard(
     options = DashboardOptions(
         key, operate, port, listen, tuple(name or ()), certificate, links, open_browser
     )
-    show_dashboard(targets or [f"tcp://127.0.0.1:{PORT}"], options)
+    show_dashboard(targets or [ADDRESS], options)
 
 
 @app.command()

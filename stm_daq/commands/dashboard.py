@@ -74,7 +74,8 @@ def make_dashboard(targets: Sequence[str], options: DashboardOptions) -> App:
     app = App(shown, Formulas(fitted_curve, without_plane), secret, listen, _alert)
     for target, one in zip(targets, shown, strict=True):
         if isinstance(one.source, Station):
-            one.source.listen(_connect(_address(target)[1], options.key), app.loop)
+            items = _connect(_address(target)[1], options.key)
+            one.source.listen(items, app.loop, lambda _item: None)
     return app
 
 
@@ -89,11 +90,11 @@ def _shown(target: str, options: DashboardOptions) -> Shown:
     from stm_daq.monitor.dashboard.app import Shown
     from stm_daq.monitor.dashboard.live import Station
     from stm_daq.monitor.dashboard.past import PastRun
-    from stm_daq.store.browse import RunBrowser
+    from stm_daq.past import JournalPast
 
     name, address = _address(target)
     if not address.startswith(_TRANSPORTS):
-        return Shown(PastRun(RunBrowser(Path(target))))
+        return Shown(PastRun(JournalPast(Path(target))))
     if not options.operate:
         return Shown(Station(name, History(address, options.key)))
     from stm_daq.monitor.operator import Operator

@@ -65,7 +65,7 @@ class SecurityHeaders(OutputTransform):
         )
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
-        if "Etag" not in headers:
+        if not headers.get("Content-Type", "").startswith(("text/css", "text/javascript")):
             headers["Cache-Control"] = "no-store"
         return status_code, headers, chunk
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from bokeh.document import Document, without_document_lock
 from bokeh.models import ColumnDataSource
 
@@ -187,6 +188,9 @@ class Page:
         told = facts.site(shown, self.choice.site is not None)
         if shown is None and self.choice.site is not None:
             told["row"], told["column"] = self.choice.site
+            times = self._source.board(self._step).maps.get("time")
+            known = times is not None and np.isfinite(times[self.choice.site])
+            told["missing"] = "the station does not answer" if known else "not measured"
         return told
 
     def _tell(self, told: facts.Facts) -> None:

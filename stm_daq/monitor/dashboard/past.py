@@ -1,68 +1,77 @@
-"""A finished run (or one that was cut off), read from its journal through whoever can open one."""
+"""A finished run (or one that was cut off), read from its journal."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import Protocol
 
-from stm_daq.monitor.bodies import Alert
-from stm_daq.monitor.dashboard.source import Board, Health, Shown
-from stm_daq.monitor.dashboard.strips import Strips, Turns, strip_of
-from stm_daq.monitor.view import guard_of
-from stm_daq.records import Array, Event, Fit, Progress, RunEnded, RunStarted, Spectrum
+import numpy as np
+
+from stm_daq.errors import BadInputError
+from stm_daq.monitor.dashboard.source import Health, Shown
+from stm_daq.monitor.dashboard.viewed import Viewed
+from stm_daq.monitor.view import RunView
+from stm_daq.records import Fit, Progress, Spectrum
 
 
 class Journal(Protocol):
-    """What is needed of a journal; :class:`stm_daq.store.browse.RunBrowser` is one."""
+    """What is needed of a journal; :class:`stm_daq.past.JournalPast` is one."""
 
-    started: RunStarted
-    ended: RunEnded | None
-    events: list[Event]
-    topograph: Array
-    maps: dict[str, Array]
+    def update(self, view: RunView) -> None:
+        """Apply everything that was stored to `view`."""
+        ...
 
-    @property
-    def progress(self) -> Progress: ...
-
-    @property
-    def last(self) -> tuple[int, int, int] | None: ...
-
-    def look_up(self, step: int, row: int, column: int) -> tuple[Spectrum, Fit | None] | None: ...
+    def spectrum(self, site: int) -> tuple[Spectrum | Fit, ...]:
+        """Return the latest spectrum of a site and its fit, as far as there are any."""
+        ...
 
 
-class PastRun:
-    """A run that is only read; see :class:`stm_daq.monitor.dashboard.source.Source`."""
+class PastRun(Viewed):
+    """A run as it stands in its journal when it is opened.
+
+    Raises
+    ------
+    BadInputError, JournalError
+        If it cannot be read.
+    """
 
     live = False
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.name = journal.started.name
-        self.versions: Counter[str] = Counter()
-        self.started = journal.started
-        self.progress = journal.progress
-        self.events: Sequence[Event] = [e for e in journal.events if e.kind != "temperature"]
-        self.alerts: Sequence[Alert] = ()
-        turns = Turns()
-        for guard in filter(None, map(guard_of, journal.events)):
-            turns.note(guard)
-        times, kelvin = journal.maps["time"], journal.maps["stage_temperature"]
-        self.strips = Strips(strip_of(times.ravel(), kelvin.ravel()), turns)
-        self.health = _health(journal)
-        last = journal.last
-        self.step = 0 if last is None else last[0]
-        self.latest = None if last is None else self.look_up(*last)
+        super().__init__("", lambda site: _sorted(journal.spectrum(site)))
+        journal.update(self.view)
+        started = self.view.started
+        if started is None:
+            raise BadInputError("the journal is empty: its run died before it began")
+        self.name = started.name
+        self._done = int(np.isfinite(self.view.maps["time"]).sum())
 
-    def board(self, step: int) -> Board:
-        """Return the maps of a step of the outer axes."""
-        maps = {name: values[step] for name, values in self._journal.maps.items()}
-        return Board(self._journal.topograph[step], maps)
+    @property
+    def progress(self) -> Progress:
+        """How far the run came."""
+        started, ended = self.view.started, self.view.ended
+        assert started is not None
+        end = ended.time if ended else math.nan
+        hours = (end - started.time) / 3600.0
+        rate = self._done / hours if hours > 0 else math.nan
+        return Progress(end, self._done, started.site_count, end, rate, self.health.state)
 
-    def look_up(self, step: int, row: int, column: int) -> Shown | None:
-        """Read the spectrum of a site."""
-        found = self._journal.look_up(step, row, column)
-        return None if found is None else Shown(*found)
+    @property
+    def latest(self) -> Shown | None:
+        """The spectrum that was measured last, with its fit."""
+        last = self.view.spectrum
+        if last is None:
+            return None
+        return self.look_up(last.site.step, last.site.row, last.site.col)
+
+    @property
+    def health(self) -> Health:
+        """How it ended."""
+        ended = self.view.ended
+        if ended is None:
+            return Health("not ended", "the journal has no end: the run goes on, or was cut off")
+        return Health(ended.state, ended.text)
 
     def subscribe(self, wake: Callable[[], None]) -> None:
         """Nothing changes any more."""
@@ -71,7 +80,6 @@ class PastRun:
         """Nothing changes any more."""
 
 
-def _health(journal: Journal) -> Health:
-    if journal.ended is None:
-        return Health("not ended", "the journal has no end: the run goes on, or was cut off")
-    return Health(journal.ended.state, journal.ended.text)
+def _sorted(records: tuple[Spectrum | Fit, ...]) -> tuple[Spectrum | None, Fit | None]:
+    spectrum = next((record for record in records if isinstance(record, Spectrum)), None)
+    return spectrum, next((record for record in records if isinstance(record, Fit)), None)

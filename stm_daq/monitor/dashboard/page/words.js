@@ -91,7 +91,7 @@ const stmDaq = {};
   stmDaq.site = (site) => {
     const place = site.row === undefined ? "" : (stmDaq.isGrid
       ? `row ${site.row}, column ${site.column}` : `site ${site.column}`);
-    at("place").textContent = site.there || !place ? place : `${place}: not measured`;
+    at("place").textContent = site.there || !place ? place : `${place}: ${site.missing}`;
     rows(at("details"), site.details || []);
     const fit = site.fit || { there: false };
     rows(at("fit"), fit.values || []);
