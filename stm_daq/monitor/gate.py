@@ -54,7 +54,7 @@ class Gate:
         self._zap = context.socket(zmq.REP)
         self._zap.bind(_ZAP)  # before any guarded socket
         self._monitors: list[zmq.Socket[bytes]] = []
-        self._lately: str = "unknown"
+        self._lately = ""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="gate", daemon=True)
 
@@ -115,18 +115,18 @@ class Gate:
         """Note who connects, and who fails before a key was seen; return whether more will come."""
         event, value = struct.unpack("=Hi", frames[0])
         if event == zmq.EVENT_ACCEPTED:
-            self._lately = _peer(value)
+            self._lately = _peer(value) or self._lately
         elif event in _FAILED:
-            where = self._lately
-            text = f"{where} without a valid key (no CURVE, or another station's key)"
+            where = self._lately  # the only one who connected lately, or one of them
+            text = f"{where or 'somebody'} without a valid key (no CURVE, or another station's key)"
             self._refused(text, {"address": where, "key": ""})
         return bool(event != zmq.EVENT_MONITOR_STOPPED)
 
 
 def _peer(handle: int) -> str:
-    """Return who is at the other end of a TCP connection of libzmq's."""
+    """Return who is at the other end of a TCP connection of libzmq's; "" if it is closed already."""
     try:
         with net.fromfd(handle, net.AF_INET, net.SOCK_STREAM) as copy:
             return str(copy.getpeername()[0])
     except OSError:
-        return "an address that has left"
+        return ""

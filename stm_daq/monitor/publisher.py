@@ -217,8 +217,6 @@ class Publisher:
 
     def _begin(self, started: RunStarted) -> None:
         """Tell history and control where the run is."""
-        with self._live.lock:
-            self._live.view.apply(started)
         if self._runs is None:
             return
         self._folder = self._runs / started.run_id

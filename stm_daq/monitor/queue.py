@@ -8,7 +8,7 @@ from collections import deque
 
 from stm_daq.clock import Clock
 from stm_daq.monitor.bodies import Alert, Body
-from stm_daq.records import Progress, SiteStarted
+from stm_daq.records import Progress, RunStarted, SiteStarted
 
 LONGEST = 5000
 _UNSTORED = (Progress, SiteStarted, Alert)
@@ -16,6 +16,8 @@ _UNSTORED = (Progress, SiteStarted, Alert)
 
 class RecordQueue:
     """A queue that never makes the run wait: when it is full the oldest record is dropped.
+
+    Not the beginning of the run.
 
     Parameters
     ----------
@@ -39,7 +41,9 @@ class RecordQueue:
         """Leave a record."""
         with self._lock:
             if len(self._records) >= LONGEST:
-                self._records.popleft()
+                oldest = self._records.popleft()
+                if isinstance(oldest, RunStarted):  # without it nothing else can be understood
+                    self._records[0] = oldest
                 self.dropped += 1
             self._records.append(record)
             if not isinstance(record, _UNSTORED):

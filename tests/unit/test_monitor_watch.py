@@ -109,7 +109,7 @@ def test_a_new_run_replaces_the_old(run):
 
 def test_records_that_do_not_fit_the_run_are_ignored(run):
     watcher = told(Watcher("tcp://x"), run.fit(0), run.topograph(0, 2), run.started())
-    told(watcher, run.topograph(5, 4), run.fit(9))
+    told(watcher, run.topograph(5, 4), run.fit(12), run.fit(-1))
     watcher.view.topograph[5] = np.nan
     assert np.isnan(watcher.view.topograph).all()
     assert np.isnan(watcher.view.map("gap")).all()
