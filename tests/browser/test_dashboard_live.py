@@ -69,7 +69,9 @@ def rehearsal(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[str]]
     started: list[subprocess.Popen[str]] = []
     plan = tmp_path / "plan.yaml"
     text = (ROOT / "plans" / "self_test.yaml").read_text(encoding="utf-8")
-    plan.write_text(text.replace("columns: 16, rows: 16", "columns: 64, rows: 64"), encoding="utf-8")
+    plan.write_text(
+        text.replace("columns: 16, rows: 16", "columns: 64, rows: 64"), encoding="utf-8"
+    )
 
     def start(port: int) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "stm_daq", "rehearse", str(plan), "--no-report"]

@@ -62,7 +62,14 @@ def test_strangers_are_refused_and_logged(served: Served) -> None:
     assert ask(port, served.watch[0].partition(str(port))[2])[0] == 403
     assert ask(port, "/?token=guessed")[0] == 403
     # without a cookie, or with a forged one
-    for path in ("/", "/watch", "/operate", "/stations", "/static/js/bokeh.min.js", "/page/page.js"):
+    for path in (
+        "/",
+        "/watch",
+        "/operate",
+        "/stations",
+        "/static/js/bokeh.min.js",
+        "/page/page.js",
+    ):
         assert ask(port, path)[0] == 403
         assert ask(port, path, Cookie=viewer[:-4] + "0000")[0] == 403
     # a page of a foreign site: by a name of its own (rebinding), or from another origin

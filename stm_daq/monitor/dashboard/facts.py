@@ -89,7 +89,7 @@ def site(shown: Shown | None, chosen: bool) -> Facts:
     spectrum = shown.spectrum
     place = spectrum.site
     details = [
-        ["Place", f"x {show(place.x, 'm', 4)}, y {show(place.y, 'm', 4)}"],
+        ["Place", f"x {place.x * 1e9:.2f} nm, y {place.y * 1e9:.2f} nm"],
         ["Measured", show_moment(spectrum.time) + _repeat(spectrum.attempt, spectrum.reason)],
         ["Stage", _known(spectrum.temperature, "K")],
         ["Tip height", _known(spectrum.z, "m")],

@@ -21,13 +21,16 @@
     silent = facts.health.silent;
     stale = facts.health.stale;
     stmDaq.health(facts.health);
-    if (facts.run) stmDaq.run(facts.run, facts.choice);
+    if (facts.run) {
+      stmDaq.run(facts.run, facts.choice);
+      restore(facts.run.id);
+    }
     for (const topic of ["progress", "site", "events", "alerts"]) {
       if (facts[topic]) stmDaq[topic](facts[topic]);
     }
     stmDaq.choice(facts.choice);
     if (facts.guards) document.body.dataset.guards = facts.guards.length ? "yes" : "no";
-    if (facts.site) remember();
+    if (facts.site && before === null) remember();
     if (facts.answer) answered(facts.answer);
     if (facts.link) stmDaq.toast(facts.link, false, 120);
     watch();
@@ -71,21 +74,27 @@
     }
   };
 
-  /* What was chosen outlives a reload. */
+  /* What was chosen outlives a reload: it is chosen again as soon as the same run is there. */
+  let before = JSON.parse(kept.getItem(location.search) || "null");
+  let run = "";
+
   const remember = () => {
     const { map, row, column, step, follow } = document.body.dataset;
-    kept.setItem(location.search, JSON.stringify({ map, row, column, step, follow, cut: at("cut").value }));
+    const cut = at("cut").value;
+    kept.setItem(location.search, JSON.stringify({ run, map, row, column, step, follow, cut }));
   };
 
-  const before = JSON.parse(kept.getItem(location.search) || "null");
-  const restore = () => {
-    if (!before) return;
-    if (before.map) ask("map", { text: before.map });
-    ask("cut", { text: before.cut });
-    if (before.follow === "no" && before.row !== "") {
-      ask("step", { step: Number(before.step) });
-      ask("choose", { row: Number(before.row), column: Number(before.column) });
+  const restore = (id) => {
+    run = id;
+    if (before && before.run === id) {
+      ask("map", { text: before.map });
+      ask("cut", { text: before.cut });
+      if (before.follow === "no" && before.row !== "") {
+        ask("step", { step: Number(before.step) });
+        ask("choose", { row: Number(before.row), column: Number(before.column) });
+      }
     }
+    before = null;
   };
 
   const theme = (dark) => {
@@ -176,7 +185,6 @@
     tell();
     if (isDark()) theme(true);
     ask("ready");
-    restore();
     document.body.dataset.ready = "yes";
   };
 
