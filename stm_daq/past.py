@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stm_daq.clock import Clock, RealClock
 from stm_daq.monitor.bodies import Body
+from stm_daq.monitor.news import told
 from stm_daq.monitor.view import RunView
 from stm_daq.records import Fit, RunEnded, Spectrum
 from stm_daq.store import schema
@@ -44,7 +45,7 @@ class JournalPast:
         """
         with reader(self._folder) as connection:
             if view.started is None:
-                view.apply(started_of(connection))
+                view.apply(told(started_of(connection)))
             for number, record in enumerate(self._news(connection)):
                 view.apply(record)
                 if number % _PIECE == _PIECE - 1:

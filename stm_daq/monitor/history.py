@@ -19,7 +19,8 @@ import zmq
 from stm_daq.clock import Clock
 from stm_daq.errors import StmDaqError
 from stm_daq.monitor.bodies import Body, End, Hello
-from stm_daq.monitor.messages import Message, encode
+from stm_daq.monitor.messages import Message
+from stm_daq.monitor.news import sendable
 from stm_daq.monitor.service import Socket
 from stm_daq.monitor.view import RunView
 from stm_daq.records import Fit, Spectrum
@@ -120,7 +121,9 @@ class HistoryServer:
             began = self._clock.now()
             try:
                 for message in self.answer(frames):
-                    socket.send_multipart([frames[0], *encode(message)], flags=zmq.NOBLOCK)
+                    packed = sendable(message)
+                    if packed is not None:
+                        socket.send_multipart([frames[0], *packed], flags=zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 # who asked has left, or does not read; without its end an answer does not count
                 _log.info("an answer was given up: %s", error)

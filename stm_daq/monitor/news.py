@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
 from stm_daq.monitor.bodies import Body
+from stm_daq.monitor.messages import Message, MessageError, encode
 from stm_daq.monitor.view import RunView, guard_of
 from stm_daq.records import Event, Fit, Progress, RunEnded, RunStarted, SiteStarted, Spectrum
 
 _TOLD = ("wanted", "setpoint", "fit_model", "current")
 """What viewers are told of the metadata of a run."""
+_log = logging.getLogger(__name__)
 _LATEST = (SiteStarted, Spectrum, Fit, Progress)
 
 
@@ -18,6 +21,17 @@ def told(started: RunStarted) -> RunStarted:
     """Return what viewers are told of the beginning: texts of plan and station stay at home."""
     kept = {key: started.metadata[key] for key in _TOLD if key in started.metadata}
     return replace(started, plan_text="", station_text="", metadata=kept)
+
+
+def sendable(message: Message) -> list[bytes] | None:
+    """Encode a message; an event that is too long without its data. None if that is not possible."""
+    try:
+        return encode(message)
+    except MessageError as error:
+        if isinstance(message.body, Event) and message.body.data:
+            return sendable(replace(message, body=replace(message.body, data={})))
+        _log.warning("%s", error)
+        return None
 
 
 def news(view: RunView, records: Iterable[Body]) -> tuple[list[Body], int]:

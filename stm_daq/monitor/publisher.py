@@ -31,22 +31,23 @@ from stm_daq.monitor.control import ControlServer
 from stm_daq.monitor.gate import Gate
 from stm_daq.monitor.history import LARGEST_REQUEST, HistoryServer, Live, OpenPast
 from stm_daq.monitor.keys import KeyRing, Level, write_private
-from stm_daq.monitor.messages import Message, MessageError, encode
-from stm_daq.monitor.news import news, told
+from stm_daq.monitor.messages import Message
+from stm_daq.monitor.news import news, sendable, told
 from stm_daq.monitor.operator import CONTROL_FILE, ControlFile
 from stm_daq.monitor.orders import LARGEST_ORDER, Desk
 from stm_daq.monitor.queue import RecordQueue
 from stm_daq.monitor.refusals import Allowance, Refusals
 from stm_daq.monitor.service import Service, Socket, bind_in_a_row, endpoint, is_loopback
-from stm_daq.records import Event, Record, RunStarted, Truth, TwinState
+from stm_daq.records import Record, RunStarted, Truth, TwinState
 
 DEFAULT_PORT = 5550
 LOOPBACK = "127.0.0.1"
 _HEARTBEAT = 1.0
 _BURST, _EVERY = 10, 0.05
 """News goes out at once, so many times in a row, then one in this time (s)."""
-_HIGH_WATER = 500
-"""Messages kept for a slow viewer; beyond it loses some, is told by the numbering, and asks again."""
+_HIGH_WATER = {"live": 500, "history": 2000, "control": 100}
+"""Messages kept for a slow viewer. Beyond it loses live ones, sees that by the numbering, and asks; an
+answer that is longer is given up."""
 _GRACE, _LONGEST_GRACE = 0.5, 5.0
 """At the end viewers who still ask are answered (s)."""
 _KINDS: dict[str, tuple[int, Level, int]] = {
@@ -184,7 +185,7 @@ class Publisher:
         kind, level, largest = _KINDS[name]
         socket = self._context.socket(kind)
         socket.linger = 1000
-        socket.sndhwm = socket.rcvhwm = _HIGH_WATER
+        socket.sndhwm = socket.rcvhwm = _HIGH_WATER[name]
         socket.maxmsgsize = largest
         socket.ipv6 = self._ipv6
         socket.heartbeat_ivl, socket.heartbeat_timeout = 5000, 15000
@@ -283,23 +284,12 @@ class Publisher:
         run = started.run_id if started is not None else ""
         for body in bodies:
             message = Message(run, self._live.boot, self._live.seq, self._clock.wall(), body)
-            frames = _frames(message)
+            frames = sendable(message)
             if frames is None:
                 continue
             socket.send_multipart(frames, flags=zmq.NOBLOCK)
             with self._live.lock:
                 self._live.seq += 1
-
-
-def _frames(message: Message) -> list[bytes] | None:
-    """Encode a message; an event that is too long without its data. None if that is not possible."""
-    try:
-        return encode(message)
-    except MessageError as error:
-        if isinstance(message.body, Event) and message.body.data:
-            return _frames(replace(message, body=replace(message.body, data={})))
-        _log.warning("%s", error)
-        return None
 
 
 def _is_operator(ring: KeyRing, name: str) -> bool:

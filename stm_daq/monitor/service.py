@@ -131,8 +131,8 @@ class Service:
                 self.serve(socket)
             except Exception:  # noqa: BLE001 - logged with its traceback; the run must not notice
                 _log.exception("the %s server failed and begins anew; the run goes on", self.name)
-                self.closing.wait(_PAUSE)
             finally:
                 if socket is not None:
                     socket.close(linger=1000)
                     socket = None
+            self.closing.wait(_PAUSE)
