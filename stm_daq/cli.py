@@ -387,6 +387,47 @@ def keys_list(keys: KeyFolder = KEYS, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def dashboard(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ADDRESS|NAME=ADDRESS|RUN]...", help="Stations to listen to; runs to open."
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Secret key for stations beyond this computer.", metavar="NAME.key"),
+    ] = None,
+    operate: Annotated[
+        bool, typer.Option("--operate", help="Print a link to a page with buttons, too.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any that is free.")] = 5006,
+    listen: Annotated[
+        str, typer.Option(help="Beyond loopback only with --certificate.", metavar="HOST")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name by which browsers call this computer.", metavar="HOST"),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Certificate chain and key, for https.", metavar="PEM")
+    ] = None,
+    links: Annotated[int, typer.Option(min=1, max=50, help="One-time links to print.")] = 1,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it here.")] = False,
+) -> None:
+    """Show stations and runs in the browser, live or finished.
+
+    The page listens on this computer only; from elsewhere, ssh -L 5006:127.0.0.1:5006 brings it.
+    """
+    from stm_daq.commands.dashboard import DashboardOptions, show_dashboard
+
+    options = DashboardOptions(
+        key, operate, port, listen, tuple(name or ()), certificate, links, open_browser
+    )
+    show_dashboard(targets or [ADDRESS], options)
+
+
+@app.command()
 def simulate(
     station: StationPath = STATION,
     port: Annotated[
