@@ -414,6 +414,10 @@ def dashboard(
     ] = None,
     links: Annotated[int, typer.Option(min=1, max=50, help="One-time links to print.")] = 1,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it here.")] = False,
+    station: Annotated[
+        Path | None,
+        typer.Option(help="Station whose sinks are told when one falls silent.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Show stations and runs in the browser, live or finished.
 
@@ -422,7 +426,7 @@ def dashboard(
     from stm_daq.commands.dashboard import DashboardOptions, show_dashboard
 
     options = DashboardOptions(
-        key, operate, port, listen, tuple(name or ()), certificate, links, open_browser
+        key, operate, port, listen, tuple(name or ()), certificate, links, open_browser, station
     )
     show_dashboard(targets or [ADDRESS], options)
 

@@ -32,7 +32,7 @@ def try_sinks(station: StationPath = STATION) -> None:
     from stm_daq.monitor.alerts.letter import Letter
     from stm_daq.monitor.alerts.sinks import make_sinks
 
-    sinks = make_sinks(_settings(station))
+    sinks = make_sinks(settings_of(station))
     if not sinks:
         raise BadInputError(f"{station}: there are no sinks; write some into `alerts:`")
     text = "this is a test: nothing has happened"
@@ -65,7 +65,7 @@ def send(spool: SpoolPath, station: StationPath = STATION) -> None:
     """Send what a run could not send; it must not be going on."""
     from stm_daq.monitor.alerts.office import send_unsent
 
-    left = send_unsent(_settings(station), spool)
+    left = send_unsent(settings_of(station), spool)
     print_unsent(left)
     raise typer.Exit(UNSENT if left else 0)
 
@@ -88,10 +88,11 @@ def deadman(
     """
     from stm_daq.commands.deadman import listen_for_silence
 
-    listen_for_silence(addresses, key, _settings(station), spool)
+    listen_for_silence(addresses, key, settings_of(station), spool)
 
 
-def _settings(station: Path) -> AlertSettings:
+def settings_of(station: Path) -> AlertSettings:
+    """Return whom a station wants to be told, and of what."""
     from stm_daq.alert_settings import alert_settings
     from stm_daq.station.config import load_station
 
@@ -107,8 +108,8 @@ def print_unsent(left: Sequence[Waiting]) -> None:
         print("every alert was sent")
 
 
-def print_alert(alert: Alert) -> None:
-    """Print a line for an alert when it is raised, and when it has got through."""
+def print_alert(_station: str, alert: Alert) -> None:
+    """Print a line for an alert about a station when it is raised, and when it has got through."""
     from stm_daq.monitor.alerts.letter import moment, plain
 
     state = "sent" if alert.delivered else "raised"

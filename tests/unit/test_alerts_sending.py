@@ -8,7 +8,9 @@ import ssl
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +33,7 @@ from stm_daq.monitor.alerts.office import PostOffice, send_unsent
 from stm_daq.monitor.alerts.silence import SilenceWatch
 from stm_daq.monitor.alerts.sinks import CommandSink, FileSink, make_sinks
 from stm_daq.monitor.alerts.spool import NAME, Spool, read_unsent
+from stm_daq.monitor.bodies import Alert
 from stm_daq.monitor.client import connect
 from stm_daq.monitor.messages import Message
 from stm_daq.monitor.publisher import Publisher
@@ -429,12 +432,16 @@ def test_sinks_that_hang_do_not_keep_the_run(tmp_path, run, monkeypatch):
     sink.go.set()
 
 
+def about_annex(text):
+    return Alert(1.8e9, "silence", "alarm", f"the annex: {text}", delivered=False)
+
+
 def test_a_publisher_that_dies_is_missed_by_another_process(tmp_path, run):
     told = []
     rules = (RuleBlock(silence=SilenceBlock.model_construct(after=1.0)),)
     with Publisher(0) as publisher, connect(publisher.address, tick=0.1) as items:
         sinks = settings(tmp_path, rules, log=a_file("alerts.txt"))
-        announcer = Announcer(sinks, tmp_path / "hub.db", told.append)
+        announcer = Announcer(sinks, tmp_path / "hub.db", lambda _, alert: told.append(alert))
         watch = SilenceWatch(announcer, [publisher.address])
         publisher.publish(run.started())
         for item in items:
@@ -443,7 +450,7 @@ def test_a_publisher_that_dies_is_missed_by_another_process(tmp_path, run):
                 publisher.close()  # without a word about the end of the run
             if told:
                 break
-    announcer("the annex", "speaks again")
+    announcer("the annex", about_annex("speaks again"))
     assert announcer.close() == []
     assert "the annex: speaks again" in (tmp_path / "alerts.txt").read_text()
     assert f"{publisher.address} has been silent for 1" in told[0].text
@@ -452,13 +459,53 @@ def test_a_publisher_that_dies_is_missed_by_another_process(tmp_path, run):
 
 def test_a_hub_tells_later_what_it_has_held_back(tmp_path):
     rules = (RuleBlock(silence=SilenceBlock.model_construct(after=1.0)),)
-    announcer = Announcer(settings(tmp_path, rules, 0.5, log=a_file("alerts.txt")), None)
-    announcer("the annex", "silent for 31 s while it was running")
-    announcer("the annex", "speaks again")
+    told = []
+    sinks = settings(tmp_path, rules, 0.5, log=a_file("alerts.txt"))
+    announcer = Announcer(sinks, None, lambda *what: told.append(what))
+    silent = about_annex("silent for 31 s while it was running")
+    announcer("the annex", silent)
+    announcer("the annex", about_annex("speaks again"))
     file = tmp_path / "alerts.txt"
     assert wait_for(lambda: file.exists() and "speaks again" in file.read_text())
     assert announcer.close() == []
     assert len(file.read_text().splitlines()) == 2
+    assert told[:1] == [("the annex", silent)]
+    assert ("the annex", replace(silent, delivered=True)) in told
+
+
+class SilentStation:
+    """What the hub sees of a station that has died in a run."""
+
+    name = "the annex"
+    health = SimpleNamespace(stale=True, silent=31.0, state="running")
+
+    def __init__(self):
+        self.alerts = []
+        self.alert = self.alerts.append
+
+
+def test_the_hub_of_the_dashboard_sends_through_the_sinks_of_a_station(tmp_path):
+    hub = pytest.importorskip("stm_daq.monitor.dashboard.hub")
+    station = SilentStation()
+    rules = (RuleBlock(silence=SilenceBlock.model_construct(after=1.0)),)
+    sinks = settings(tmp_path, rules, log=a_file("alerts.txt"))
+    announcer = Announcer(sinks, tmp_path / "new/hub.db", lambda _, alert: station.alert(alert))
+    dead_man = hub.DeadMan([station], announcer)
+    dead_man.look()
+    dead_man.look()
+    assert announcer.close() == []
+    (line,) = (tmp_path / "alerts.txt").read_text().splitlines()
+    assert "the annex: silent for 31 s while it was running" in line
+    assert [alert.delivered for alert in station.alerts] == [False, False, True]
+    assert len({(alert.time, alert.text) for alert in station.alerts}) == 1
+
+
+def test_an_alert_is_sent_though_its_spool_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    office = PostOffice(settings(tmp_path, log=a_file("alerts.txt")), tmp_path / "file/alerts.db")
+    office.post(letter(), None)
+    assert office.close() == []
+    assert "temperature is bad" in (tmp_path / "alerts.txt").read_text()
 
 
 def test_a_dead_man_needs_a_rule(tmp_path):

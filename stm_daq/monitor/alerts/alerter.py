@@ -172,13 +172,13 @@ class Alerter:
         run = self._run
         for notice in notices if run is not None else ():
             assert run is not None
+            self._try(partial(self._tell, alert_of(notice, delivered=False)))
             started = run.started
             letter = Letter(
                 0, notice.time, started.run_id, started.name, notice.rule, notice.level, notice.text
             )
             letter = run.office.post(letter, notice.to)
             self._note("alert", f"{notice.level}: {notice.text}", letter)
-            self._tell(alert_of(notice, delivered=False))
 
     def _delivered(self, waiting: Waiting, problem: str) -> None:
         """Hear from a courier (in its thread) what became of a letter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,10 @@ from stm_daq.monitor.alerts.rules import Finding
 from stm_daq.monitor.alerts.spool import Waiting
 from stm_daq.monitor.bodies import Alert
 
+log = logging.getLogger(__name__)
 
-def _nobody(alert: Alert) -> None:
+
+def _nobody(station: str, alert: Alert) -> None:
     """Tell nobody."""
 
 
@@ -33,7 +36,8 @@ class Announcer:
     spool : Path or None
         Where alerts wait that could not be sent; None keeps them in memory.
     tell : callable
-        Is given every alert, when it is raised and again when it has got through.
+        Is given the station and every alert, when it is raised and again when it has got through; in
+        any thread.
 
     Attributes
     ----------
@@ -47,7 +51,10 @@ class Announcer:
     """
 
     def __init__(
-        self, settings: AlertSettings, spool: Path | None, tell: Callable[[Alert], None] = _nobody
+        self,
+        settings: AlertSettings,
+        spool: Path | None,
+        tell: Callable[[str, Alert], None] = _nobody,
     ) -> None:
         self.rules = tuple(rule for rule in settings.rules if rule.silence is not None)
         if not self.rules:
@@ -64,15 +71,19 @@ class Announcer:
         self._closing = threading.Event()
         threading.Thread(target=self._release, name="announcer", daemon=True).start()
 
-    def __call__(self, station: str, text: str) -> None:
-        """Tell something about a station, as the first rule about silence wants it; returns at once."""
-        self.take(self.rules[0], Finding("alarm", f"{station}: {text}", station))
+    def __call__(self, station: str, alert: Alert) -> None:
+        """Send an alert about a station as the first rule about silence wants it; returns at once."""
+        rule = self.rules[0]
+        level = rule.level or alert.level
+        self._limit(Notice(alert.time, alert.rule, level, alert.text, station, rule.to), rule)
 
     def take(self, rule: RuleBlock, finding: Finding, run: str = "") -> None:
         """Tell what a rule has found about the station `finding.about`; returns at once."""
+        self._runs[finding.about] = run
+        self._limit(notice_of(rule, finding, self._clock.wall()), rule)
+
+    def _limit(self, notice: Notice, rule: RuleBlock) -> None:
         with self._lock:
-            self._runs[finding.about] = run
-            notice = notice_of(rule, finding, self._clock.wall())
             now = self._clock.now()
             passed = self._limiter.take(notice, rule.every or self._every, now)
         self._post([] if passed is None else [passed])
@@ -94,13 +105,20 @@ class Announcer:
 
     def _post(self, notices: list[Notice]) -> None:
         for notice in notices:
+            self._say(notice.about, alert_of(notice, delivered=False))
             run = self._runs.get(notice.about, "")
             letter = Letter(
                 0, notice.time, run, notice.about, notice.rule, notice.level, notice.text
             )
             self._office.post(letter, notice.to)
-            self._tell(alert_of(notice, delivered=False))
 
     def _delivered(self, waiting: Waiting, problem: str) -> None:
         if not problem:
-            self._tell(alert_of(waiting.letter, delivered=True))
+            self._say(waiting.letter.name, alert_of(waiting.letter, delivered=True))
+
+    def _say(self, station: str, alert: Alert) -> None:
+        """Whoever shows the alerts may have left; they are sent all the same."""
+        try:
+            self._tell(station, alert)
+        except Exception:
+            log.exception("an alert about %s could not be shown", station)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,6 +46,9 @@ class PostOffice:
         path: Path | None,
         told: Callable[[Waiting, str], None] = lambda waiting, problem: None,
     ) -> None:
+        if path is not None:
+            with suppress(OSError):  # the spool says so itself, and goes on in memory
+                path.parent.mkdir(parents=True, exist_ok=True)
         self.spool = Spool(path)
         self._sinks = make_sinks(settings)
         self._couriers = [Courier(n, sink, self.spool, told) for n, sink in self._sinks.items()]
@@ -52,9 +56,11 @@ class PostOffice:
         if self._lock is not None:
             try:
                 self._lock.acquire()
-            except (Timeout, OSError) as error:
-                log.warning("%s: somebody else sends these alerts (%s)", path, error)
+            except Timeout:
+                log.warning("%s: another process sends these alerts", path)
                 self._couriers = []  # they would be sent twice
+            except OSError as error:
+                log.warning("%s.lock: %s", path, error)
         self.spool.hurry()
         for courier in self._couriers:
             courier.start()
