@@ -142,7 +142,7 @@ class HistoryServer:
             return
         try:
             request = msgspec.json.decode(frames[1], type=Request)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return
         with self._live.lock:
             seq, started = self._live.seq - 1, self._live.view.started

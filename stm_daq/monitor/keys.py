@@ -264,7 +264,7 @@ def _read(path: Path) -> _File:
             return msgspec.json.decode(file.read(_LARGEST_FILE), type=_File)
     except OSError as error:
         raise BadInputError(f"{path} cannot be read ({error.strerror})") from None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise BadInputError(f"{path} is no key file; `stm-daq keys new NAME` makes some") from None
 
 

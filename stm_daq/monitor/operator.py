@@ -132,7 +132,7 @@ class Operator:
             try:
                 if len(frames) == 1 and len(frames[0]) <= LARGEST_ORDER:
                     return msgspec.json.decode(frames[0], type=Answer)
-            except (msgspec.MsgspecError, RecursionError):
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 return None
         return None
 
@@ -154,5 +154,5 @@ def _token(path: Path) -> str:
             return msgspec.json.decode(file.read(_LARGEST_FILE), type=ControlFile).token
     except OSError as error:
         raise BadInputError(f"{path} cannot be read ({error.strerror})") from None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         raise BadInputError(f"{path} is not the {CONTROL_FILE} of a run") from None

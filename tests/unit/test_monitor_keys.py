@@ -133,7 +133,8 @@ def test_keys_are_allowed_listed_and_revoked(house):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe", b"{}", b'{"name":"x","public":"short"}', b"[" * 4000]
+    "content",
+    [b"", b"\xff\xfe", b'{"name":"\xff"}', b"{}", b'{"name":"x","public":"y"}', b"[" * 4000],
 )
 def test_rubbish_in_the_folder_lets_nobody_in(house, content):
     (house / "keys" / "viewers" / "rubbish.pub").write_bytes(content)
