@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -15,6 +16,7 @@ from stm_daq.errors import BadInputError
 from stm_daq.records import Fit, Spectrum
 
 if TYPE_CHECKING:
+    from stm_daq.monitor.bodies import Alert
     from stm_daq.monitor.client import Connection
     from stm_daq.monitor.dashboard.app import App, Shown
 
@@ -33,6 +35,8 @@ class DashboardOptions:
     certificate: Path | None
     links: int
     open_browser: bool
+    station: Path | None = None
+    """Whose sinks are told when a station falls silent; None: nobody's."""
 
 
 def show_dashboard(targets: Sequence[str], options: DashboardOptions) -> None:
@@ -42,13 +46,18 @@ def show_dashboard(targets: Sequence[str], options: DashboardOptions) -> None:
     handler.setLevel(logging.WARNING)
     logging.getLogger().addHandler(handler)
     logging.getLogger("tornado.access").setLevel(logging.ERROR)  # the gate tells what it refused
-    app = make_dashboard(targets, options)
-    _show_links(app, options)
-    app.run()
+    with ExitStack() as stack:
+        app = make_dashboard(targets, options, stack)
+        _show_links(app, options)
+        app.run()
 
 
-def make_dashboard(targets: Sequence[str], options: DashboardOptions) -> App:
+def make_dashboard(
+    targets: Sequence[str], options: DashboardOptions, stack: ExitStack | None = None
+) -> App:
     """Build the dashboard and begin to listen; see :func:`show_dashboard`.
+
+    At the end of `stack` the last alerts are sent.
 
     Raises
     ------
@@ -71,7 +80,13 @@ def make_dashboard(targets: Sequence[str], options: DashboardOptions) -> App:
     shown = [_shown(target, options) for target in targets]
     listen = Listen(options.listen, options.port, frozenset(options.names), options.certificate)
     secret = secret_of(settings_folder() / "dashboard.secret")
-    app = App(shown, Formulas(fitted_curve, without_plane), secret, listen, _alert)
+    stations = {s.source.name: s.source for s in shown if isinstance(s.source, Station)}
+
+    def told(name: str, alert: Alert) -> None:
+        app.loop.add_callback(stations[name].alert, alert)
+
+    raise_alert = _way_out(options.station, told, stack)
+    app = App(shown, Formulas(fitted_curve, without_plane), secret, listen, raise_alert)
     for target, one in zip(targets, shown, strict=True):
         if isinstance(one.source, Station):
             items = _connect(_address(target)[1], options.key)
@@ -134,8 +149,28 @@ class History:
             return self._connection.spectrum(site)
 
 
-def _alert(station: str, text: str) -> None:
-    print(f"\a{station}: {text}", file=sys.stderr, flush=True)
+def _way_out(
+    station: Path | None, told: Callable[[str, Alert], None], stack: ExitStack | None
+) -> Callable[[str, Alert], None]:
+    """Return what is done with alerts about stations: printed, and sent where a station says to whom."""
+    if station is None:
+        return _print_alert
+    from stm_daq.commands.alerts import print_unsent, settings_of
+    from stm_daq.monitor.alerts.announcer import Announcer
+
+    announcer = Announcer(settings_of(station), settings_folder() / "hub-alerts.db", told)
+    if stack is not None:
+        stack.callback(lambda: print_unsent(announcer.close()))
+
+    def way_out(name: str, alert: Alert) -> None:
+        _print_alert(name, alert)
+        announcer(name, alert)
+
+    return way_out
+
+
+def _print_alert(_station: str, alert: Alert) -> None:
+    print(f"\a{alert.text}", file=sys.stderr, flush=True)
 
 
 def _show_links(app: App, options: DashboardOptions) -> None:

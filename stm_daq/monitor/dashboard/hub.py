@@ -18,8 +18,8 @@ from stm_daq.monitor.dashboard.source import Source
 SILENCE = 30.0
 """s without a word after which a running station is taken for dead; it speaks every second."""
 
-type Raise = Callable[[str, str], None]
-"""(station, text): sends an alert out; must return at once."""
+type Raise = Callable[[str, Alert], None]
+"""(station, alert): sends an alert out; must return at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,16 +66,14 @@ class DeadMan:
 
     def _tell(self, station: Station, text: str) -> None:
         _log.warning("%s: %s", station.name, text)
-        sent = True
+        line = f"{station.name}: {text}"
+        alert = Alert(self._clock.wall(), "silence", "alarm", line, delivered=False)
+        station.alert(alert)
         try:
-            self._raise(station.name, text)
+            self._raise(station.name, alert)
         except (StmDaqError, OSError):
             # whatever the way out is made of, the others must still be looked after
             _log.exception("the alert about %s could not be sent", station.name)
-            sent = False
-        station.alert(
-            Alert(self._clock.wall(), "silence", "alarm", f"{station.name}: {text}", sent)
-        )
 
 
 def overview(sources: Sequence[Source], role: Role) -> list[dict[str, Any]]:
