@@ -5,7 +5,7 @@ resumed run again, and so on; at last it may finish. Its map must be that of an 
 rehearsal with the same seed, every journal that a kill leaves behind must be readable, and must hold
 every spectrum of which an observer was told.
 
-    python benchmarks/kill.py [--kills 500] [--plan plain|careful|both] [--seed 1]
+    python benchmarks/kill.py [--kills 500] [--plan plain|careful|steps|all] [--seed 1]
 """
 
 from __future__ import annotations
@@ -45,10 +45,19 @@ TINY = (
 )
 CAREFUL = """
 drift: {every: "20 s", size: "40 nm", pixels: 32, line_time: "50 ms", largest: "8 nm"}
-adaptive: {want: {gap: "3 ueV"}, most: 3}
+want: {gap: "3 ueV"}
+adaptive: {most: 3}
 again: {most: 1}
 tip_change: {z: "1 nm", reaction: remeasure}
 """
+
+STEPS = """
+axes:
+  - setpoint_current: {values: ["80 pA", "120 pA"], settle: "1 s"}
+  - repeat: 2
+again: {most: 1}
+"""
+PLANS = {"plain": "", "careful": CAREFUL, "steps": STEPS}
 
 # Where there is a fork server, a process costs a few milliseconds: it has imported everything.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -286,11 +295,10 @@ def main() -> int:
     """Print the table; return 1 if anything was lost."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--plan", choices=["plain", "careful", "both"], default="both")
+    parser.add_argument("--plan", choices=[*PLANS, "all"], default="all")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    plans = {"plain": "", "careful": CAREFUL}
-    chosen = plans if options.plan == "both" else {options.plan: plans[options.plan]}
+    chosen = PLANS if options.plan == "all" else {options.plan: PLANS[options.plan]}
     header = ("plan", "kills", *(f"in {phase}" for phase in PHASES), "spectra acknowledged",
               "of them lost", "unreadable journals", "maps", "not equal")  # fmt: skip
     print("| " + " | ".join(header) + " |\n|" + " --- |" * len(header), flush=True)

@@ -105,8 +105,23 @@ class NanonisScan:
     def data(self) -> Array:
         """Return the signal on the way forward, shape (rows, columns), bottom of the frame first.
 
-        The controller gives the top of the frame first, whatever the direction of the scan.
+        The controller gives the top of the frame first, whatever the direction of the scan. It is
+        asked until two replies agree: a damaged height would look like any other.
+
+        Raises
+        ------
+        InstrumentError
+            If no two of three replies agree, or the scan has other pixels than it was given.
         """
+        first, second = self._grab(), self._grab()
+        if np.array_equal(first, second, equal_nan=True):
+            return first
+        third = self._grab()
+        if any(np.array_equal(third, other, equal_nan=True) for other in (first, second)):
+            return third
+        raise InstrumentError("three replies with the heights of the scan all differ")
+
+    def _grab(self) -> Array:
         _, data, _ = self._nanonis.call("Scan.FrameDataGrab", self._channel, FORWARD_DATA)
         if data.shape != self._shape:
             raise InstrumentError(

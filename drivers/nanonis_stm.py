@@ -30,6 +30,12 @@ FEEDBACK_DEADLINE = 2.0
 FEEDBACK_POLL = 0.02
 SAFE_TIP = 5
 """Status of the z controller after the safe tip has tripped."""
+FRESH = 1.0
+"""So long after it was read the state of the loop is believed when the tip is to move, s."""
+FOUND_OPEN = (
+    "the feedback was found off although nobody here switched it off: the safe tip has tripped, or "
+    "somebody works at the controller"
+)
 SIGNAL_TIME = 0.5
 """Longest time that two acquisition periods of the signals may last, s."""
 
@@ -55,6 +61,8 @@ class NanonisStm:
         self._height = NanonisHeight(instrument, limits.z)
         self._loop_closed: bool | None = None
         """None: not known. False after a hold until the loop is seen closed again."""
+        self._seen_closed = -math.inf
+        """When the loop was read to be closed, clock's s."""
         self._position: tuple[float, float] | None = None
         self._connections = instrument.connections
         for setting in (instrument.switch_off_delay, instrument.follow_speed):
@@ -98,7 +106,7 @@ class NanonisStm:
         """Read from the controller whether the feedback loop is closed."""
         on = bool(self._nanonis.call("ZCtrl.OnOffGet")[0])
         if on:
-            self._loop_closed = True
+            self._saw_closed()
         elif self._loop_closed:
             self._loop_closed = False
         return on
@@ -123,12 +131,17 @@ class NanonisStm:
                 if lost:  # the order never arrived: its state was read back, so it may be repeated
                     continue
                 raise
-            self._loop_closed = on
+            if on:
+                self._saw_closed()
             return
         raise FeedbackError(
             f"the feedback loop could not be {'closed' if on else 'opened'}: "
             "the connection broke twice"
         )
+
+    def _saw_closed(self) -> None:
+        self._loop_closed = True
+        self._seen_closed = self._clock.now()
 
     def _order(self, on: bool) -> bool:
         """Send the order; return whether the controller acknowledged it."""
@@ -154,11 +167,10 @@ class NanonisStm:
             if self._loop_closed:
                 self._loop_closed = None
         was_closed = self._loop_closed
+        if was_closed and self._clock.now() - self._seen_closed <= FRESH:
+            return
         if was_closed is not False and not self.feedback_on() and was_closed:
-            raise LoopFoundOpenError(
-                "the feedback was found off although nobody here switched it off: the safe tip has "
-                "tripped, or somebody works at the controller"
-            )
+            raise LoopFoundOpenError(FOUND_OPEN)
         if not self._loop_closed:
             raise FeedbackError(
                 "the tip must not move sideways: the feedback was not seen on since it was held; "
@@ -278,10 +290,18 @@ class NanonisStm:
         self._scan.prepare(frame, columns, rows, line_time)
 
     def scan_rows(self, count: int) -> None:
-        """Start or continue the scan, return when `count` more rows are recorded, then pause it."""
+        """Start or continue the scan, return when `count` more rows are recorded, then pause it.
+
+        Raises
+        ------
+        LoopFoundOpenError
+            If the feedback is off afterwards: the rows are not to be trusted.
+        """
         self._require_feedback()
         self._position = None
         self._scan.rows(count)
+        if not self.feedback_on():
+            raise LoopFoundOpenError(FOUND_OPEN)
 
     def scan_data(self) -> Array:
         """Return z (m) of the frame, shape (rows, columns), row 0 at the bottom; NaN = not yet."""

@@ -173,8 +173,8 @@ class Sr830LockIn:
         Their number is not asked for: an SR830 does not answer when more are wanted than it has.
         """
         MODEL.require_samples(points)
-        in_phase = self._read_twice(1, points)
-        auxiliary = self._read_twice(2, points)
+        in_phase = self._read_trace(1, points)
+        auxiliary = self._read_trace(2, points)
         return BufferedTrace(in_phase, auxiliary, self._flags())
 
     def read_point(self) -> BufferedTrace:
@@ -204,22 +204,6 @@ class Sr830LockIn:
                 f"{self._lockin.name}: the sine output is {found} V, not {wanted:.3f} V"
             )
         return found * math.sqrt(2) * self._divider
-
-    def _read_twice(self, display: int, points: int) -> Array:
-        """Read a trace until two readings agree: GPIB has no checksum.
-
-        Raises
-        ------
-        InstrumentError
-            If no two of three readings agree.
-        """
-        first, second = self._read_trace(display, points), self._read_trace(display, points)
-        if np.array_equal(first, second):
-            return first
-        third = self._read_trace(display, points)
-        if np.array_equal(third, first) or np.array_equal(third, second):
-            return third
-        raise InstrumentError(f"{self._lockin.name}: three readings of the buffer all differ")
 
     def _read_trace(self, display: int, points: int) -> Array:
         try:

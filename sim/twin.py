@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -248,14 +248,22 @@ class Twin:
         """
         return {"now": self.clock.now(), "random": self.world.random_state()}
 
-    def go_on_from(self, state: Mapping[str, Any]) -> None:
-        """Let time pass until that of `state`, and go on from there.
+    def go_on_from(
+        self, state: Mapping[str, Any], look: Callable[[], object], before: float
+    ) -> None:
+        """Let time pass until that of `state`, and go on; `look` at the station `before` s earlier.
 
         To be called when the station is set up as it was then: the run that goes on meets the same
         world as if it had never died.
         """
-        self.clock.sleep(float(state["now"]) - self.clock.now())
+        then = float(state["now"])
+        self._sleep_until(then - before)
+        look()
+        self._sleep_until(then)
         self.world.set_random_state(state["random"])
+
+    def _sleep_until(self, then: float) -> None:
+        self.clock.sleep(max(0.0, then - self.clock.now()))
 
     def history(self) -> list[dict[str, float | str]]:
         """Return all that happened to the tip, and every fault, in the order of time.

@@ -57,10 +57,6 @@ class Recording:
         """Return the fit of the spectrum that was emitted last, None if there is none."""
         return self._latest_fit
 
-    def remember(self, fit: Fit) -> None:
-        """Take a fit that is stored already for the latest one."""
-        self._latest_fit = fit
-
     def connect(
         self,
         journal: Journal,
@@ -106,15 +102,15 @@ class Recording:
         """Store what follows from a spectrum that is stored already."""
         derived = list(self._made_of(spectrum, self._derive))
         self._latest_fit = next((other for other in derived if isinstance(other, Fit)), None)
-        self._store(*derived)
+        self._store(*derived, durable=False)
         for other in derived:
             self._tell(other)
 
-    def _store(self, *records: Record) -> None:
+    def _store(self, *records: Record, durable: bool = True) -> None:
         """Write to the journal; wait while the disk is full."""
         assert self._journal is not None
         try:
-            self._journal.write(*records)
+            self._journal.write(*records, durable=durable)
         except DiskFullError as error:
             if self._disk is None or not self._wait(
                 self._disk, str(error), lambda: self._stored(records)
@@ -275,4 +271,9 @@ class RecordTwin:
         return "the twin's state"
 
     def __call__(self, spectrum: Spectrum) -> TwinState:
-        return TwinState(self.twin.clock.wall(), self.twin.state())
+        return twin_state(self.twin)
+
+
+def twin_state(twin: TwinLike) -> TwinState:
+    """Return where the twin's world stands now."""
+    return TwinState(twin.clock.wall(), twin.state())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,8 +98,19 @@ class TwinLike(Protocol):
         """Return where the world stands, in plain JSON types."""
         ...
 
-    def go_on_from(self, state: Mapping[str, Any]) -> None:
-        """Let time pass until a state that :meth:`state` returned, and go on from there."""
+    def go_on_from(
+        self, state: Mapping[str, Any], look: Callable[[], object], before: float
+    ) -> None:
+        """Let time pass until a state that :meth:`state` returned, and go on from there.
+
+        Parameters
+        ----------
+        state : mapping
+        look : callable
+            The last that is asked of the station.
+        before : float
+            How long before that state, s.
+        """
         ...
 
     def transactions(self) -> int:

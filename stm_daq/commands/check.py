@@ -96,7 +96,7 @@ def _print_facts(night: Night, seen: Outlook) -> None:
     print(f"  sites            {estimate.sites}  ({_shape(plan)}), {_points(plan)} each")
     print(f"  duration         {show_duration(estimate.total)}")
     for part, seconds in estimate.parts.items():
-        print(f"    {part:<15}{show_duration(seconds)}")
+        print(f"    {part:<17}{show_duration(seconds)}")
     for part, seconds in estimate.longer.items():
         print(f"    at most for {part}: {show_duration(seconds)} more")
     print(f"  begins           {show_moment(seen.begins)}")
@@ -141,11 +141,16 @@ def _print_expectation(night: Night, expected: Expectation) -> None:
         unit = UNITS.get(name, "")
         text = f"± {show(known.std, unit, 2)} (up to {show(known.worst, unit, 2)} at 84 %)"
         wanted = "" if known.wanted is None else f"; wanted {show(known.wanted, unit)}"
-        print(f"    {name:<15}{text}{wanted}")
+        print(f"    {name:<17}{text}{wanted}")
     for flag, count in sorted(expected.flags.items()):
-        print(f"    flagged        {flag}: {count}")
+        print(f"    flagged          {flag}: {count}")
     for violation in expected.violations:
         print(f"    the twin objects: {violation}")
+    if expected.repetitions > 1:
+        print(
+            f"    repeated         a site is measured {expected.repetitions:.1f} times on average: "
+            f"{show_duration(expected.adaptive_total)} in all"
+        )
     if expected.averages is not None and expected.dwell is not None:
         _print_needed(night, expected, expected.averages, expected.dwell)
 
@@ -153,12 +158,12 @@ def _print_expectation(night: Night, expected: Expectation) -> None:
 def _print_needed(night: Night, expected: Expectation, averages: int, dwell: float) -> None:
     sweep = night.plan.sweep
     if averages <= sweep.averages:
-        print("    wanted         is reached at the median site")
+        print("    wanted           is reached at the median site")
         return
     constant = sweep.time_constant * dwell / sweep.dwell
     print(
-        f"    wanted needs   average: {averages} ({show_duration(expected.total or 0)} in all), or"
+        f"    wanted needs     average: {averages} ({show_duration(expected.total or 0)} in all), or"
     )
     print(
-        f'                   dwell: "{show(dwell, "s")}" with time_constant: "{show(constant, "s")}"'
+        f'                     dwell: "{show(dwell, "s")}" with time_constant: "{show(constant, "s")}"'
     )

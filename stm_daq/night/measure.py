@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,12 @@ from stm_daq.recording import (
     Recording,
     RecordTruth,
     RecordTwin,
+    twin_state,
 )
 from stm_daq.records import Array, Event, RunEnded, RunStarted
 from stm_daq.rehearsal import TwinLike
 from stm_daq.sequencer.control import Control
+from stm_daq.sequencer.replay import Replay
 from stm_daq.sequencer.runner import Runner
 from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
 from stm_daq.sequencer.surroundings import Earlier, Surroundings
@@ -116,7 +119,7 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
             heartbeat = stack.enter_context(watched(path, folder, beating, stop.request))
             heartbeat.start(lambda: SafetyState(*runner.safety))
         sweep = stack.enter_context(runner.prepared())
-        journal, started = _journal(night, venue, folder, station, sweep, unfinished)
+        journal, started = _journal(night, venue, folder, station, sweep, unfinished, runner.look)
         stack.enter_context(journal)
         fit = online_fit(night, sweep)
         connect(night, recording, journal, started, fit, twin)
@@ -137,30 +140,23 @@ def surroundings(
     twin: TwinLike | None,
 ) -> Surroundings:
     """What the runner needs from outside the station."""
-    begin: Callable[[], None] = lambda: None  # noqa: E731
-    earlier = Earlier()
-    if unfinished is not None:
-        done = unfinished.done
-        earlier = Earlier(
-            attempts=done.attempts,
-            rows=done.rows,
-            reference=done.reference,
-            shift=done.shift,
-            drift_time=done.drift_time,
-            temperature=_reading(done.temperature),
-            recent=done.recent,
-            doubtful=done.doubtful,
-        )
-        if twin is not None and done.twin is not None:
-            state = done.twin.state
-            begin = lambda: twin.go_on_from(state)  # noqa: E731
-    return Surroundings(
-        control=control,
-        latest_fit=recording.latest_fit,
-        free_disk=disk.free,
-        earlier=earlier,
-        begin=begin,
+    around = Surroundings(control=control, latest_fit=recording.latest_fit, free_disk=disk.free)
+    if unfinished is None:
+        return around
+    done = unfinished.done
+    earlier = Earlier(
+        replay=Replay(done.spectra, done.fits),
+        rows=done.rows,
+        reference=done.reference,
+        shift=done.shift,
+        # the real sample went on drifting: it is looked for first
+        drift_time=-math.inf if twin is None else done.drift_time,
+        temperature=_reading(done.temperature),
     )
+    around = replace(around, earlier=earlier)
+    if twin is None or done.twin is None:
+        return around
+    return replace(around, begin=partial(twin.go_on_from, done.twin.state))
 
 
 def _reading(event: Event | None) -> TemperatureReading | None:
@@ -213,26 +209,29 @@ def _journal(
     station: Station,
     sweep: Sweeper,
     unfinished: Unfinished | None,
+    look: Callable[[], None],
 ) -> tuple[Journal, RunStarted]:
     if unfinished is not None:
         return Journal.reopen(folder), unfinished.done.started
     now = venue.clock.wall()
     started = run_started(night, venue.kind, folder.name, now, station, sweep, venue.origin)
-    return Journal.create(folder, started), started
+    look()
+    beginning = [] if venue.twin is None else [twin_state(venue.twin)]
+    return Journal.create(folder, started, *beginning), started
 
 
 def _take_up(recording: Recording, unfinished: Unfinished, clock: Clock) -> None:
     """Take back an earlier end, and fit what was stored without a fit."""
     done = unfinished.done
     now = clock.wall()
-    sites = len(done.attempts)
+    sites = len({spectrum.site.index for spectrum in done.spectra})
     recording.emit(Event(now, "resumed", f"resumed after {sites} sites", {"sites": sites}))
     if done.ended is not None:
         recording.emit(RunEnded(now, RESUMED, f"after: {done.ended.text}"))
-    if done.latest_fit is not None:
-        recording.remember(done.latest_fit)
     for spectrum in done.unfitted:
         recording.derive(spectrum)
+        if (fit := recording.latest_fit()) is not None:
+            done.fits[spectrum.site.index, spectrum.attempt] = fit
     report = unfinished.folder / REPORT
     if report.exists():
         found = json.loads(report.read_text(encoding="utf-8"))

@@ -68,6 +68,11 @@ class Expectation:
     """The same by `sweep.bias.dwell` alone, with a time constant that grows alike, s."""
     total: float | None
     """Duration of the night with these averages, s."""
+    repetitions: float
+    """How often a site is measured on average until `want` is reached or `adaptive.most` is; 1 for a plan
+    that repeats nothing."""
+    adaptive_total: float
+    """Duration of the night with these repetitions, s."""
 
 
 def shortened(plan: Plan, count: int) -> Plan:
@@ -134,6 +139,8 @@ def _judged(night: Night, dataset: xr.Dataset, violations: tuple[str, ...]) -> E
         dwell = sweep.dwell * longest
         wanted = replace(night.plan, sweep=replace(sweep, averages=averages))
         total = estimate(wanted, night.config.limits).total
+    repetitions = _repetitions(dataset, night.plan)
+    expected = night.estimate
     return Expectation(
         spectra=int(np.isfinite(dataset["time"].values).sum()),
         good=int(ok.sum()),
@@ -143,7 +150,22 @@ def _judged(night: Night, dataset: xr.Dataset, violations: tuple[str, ...]) -> E
         averages=averages,
         dwell=dwell,
         total=total,
+        repetitions=repetitions,
+        adaptive_total=expected.total + (repetitions - 1.0) * expected.once,
     )
+
+
+def _repetitions(dataset: xr.Dataset, plan: Plan) -> float:
+    """Return how often a site of the sample would be measured, on average."""
+    most = max(1, plan.care.most // plan.sweep.averages)
+    measured = np.isfinite(dataset["time"].values)
+    if not plan.care.want or not measured.any():
+        return 1.0
+    needed = np.ones(measured.shape)
+    for name, wanted in plan.care.want.items():
+        std = np.nan_to_num(dataset[f"{name}_std"].values, nan=math.inf)
+        needed = np.maximum(needed, np.ceil((std / wanted) ** 2))
+    return float(np.mean(np.minimum(needed, most)[measured]))
 
 
 def _fitted(dataset: xr.Dataset) -> list[str]:

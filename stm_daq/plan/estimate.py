@@ -38,6 +38,10 @@ BYTES_PER_RUN = 600_000
 """Plan, station, snapshot and an empty journal."""
 
 
+REPEATED = ("settling", "sweeps", "ways back", "recovery", "instruments")
+"""Parts of the work that are done again when a site is measured again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a night will be like."""
@@ -60,6 +64,11 @@ class Estimate:
     def total(self) -> float:
         """Duration of the whole run, s."""
         return sum(self.parts.values())
+
+    @property
+    def once(self) -> float:
+        """What it takes to measure every site once more without moving, s."""
+        return sum(self.parts[name] for name in REPEATED)
 
     @property
     def longest(self) -> float:
@@ -139,8 +148,7 @@ def _drift_time(plan: Plan, night: float) -> float:
 
 def _longer(plan: Plan, parts: dict[str, float]) -> dict[str, float]:
     """Return what the plan allows beyond the expected duration, s by what it is."""
-    repeated = ("settling", "sweeps", "ways back", "recovery", "instruments")
-    once = sum(parts[name] for name in repeated)
+    once = sum(parts[name] for name in REPEATED)
     further = max(math.ceil(plan.care.most / plan.sweep.averages) - 1, 0)
     waits = sum(
         plan.axes[k].deadline - plan.axes[k].stable

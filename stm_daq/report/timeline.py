@@ -41,6 +41,7 @@ _COLOURS = {
     "tip_change": "#e69f00",
     "step": "#9a9a9a",
     "resumed": "#7b3294",
+    "watchdog": "#8c1515",
 }
 """Colour of the line that marks an event, by its kind."""
 

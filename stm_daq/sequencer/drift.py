@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +14,46 @@ from stm_daq.plan import Drift
 from stm_daq.quantities import show
 from stm_daq.records import Array, Event, Frame, Record, Site
 from stm_daq.sequencer.registration import CLEAR, shift_between
+from stm_daq.sequencer.trials import tried
 from stm_daq.station.roles import StmController
+
+STORED = 14
+"""Digits after the point to which the reference is kept and stored, so that both are the same, m."""
+
+
+class Whereabouts(Protocol):
+    """Knows where a site of the plan is now."""
+
+    shift: tuple[float, float]
+    """How far the sample has moved, m."""
+
+    def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
+        """Go on with the reference of an earlier part of the run, measured last at a wall `time`."""
+        ...
+
+    def follow(self) -> None:
+        """Look where the sample is, if it is time to."""
+        ...
+
+    def corrected(self, site: Site) -> Site:
+        """Return the site where it is now."""
+        ...
+
+
+class StillSample:
+    """The sample stays where it is, or nobody wants to know."""
+
+    shift = (0.0, 0.0)
+
+    def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
+        """There is nothing to go on with."""
+
+    def follow(self) -> None:
+        """There is nothing to look at."""
+
+    def corrected(self, site: Site) -> Site:
+        """Return the site as it is."""
+        return site
 
 
 class DriftCorrection:
@@ -49,15 +89,15 @@ class DriftCorrection:
         self.shift = (0.0, 0.0)
         """How far the sample has moved since the first reference, m."""
 
-    @property
-    def due(self) -> bool:
-        """Whether it is time for another reference topograph."""
-        return self._clock.now() >= self._next
-
     def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
         """Go on with the reference of an earlier part of the run, measured last at a wall `time`."""
         self._reference, self.shift = reference, shift
         self._next = self._clock.now() + self._drift.every - (self._clock.wall() - time)
+
+    def follow(self) -> None:
+        """Scan the reference if it is time to."""
+        if self._clock.now() >= self._next:
+            tried(self.measure, "reference topograph", self._clock, self._emit)
 
     def measure(self) -> None:
         """Scan the reference and find the shift against the first one.
@@ -65,7 +105,7 @@ class DriftCorrection:
         The frame is scanned where the sample was last, so that only what it moved since has to be
         found; a shift that is larger than believed, or not clear, is told but not used.
         """
-        image = self._scan()
+        image = np.round(self._scan(), STORED)
         self._next = self._clock.now() + self._drift.every
         if self._reference is None:
             self._reference = image
@@ -102,5 +142,5 @@ class DriftCorrection:
 
     def _tell(self, text: str, image: Array | None) -> None:
         data = {"x": self.shift[0], "y": self.shift[1]}
-        reference = {} if image is None else {"reference": np.round(image, 14).tolist()}
+        reference = {} if image is None else {"reference": image.tolist()}
         self._emit(Event(self._clock.wall(), "drift", text, data | reference))

@@ -9,8 +9,9 @@ from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
 from stm_daq.plan import Group, Plan, Step, groups, step_count
 from stm_daq.records import Event, Record, Site
-from stm_daq.sequencer.drift import DriftCorrection
+from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.pace import Pace
+from stm_daq.sequencer.replay import AGAIN
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.surroundings import Earlier
@@ -31,6 +32,8 @@ class MapLoop:
     emit : callable
     earlier : Earlier
         What is done already.
+    where : Whereabouts
+        Of the sites.
     stop : StopSwitch
     expected_seconds : float
         Of the whole run.
@@ -47,6 +50,7 @@ class MapLoop:
         clock: Clock,
         emit: Callable[[Record], None],
         earlier: Earlier,
+        where: Whereabouts,
         stop: StopSwitch,
         expected_seconds: float,
         check: Callable[[], None],
@@ -61,101 +65,88 @@ class MapLoop:
         self._check = check
         self._groups_left = step_count(plan.axes) * len(groups(plan.sites))
         total = step_count(plan.axes) * plan.sites.count
-        self._pace = Pace(clock, total, expected_seconds, done=len(earlier.attempts))
+        self._pace = Pace(clock, total, expected_seconds)
         self._topograph = TopographScan(plan.sites, station.stm, clock, emit)
-        self._drift: DriftCorrection | None = None
-        if plan.care.drift is not None:
-            self._drift = DriftCorrection(
-                plan.care.drift, plan.sites.frame, stm=station.stm, clock=clock, emit=emit
-            )
+        self._where = where
 
     @property
     def last_flags(self) -> tuple[str, ...]:
         """Flags of the latest spectrum."""
         return self._loop.last_flags
 
-    def is_done(self, step: Step) -> bool:
-        """Whether an earlier part of the run has measured this map completely."""
-        left = any(self._left(group) for group in groups(self._sites, step.number))
-        return not left and self._rows_done(step) >= self._sites.topograph_shape[0]
-
     def recall(self, step: Step) -> None:
-        """Remember what an earlier part of the run knew of a map that it has begun."""
-        self._loop.recall(groups(self._sites, step.number))
-        earlier = self._earlier
-        if self._drift is not None and earlier.reference is not None:
-            self._drift.go_on_from(earlier.reference, earlier.shift, earlier.drift_time)
+        """Go through a map that an earlier part of the run has left behind; nothing is measured."""
+        for group in groups(self._sites, step.number):
+            for site in group.sites:
+                self._loop.recall(site)
+                self._pace.site_recalled()
+        self._flagged_again(self._loop.recall)
 
     def measure(self, step: Step) -> None:
-        """Measure one map; sites that are done are left out."""
+        """Measure one map; what an earlier part of the run has measured is only recalled."""
         for group in groups(self._sites, step.number):
             if self._stopping():
                 return
             self._groups_left -= 1
-            self._follow_drift()
-            if group.rows and not self._scanned(group, step):
-                self._scan(group, step)
-                self._pace.row_scanned(self._groups_left)
+            if not self._begun(group, step):
+                self._where.follow()
+                if group.rows:
+                    self._scan(group, step)
+                    self._pace.row_scanned(self._groups_left)
             self._measure_group(group)
-        self._measure_flagged_again()
+        self._flagged_again(self._loop.measure)
         tried(self._topograph.stop, "stop the topograph", self._clock, self._emit)
 
     def _scan(self, group: Group, step: Step) -> None:
         """Scan the rows of a group; rows that cannot be scanned are left out, the sites are not."""
-        shift = self._drift.shift if self._drift else (0.0, 0.0)
         rows = f"rows {group.first_row} to {group.first_row + group.rows - 1} of the topograph"
-        scan = partial(self._topograph.scan, group, step.number, shift)
+        scan = partial(self._topograph.scan, group, step.number, self._where.shift)
         if not tried(scan, rows, self._clock, self._emit):
             self._emit(Event(self._clock.wall(), "warning", f"{rows} left out"))
 
     def _measure_group(self, group: Group) -> None:
-        left = self._left(group)
-        for site in left:
+        replay = self._earlier.replay
+        recalling, measured = not replay.over, False
+        for site in group.sites:
             if self._stopping():
                 return
-            self._follow_drift()
-            self._loop.measure(self._drift.corrected(site) if self._drift else site)
+            here = self._loop.measure(site)
             if self._stopping():
                 self._emit(self._pace.progress("stopping"))
                 return
-            self._pace.site_done()
-            self._emit(self._pace.progress("running"))
-        if not left and not self._ended_earlier(group):
+            if here:
+                self._pace.site_done()
+                self._emit(self._pace.progress("running"))
+            else:
+                self._pace.site_recalled()
+            measured |= here
+        ended_here = recalling and replay.over
+        if not measured and not ended_here:
             return
         if not tried(self._check, "check the bias", self._clock, self._emit):
             raise InstrumentError("the bias is not, or cannot be seen, at its set-point")
 
-    def _ended_earlier(self, group: Group) -> bool:
-        """Whether an earlier part of the run ended with this group: its check may be missing."""
-        recent = self._earlier.recent
-        return bool(recent) and recent[-1].site.index in {site.index for site in group.sites}
-
-    def _follow_drift(self) -> None:
-        """Scan the reference if it is due."""
-        if self._drift is not None and self._drift.due:
-            tried(self._drift.measure, "reference topograph", self._clock, self._emit)
-
-    def _measure_flagged_again(self) -> None:
+    def _flagged_again(self, visit: Callable[[Site, str], object]) -> None:
         flagged = self._loop.take_flagged()
         for _ in range(self._again):
             for site, why in flagged:
                 if self._stopping():
                     return
-                self._loop.measure(site, reason=f"again: {why}")
+                visit(site, AGAIN + why)
             flagged = self._loop.take_flagged()
 
     def _stopping(self) -> bool:
         return self._stop.requested
 
-    def _left(self, group: Group) -> list[Site]:
-        return [site for site in group.sites if site.index not in self._earlier.attempts]
-
-    def _scanned(self, group: Group, step: Step) -> bool:
+    def _begun(self, group: Group, step: Step) -> bool:
         """Whether an earlier part of the run has scanned the rows of a group and begun its sites.
 
         Rows without a site after them are scanned again, so that the sites follow their topograph.
         """
-        begun = len(self._left(group)) < len(group.sites) or not group.sites
+        replay = self._earlier.replay
+        begun = any(replay.holds(site.index) for site in group.sites)
+        if not group.sites:
+            begun = not replay.over
         return begun and group.first_row + group.rows <= self._rows_done(step)
 
     def _rows_done(self, step: Step) -> int:

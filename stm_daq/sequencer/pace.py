@@ -22,17 +22,15 @@ class Pace:
         Number of sites.
     expected_seconds : float
         Duration of the whole run as estimated from the plan; used until the first sites are done.
-    done : int
-        Sites that an earlier part of the run has measured.
     """
 
-    def __init__(self, clock: Clock, total: int, expected_seconds: float, done: int = 0) -> None:
+    def __init__(self, clock: Clock, total: int, expected_seconds: float) -> None:
         self._clock = clock
         self._total = total
         self._per_site = deque([expected_seconds / max(total, 1)], maxlen=WINDOW)
         self._row_overhead = 0.0
         self._last = clock.now()
-        self.done = done
+        self.done = 0
         self._known = False
 
     def row_scanned(self, rows_left: int) -> None:
@@ -49,6 +47,10 @@ class Pace:
         self._known = True
         self._per_site.append(now - self._last)
         self._last = now
+        self.done += 1
+
+    def site_recalled(self) -> None:
+        """Note that an earlier part of the run has measured a site."""
         self.done += 1
 
     def progress(self, state: str) -> Progress:

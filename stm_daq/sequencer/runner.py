@@ -13,6 +13,7 @@ from stm_daq.plan import Plan, steps
 from stm_daq.records import Event, Record, RunEnded
 from stm_daq.sequencer.axes import OuterAxes
 from stm_daq.sequencer.choose import choose_sweeper
+from stm_daq.sequencer.drift import DriftCorrection, StillSample, Whereabouts
 from stm_daq.sequencer.guards import Guards, Reading, WithdrawError
 from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.map_loop import MapLoop
@@ -27,6 +28,9 @@ from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure, restore
+
+LOOKING = 0.05
+"""Time for a look at the feedback, s."""
 
 
 class Runner:
@@ -69,9 +73,11 @@ class Runner:
         self._around = around
         self._setpoint = Setpoint(plan, station.stm, station.bias)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
+        self._where = self._whereabouts()
+        self._guard = self._guards(around)
         height = TipHeight(station.stm)
         self._sweep = choose_sweeper(plan, station, height, clock)
-        site = SiteMeasurement(
+        self._site = SiteMeasurement(
             plan,
             stm=station.stm,
             bias=station.bias,
@@ -94,15 +100,17 @@ class Runner:
             station,
             SiteLoop(
                 plan.care,
-                site,
+                self._site,
                 clock=clock,
                 emit=emit,
                 surroundings=around,
-                guards=self._guards(around),
+                guards=self._guard,
+                where=self._where,
             ),
             clock=clock,
             emit=emit,
             earlier=around.earlier,
+            where=self._where,
             stop=self._stop,
             expected_seconds=expected_seconds,
             check=self._check_bias,
@@ -115,6 +123,17 @@ class Runner:
     def safety(self) -> tuple[float, bool, bool]:
         """Set-point bias (V); whether the tip is withdrawn; whether parking has failed."""
         return self._setpoint.bias, self._withdrawn, self._unsafe
+
+    def _whereabouts(self) -> Whereabouts:
+        drift, stm = self._plan.care.drift, self._station.stm
+        if drift is None:
+            return StillSample()
+        frame = self._plan.sites.frame
+        return DriftCorrection(drift, frame, stm=stm, clock=self._clock, emit=self._emit)
+
+    def look(self) -> None:
+        """Look at the feedback, as is done before the first site and after every sweep."""
+        self._station.stm.feedback_on()
 
     def _guards(self, around: Surroundings) -> Guards:
         reading = self._temperature.latest
@@ -204,11 +223,13 @@ class Runner:
 
     def _measure_all(self) -> None:
         begun = self._go_back()
-        self._around.begin()
+        before = 0.0 if begun < 0 else self._plan.timing.recover
+        self._around.begin(self.look, before + LOOKING)
         for step in steps(self._plan.axes):
             if self._stop.requested:
                 return
-            if self._maps.is_done(step):
+            if step.number < begun:
+                self._maps.recall(step)
                 continue
             if step.number != begun:
                 self._axes.go_to(step)
@@ -218,13 +239,17 @@ class Runner:
     def _go_back(self) -> int:
         """Go to where an earlier part of the run ended; return its step of the outer axes, or -1."""
         earlier = self._around.earlier
-        if not earlier.recent:
+        last = earlier.replay.last
+        self._temperature.renew()
+        if last is None:
             return -1
-        last = earlier.recent[-1].site
-        step = next(s for s in steps(self._plan.axes) if s.number == last.step)
+        step = next(s for s in steps(self._plan.axes) if s.number == last.site.step)
         self._axes.go_to(replace(step, changed=tuple(range(len(self._plan.axes)))))
-        self._maps.recall(step)
-        self._station.stm.move_to(last.x, last.y)
+        if earlier.reference is not None:
+            self._where.go_on_from(earlier.reference, earlier.shift, earlier.drift_time)
+        self._guard.allow()
+        self._station.stm.move_to(last.site.x, last.site.y)
+        self._site.go_on_from(last)
         if earlier.temperature is not None:
             self._temperature.go_on_from(earlier.temperature)
         return step.number

@@ -52,6 +52,10 @@ class SiteMeasurement:
         self._clock = clock
         self._recovered = True
 
+    def go_on_from(self, last: Spectrum) -> None:
+        """Go on after the last spectrum of an earlier part of the run."""
+        self._recovered = NOT_RECOVERED not in last.flags
+
     def measure(self, site: Site, attempt: int, reason: str = "") -> Spectrum:
         """Take one spectrum; afterwards the feedback is closed at the set-point bias.
 
@@ -78,7 +82,7 @@ class SiteMeasurement:
         z, current = self._height_and_current()
         started, data = self._sweep_here()
         self._clock.sleep(timing.recover)
-        self._recovered = self._has_recovered()
+        self._recovered = self._still_at_setpoint(data) or self._has_recovered()
         stage = self._temperature.latest()
         flags = data.flags + self._setpoint_flags(current)
         if not self._recovered:
@@ -126,6 +130,15 @@ class SiteMeasurement:
             close_loop(self._stm, self._bias, self._setpoint.bias, error)
             raise
 
+    def _still_at_setpoint(self, data: SweepData) -> bool:
+        """Whether the sweep ended where the feedback had held: then it has nothing to recover from.
+
+        The loop is known to be closed again, and the last sample, taken at the set-point's bias and
+        height, has shown the set-point's current.
+        """
+        moved = self._sweep.start != self._setpoint.bias or self._plan.sweep.z_offset != 0.0
+        return not moved and not data.flags and not self._setpoint_flags(data.closing_current)
+
     def _has_recovered(self) -> bool:
         """Wait until the current is that of the set-point again; return whether it is."""
         deadline = self._clock.now() + RECOVERY_TIME
@@ -157,8 +170,8 @@ class SiteMeasurement:
 
     def _setpoint_flags(self, current: float) -> tuple[str, ...]:
         wanted = self._setpoint.current
-        off = abs(abs(current) - wanted) > SETPOINT_TOLERANCE * wanted
-        return ("setpoint_not_reached",) if off else ()
+        near = abs(abs(current) - wanted) <= SETPOINT_TOLERANCE * wanted
+        return () if near else ("setpoint_not_reached",)
 
 
 def averaged(earlier: Spectrum, new: Spectrum) -> Spectrum:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
-from stm_daq.plan import Care, Group
-from stm_daq.records import Event, Record, Site, SiteStarted, Spectrum
+from stm_daq.plan import Care
+from stm_daq.records import Event, Fit, Record, Site, SiteStarted, Spectrum
+from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.guards import Guards
+from stm_daq.sequencer.replay import AGAIN
 from stm_daq.sequencer.site import SiteMeasurement, averaged
 from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.tip_change import TipWatch
@@ -30,6 +32,8 @@ class SiteLoop:
     clock : Clock
     emit : callable
     surroundings : Surroundings
+    where : Whereabouts
+        Of the sites.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class SiteLoop:
         clock: Clock,
         emit: Callable[[Record], None],
         surroundings: Surroundings,
+        where: Whereabouts,
     ) -> None:
         self._care = care
         self._measurement = measurement
@@ -49,11 +54,16 @@ class SiteLoop:
         self._clock = clock
         self._emit = emit
         self._latest_fit = surroundings.latest_fit
-        self._attempts = dict(surroundings.earlier.attempts)
+        self._fit: Fit | None = None
+        self._attempts: dict[int, int] = {}
         self._tip = TipWatch(care.tip_change) if care.tip_change else None
         self._failures_in_a_row = 0
         self._flagged: list[tuple[Site, str]] = []
-        self._earlier = surroundings.earlier
+        self._replay = surroundings.earlier.replay
+        self._where = where
+        self._only_recall = False
+        self._measured = 0
+        self._last_is_old = False
         self.last_flags: tuple[str, ...] = ()
         """Of the latest spectrum."""
 
@@ -62,18 +72,28 @@ class SiteLoop:
         flagged, self._flagged = self._flagged, []
         return flagged
 
-    def recall(self, map_groups: Sequence[Group]) -> None:
-        """Remember what an earlier part of the run knew of the sites of this map."""
-        doubtful = self._earlier.doubtful
-        sites = [site for group in map_groups for site in group.sites]
-        self._flagged = [(site, doubtful[site.index]) for site in sites if site.index in doubtful]
-        for spectrum in self._earlier.recent:
-            self.last_flags = spectrum.flags
-            if self._tip is not None:
-                self._tip.suspicion(spectrum)
+    def recall(self, site: Site, reason: str = "") -> None:
+        """Go through what an earlier part of the run has measured of a site, and nothing else."""
+        self._only_recall = True
+        try:
+            self.measure(site, reason)
+        finally:
+            self._only_recall = False
 
-    def measure(self, site: Site, reason: str = "") -> None:
+    def measure(self, site: Site, reason: str = "") -> bool:
         """Measure a site: wait for guards, try, react to its tip and its fit.
+
+        Parameters
+        ----------
+        site : Site
+            As planned; it is measured where it is now.
+        reason : str
+            Why it is measured again.
+
+        Returns
+        -------
+        bool
+            Whether anything was measured now; False if an earlier part of the run had measured it all.
 
         Raises
         ------
@@ -82,18 +102,36 @@ class SiteLoop:
         InstrumentError
             If too many sites in a row failed, or a guard wants the tip withdrawn.
         """
+        before = self._measured
+        spectrum = self._recalled(site, again=reason.startswith(AGAIN))
+        if spectrum is None:
+            spectrum = self._begin(site, reason)
+        if spectrum is not None:
+            self._follow_up(site, spectrum)
+        return self._measured > before
+
+    def _begin(self, site: Site, reason: str) -> Spectrum | None:
+        """Measure a site for the first time, if that is wanted, allowed and possible."""
+        if self._replay.holds(site.index) or self._only_recall:
+            self._flagged.append((site, "skipped"))
+            return None
+        self._where.follow()
         self._control.wait(self._clock, self._emit)
         if self._control.stop.requested:
-            return
+            return None
+        self._measured += 1
         if not self._guards.allow():
             if not self._control.stop.requested:
                 self._event("warning", f"site {site.index} skipped: a guard does not allow it")
                 self._flagged.append((site, "skipped"))
-            return
+            return None
         spectrum = self._try(site, reason)
         if spectrum is None:
             self._flagged.append((site, "not measured"))
-            return
+        return spectrum
+
+    def _follow_up(self, site: Site, spectrum: Spectrum) -> None:
+        """Look at tip and fit, and measure again where they ask for it."""
         if self._tip is not None:
             spectrum = self._react_to_tip(site, spectrum, self._tip)
         self._repeat_until_good(site, spectrum)
@@ -101,13 +139,33 @@ class SiteLoop:
         if doubt:
             self._flagged.append((site, doubt))
 
+    def _recalled(self, site: Site, again: bool = False) -> Spectrum | None:
+        """Return what an earlier part of the run has measured next of a site."""
+        found = self._replay.take(site.index, again)
+        if found is None:
+            return None
+        spectrum, self._fit = found
+        self._last_is_old = True
+        self._failures_in_a_row = 0
+        self._attempts[site.index] = spectrum.attempt + 1
+        self.last_flags = spectrum.flags
+        return spectrum
+
+    def _further(self, site: Site, reason: str, earlier: Spectrum | None = None) -> Spectrum | None:
+        """Measure a site once more, unless an earlier part of the run has done so."""
+        spectrum = self._recalled(site)
+        if spectrum is not None or self._only_recall:
+            return spectrum
+        self._measured += 1
+        return self._try(site, reason, earlier)
+
     def _try(self, site: Site, reason: str, earlier: Spectrum | None = None) -> Spectrum | None:
         """Measure and emit one spectrum, averaged with an earlier one; None if the site is left out."""
         for trial in range(TRIALS):
             number = self._attempts.get(site.index, 0)
             self._emit(SiteStarted(self._clock.wall(), site, number, reason))
             try:
-                spectrum = self._measurement.measure(site, number, reason)
+                spectrum = self._measurement.measure(self._where.corrected(site), number, reason)
             except InstrumentError as error:
                 self._event("error", f"site {site.index}, attempt {trial + 1}: {error}")
                 if isinstance(error, FATAL):
@@ -119,6 +177,8 @@ class SiteLoop:
             self._attempts[site.index] = number + 1
             self.last_flags = spectrum.flags
             self._emit(spectrum)
+            self._last_is_old = False
+            self._fit = self._latest_fit()
             return spectrum
         self._leave_out(site)
         return None
@@ -139,10 +199,14 @@ class SiteLoop:
         assert self._care.tip_change is not None
         reaction = self._care.tip_change.reaction
         text = f"site {site.index}: the tip may have changed ({suspicion})"
+        if reaction == "remeasure":
+            if not self._replay.holds(site.index):
+                self._event("tip_change", f"{text}; {reaction}")
+            return self._further(site, f"tip change: {suspicion}") or spectrum
+        if self._last_is_old:
+            return spectrum  # whoever goes on with a run has seen why it paused or stopped
         self._event("tip_change", f"{text}; {reaction}")
         match reaction:
-            case "remeasure":
-                return self._try(site, f"tip change: {suspicion}") or spectrum
             case "pause":
                 self._control.pause(f"the plan: {text}")
             case "stop":
@@ -155,7 +219,7 @@ class SiteLoop:
             lack = self._lack()
             if not lack:
                 return
-            further = self._try(site, lack, spectrum)
+            further = self._further(site, lack, spectrum)
             if further is None:
                 return
             spectrum = further
@@ -164,7 +228,7 @@ class SiteLoop:
         """Return what the latest fit lacks to be as certain as wanted."""
         if not self._care.want:
             return ""
-        fit = self._latest_fit()
+        fit = self._fit
         if fit is None:
             return "not fitted"
         for name, wanted in self._care.want.items():
@@ -177,7 +241,7 @@ class SiteLoop:
         """Return why the site should be measured again at the end of the map."""
         if self.last_flags:
             return ", ".join(self.last_flags)
-        fit = self._latest_fit()
+        fit = self._fit
         if fit is not None and not fit.ok:
             return ", ".join(fit.flags) or "fit not trusted"
         return ""

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from stm_daq.records import Array, Fit, Spectrum
+from stm_daq.records import Array, Fit
 from stm_daq.sequencer.control import Control
+from stm_daq.sequencer.replay import Replay
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.station.roles import TemperatureReading
 
@@ -16,8 +17,8 @@ from stm_daq.station.roles import TemperatureReading
 class Earlier:
     """What an earlier part of a resumed run has done."""
 
-    attempts: Mapping[int, int] = field(default_factory=dict)
-    """Number of spectra that are stored, by site; such sites are done."""
+    replay: Replay = field(default_factory=Replay)
+    """What it has measured."""
     rows: Mapping[int, int] = field(default_factory=dict)
     """Rows of the topograph that are stored, by step of the outer axes."""
     reference: Array | None = None
@@ -28,17 +29,16 @@ class Earlier:
     """Wall time when that was measured."""
     temperature: TemperatureReading | None = None
     """The last reading of the stage."""
-    recent: tuple[Spectrum, ...] = ()
-    """The latest spectra, the last one last."""
-    doubtful: Mapping[int, str] = field(default_factory=dict)
-    """Sites whose latest spectrum or fit is flagged, and why."""
 
 
 def _no_fit() -> Fit | None:
     return None
 
 
-def _nothing() -> None:
+type Begin = Callable[[Callable[[], object], float], None]
+
+
+def _nothing(look: Callable[[], object], before: float) -> None:
     pass
 
 
@@ -56,5 +56,5 @@ class Surroundings:
     free_disk: Callable[[], float] = _endless
     """Free space where the run is stored, bytes."""
     earlier: Earlier = field(default_factory=Earlier)
-    begin: Callable[[], None] = _nothing
-    """Called when the station is ready, before the first site."""
+    begin: Begin = _nothing
+    """Called with a last look at the station, and how long before the first site that must be (s)."""

@@ -8,6 +8,7 @@ from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
 from stm_daq.plan import Sweep, list_voltages
 from stm_daq.records import Array
+from stm_daq.sequencer.reread import read_surely
 from stm_daq.sequencer.signals import JunctionSignals
 from stm_daq.sequencer.sweeper import CLOSURE, NOT_REPRODUCED, SweepData, average
 from stm_daq.station.limits import Limits
@@ -95,7 +96,8 @@ class DacSweep:
         self._lockin.start_buffer()
         self._bias.start_list()
         self._clock.sleep(len(self._list) * self._sweep.dwell)
-        trace = self._lockin.read_buffer(len(self._list))
+        points = len(self._sweep.bias)
+        trace = read_surely(self._lockin, len(self._list), points)
         current = self._signals.current(trace.auxiliary)
         conductance = self._signals.conductance(trace.in_phase)
         if self.current_integrated:
@@ -104,11 +106,11 @@ class DacSweep:
         flags = trace.flags + self._suspicions(current, conductance)
         if NOT_REPRODUCED in flags:
             self._require_bias_back()
-        points = len(self._sweep.bias)
         return SweepData(
             current=current[:points],
             conductance=conductance[:points],
             flags=flags,
+            closing_current=float(current[-1]),
         )
 
     def _require_one_sample_per_step(self, current: Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +26,8 @@ class SweepData:
     conductance: Array
     """dI/dV at every point, S, shape (n,)."""
     flags: tuple[str, ...]
+    closing_current: float = math.nan
+    """Measured when the bias was back at the sweep's start, still without feedback, A; else NaN."""
 
 
 class Sweeper(Protocol):
@@ -61,4 +64,5 @@ def average(found: Sequence[SweepData]) -> SweepData:
         current=np.mean([data.current for data in found], axis=0),
         conductance=np.mean([data.conductance for data in found], axis=0),
         flags=tuple(dict.fromkeys(flag for data in found for flag in data.flags)),
+        closing_current=found[-1].closing_current,
     )

@@ -274,7 +274,7 @@ class LockIn(Protocol):
         ...
 
     def read_buffer(self, points: int) -> BufferedTrace:
-        """Read the first `points` samples.
+        """Read the first `points` samples; another call reads the same ones again.
 
         Raises
         ------

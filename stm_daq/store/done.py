@@ -13,9 +13,6 @@ from stm_daq.records import Array, Event, Fit, RunEnded, RunStarted, Spectrum, T
 from stm_daq.store import schema
 from stm_daq.store.reading import ended_of, reader, started_of, whole_rows
 
-RECENT = 32
-"""Spectra whose steps tell what is usual between neighbours."""
-
 
 @dataclass(frozen=True, slots=True)
 class DoneSoFar:
@@ -23,18 +20,14 @@ class DoneSoFar:
 
     started: RunStarted
     ended: RunEnded | None
-    attempts: dict[int, int]
-    """Number of spectra stored, by site."""
+    spectra: tuple[Spectrum, ...]
+    """All that are stored, in the order in which they were measured."""
+    fits: dict[tuple[int, int], Fit]
+    """By site and attempt."""
     rows: dict[int, int]
     """Rows of the topograph stored, by step of the outer axes."""
-    recent: tuple[Spectrum, ...]
-    """The latest spectra, the last one last."""
-    latest_fit: Fit | None
-    """Of the last spectrum."""
     unfitted: tuple[Spectrum, ...]
     """Spectra without a fit, because the program died between the two."""
-    doubtful: dict[int, str]
-    """Sites whose latest spectrum or fit is flagged, and why."""
     reference: Array | None
     """The reference topograph for drift, m."""
     shift: tuple[float, float]
@@ -63,12 +56,10 @@ def done_so_far(path: Path | str) -> DoneSoFar:
         return DoneSoFar(
             started=started_of(connection),
             ended=ended_of(connection),
-            attempts=_attempts(spectra),
+            spectra=tuple(spectra),
+            fits=fits,
             rows=_rows(connection),
-            recent=tuple(spectra[-RECENT:]),
-            latest_fit=fits.get(_key(spectra[-1])) if spectra else None,
             unfitted=tuple(s for s in spectra if _key(s) not in fits),
-            doubtful=_doubtful(spectra, fits),
             reference=reference,
             shift=shift,
             drift_time=drift_time,
@@ -85,31 +76,12 @@ def _fits(connection: sqlite3.Connection) -> list[Fit]:
     return [schema.fit_of(row) for row in whole_rows(connection, "fit")]
 
 
-def _attempts(spectra: list[Spectrum]) -> dict[int, int]:
-    attempts: dict[int, int] = {}
-    for spectrum in spectra:
-        site = spectrum.site.index
-        attempts[site] = max(attempts.get(site, 0), spectrum.attempt + 1)
-    return attempts
-
-
 def _rows(connection: sqlite3.Connection) -> dict[int, int]:
     rows: dict[int, int] = {}
     for stored in whole_rows(connection, "topograph"):
         strip = schema.topograph_of(stored)
         rows[strip.step] = max(rows.get(strip.step, 0), strip.first_row + len(strip.z))
     return rows
-
-
-def _doubtful(spectra: list[Spectrum], fits: dict[tuple[int, int], Fit]) -> dict[int, str]:
-    doubts: dict[int, str] = {}
-    for spectrum in spectra:
-        fit = fits.get(_key(spectrum))
-        why = ", ".join(spectrum.flags)
-        if not why and fit is not None and not fit.ok:
-            why = ", ".join(fit.flags) or "fit not trusted"
-        doubts[spectrum.site.index] = why
-    return {site: why for site, why in doubts.items() if why}
 
 
 def _lasting(events: list[Event], twin: TwinState | None) -> list[Event]:

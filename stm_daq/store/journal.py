@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from importlib.metadata import version
@@ -123,14 +123,16 @@ class Journal:
         self._connection = connection
 
     @classmethod
-    def create(cls, folder: Path, started: RunStarted) -> Journal:
-        """Create ``journal.db`` in `folder` and store the first record.
+    def create(cls, folder: Path, started: RunStarted, *others: Record) -> Journal:
+        """Create ``journal.db`` in `folder` and store the first records.
 
         Parameters
         ----------
         folder : Path
             The run folder; created where it does not exist.
         started : RunStarted
+        *others : Record
+            What shall never be missing where `started` is there.
 
         Raises
         ------
@@ -154,7 +156,7 @@ class Journal:
                 raise JournalError(
                     f"{path} exists already: a journal is never overwritten, use a new folder"
                 )
-            _prepare(draft, row)
+            _prepare(draft, row, others)
             draft.rename(path)  # whole or not at all, even if the program is killed
             connection = _open(path)
         except sqlite3.Error as error:
@@ -189,12 +191,19 @@ class Journal:
             raise explain(error, path) from error
         return cls(path, connection)
 
-    def write(self, *records: Record) -> None:
+    def write(self, *records: Record, durable: bool = True) -> None:
         """Store `records` in one transaction; return when they are on the disk.
 
         A :class:`~stm_daq.records.Progress` and a :class:`~stm_daq.records.SiteStarted` are not
         stored. A further attempt at a site is stored
         beside the earlier ones.
+
+        Parameters
+        ----------
+        *records : Record
+        durable : bool
+            If False, a power cut may lose the records until others are written durably, a killed
+            process does not. For what can be made again from what is stored, such as fits.
 
         Raises
         ------
@@ -209,6 +218,7 @@ class Journal:
         if not rows:
             return
         try:
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             # one statement is a transaction of its own
             if len(rows) > 1:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -275,8 +285,8 @@ def _writer(record: Record) -> tuple[str, Callable[[Any], schema.Row]]:
         ) from None
 
 
-def _prepare(path: Path, run_row: schema.Row) -> None:
-    """Write the tables and the first record into an empty file, durably."""
+def _prepare(path: Path, run_row: schema.Row, others: Sequence[Record]) -> None:
+    """Write the tables and the first records into an empty file, durably."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=5.0)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
@@ -286,6 +296,9 @@ def _prepare(path: Path, run_row: schema.Row) -> None:
         for statement in statements:
             connection.execute(statement)
         connection.execute(_insert("run", len(run_row)), run_row)
+        for record in others:
+            statement, to_row = _writer(record)
+            connection.execute(statement, schema.sealed(to_row(record)))
         connection.execute("COMMIT")
 
 

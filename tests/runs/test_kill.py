@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 25
+KILLS = {"plain": 10, "careful": 10, "steps": 5}
+"""Kills of each plan of the benchmark."""
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +19,14 @@ def kill():
     sys.path.remove(folder)
 
 
-def test_kills_at_random_instants_lose_nothing(kill, tmp_path):
-    killer = kill.Killer(tmp_path, "", seed=5)
+@pytest.mark.parametrize(("name", "kills"), KILLS.items())
+def test_a_killed_rehearsal_ends_as_if_nothing_had_been(kill, tmp_path, name, kills):
+    killer = kill.Killer(tmp_path, kill.PLANS[name], seed=5)
     number = 0
-    while killer.tally.kills < KILLS:
+    while killer.tally.kills < kills:
         killer.trial(number, kills=5)
         number += 1
-    # whether resumed maps are equal bit for bit is counted by the benchmark, on an idle machine
-    assert killer.tally.lost == []
-    assert killer.tally.unreadable == []
+    assert killer.tally.troubles == []
     assert killer.tally.maps == number
     assert killer.tally.acknowledged >= 15 * number
-    assert len(killer.tally.phases) >= 3
+    assert len(killer.tally.phases) >= 2

@@ -106,7 +106,7 @@ def test_transactions_of_a_spectrum(rig: Rig) -> None:
     rig.measure()
     before = rig.twin.transactions()
     rig.measure()
-    assert rig.twin.transactions() - before <= 7  # each trace is read twice
+    assert rig.twin.transactions() - before <= 5
 
 
 def test_lag_after_a_step_follows_the_filter(rig: Rig) -> None:

@@ -427,7 +427,7 @@ def test_sinks_that_hang_do_not_keep_the_run(tmp_path, run, monkeypatch):
         alerter(run.fit(site))
         alerter(guard(good=False))
     assert sink.taken == []  # it hangs all the time, and all records were taken
-    left = alerter.close(patience=0.1)
+    left = alerter.close()
     assert [waiting.sink for waiting in left][:1] == ["out"]
     sink.go.set()
 
