@@ -136,10 +136,10 @@ def _tell_phases(tell: Callable[[str], None]) -> None:
 
 
 def _told(method: Callable[..., Any], phase: str, tell: Callable[[str], None]) -> Any:
-    def wrapped(*arguments: Any) -> Any:
+    def wrapped(*arguments: Any, **options: Any) -> Any:
         tell(phase)
         try:
-            return method(*arguments)
+            return method(*arguments, **options)
         finally:
             tell("between")
 
@@ -187,7 +187,7 @@ class Killer:
         self._seconds = time.perf_counter() - began
         self._lines = len(lines_of(diary))
         found = run_in(whole)
-        if found is None:
+        if found is None or not _is_finished(whole):
             raise SystemExit("the uninterrupted rehearsal failed")
         self._whole = stm_daq.open_run(found).load()
         self.tally = Tally()

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ CLOCK = RealClock()
 MAPS = ("gap", "gap_std", "temperature", "barrier", "reduced_chi_square", "fit_ok", "z",
         "time", "stage_temperature", "topography")  # fmt: skip
 PROCESSES = 5
-LONGEST = 600.0
+STALL = 3.0
+"""A stalled viewer reads nothing for so long (s), again and again."""
+LONGEST = 900.0
 """After so long (s) a viewer gives up."""
 
 
@@ -56,7 +59,7 @@ def viewers(address: str, count: int, stalled: int, watching, results) -> None:
     """Let `count` viewers in this process watch whenever `watching` is set, until the run ends."""
 
     def one(stall: bool) -> None:
-        connection, missed, view = None, 0, None
+        connection, missed, read = None, 0, 0
         give_up = CLOCK.now() + LONGEST
         while CLOCK.now() < give_up:
             if not watching.is_set():
@@ -68,10 +71,10 @@ def viewers(address: str, count: int, stalled: int, watching, results) -> None:
             connection = connection or connect(address, tick=0.2)
             item = next(connection)
             missed += item.count if isinstance(item, Missed) else 0
-            view = connection.view
-            if stall and isinstance(item, Message) and view.ended is None:
-                CLOCK.sleep(1.0)  # far slower than messages come
-            if view.ended is not None:
+            read += isinstance(item, Message)
+            if stall and read % 100 == 99:
+                CLOCK.sleep(STALL)
+            if connection.view.ended is not None:
                 results.put((digest(connection.snapshot()), missed, stall))
                 connection.close()
                 return
@@ -128,6 +131,8 @@ class Pacer:
         self._last = CLOCK.now()
         self.count = 0
         self.intervals: dict[bool, list[float]] = {False: [], True: []}
+        self.work: dict[bool, list[float]] = {False: [], True: []}
+        self._worked = time.process_time()
 
     def __call__(self, record) -> None:
         if not isinstance(record, Spectrum):
@@ -137,9 +142,10 @@ class Pacer:
         watched = bool(self.count // self._block % 2)
         if place > 2:  # coming and going is not what is measured
             self.intervals[watched].append(now - self._last)
+            self.work[watched].append(time.process_time() - self._worked)
         self.count += 1
         (self._audience.watching.set if watched else self._audience.watching.clear)()
-        self._last = CLOCK.now()
+        self._last, self._worked = CLOCK.now(), time.process_time()
         CLOCK.sleep(self._pause)
 
 
@@ -174,17 +180,23 @@ def cadence(folder: Path, arguments: argparse.Namespace) -> None:
     verdict = audience.verdict(result.folder)
     stage[-1].close()
     off, on = (1e3 * float(np.median(pacer.intervals[key])) for key in (False, True))
-    spread = [
-        1e3 * 1.25 * float(np.std(pacer.intervals[key])) / len(pacer.intervals[key]) ** 0.5
-        for key in (False, True)
-    ]
-    print("| | sites | interval without ms | with viewers ms | ratio |")
+    spread = [_spread(pacer.intervals[key]) for key in (False, True)]
+    work = [1e3 * float(np.median(pacer.work[key])) for key in (False, True)]
+    print("| | sites | without viewers ms | with viewers ms | ratio |")
     print("| --- | ---: | ---: | ---: | ---: |")
     print(f"| cadence | {len(pacer.intervals[True])} + {len(pacer.intervals[False])} | "
           f"{off:.2f} ± {spread[0]:.2f} | {on:.2f} ± {spread[1]:.2f} | {on / off:.4f} |")  # fmt: skip
+    print(f"| CPU time of the run's process | per site | {work[0]:.2f} | {work[1]:.2f} | |")
+    print(f"| its growth, of the interval | | | | {(work[1] - work[0]) / off:+.4f} |")
     print("\n| | viewers with the journal's maps | that missed something | messages missed |")
     print("| --- | ---: | ---: | ---: |")
     print(f"| publisher begun anew | {verdict} |")
+
+
+def _spread(seconds: list[float]) -> float:
+    """Return the uncertainty (ms) of a median, from the middle half of the values."""
+    low, high = np.percentile(seconds, [25, 75])
+    return 1e3 * 0.93 * float(high - low) / len(seconds) ** 0.5
 
 
 def killed(folder: Path, arguments: argparse.Namespace) -> None:
@@ -219,8 +231,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--stalled", type=int, default=5)
-    parser.add_argument("--pause", type=float, default=2.0, help="at every site, s")
-    parser.add_argument("--block", type=int, default=16, help="sites with or without viewers")
+    parser.add_argument("--pause", type=float, default=1.0, help="at every site, s")
+    parser.add_argument("--block", type=int, default=8, help="sites with or without viewers")
     parser.add_argument(
         "--pixels", type=int, default=16, help="of the topograph; half as many sites"
     )

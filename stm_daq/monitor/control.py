@@ -54,7 +54,8 @@ class ControlServer:
         Of the publisher.
     clock : Clock
     refusals : Refusals
-    closing : threading.Event
+    leave : threading.Event
+        Set when the socket is to be closed.
     is_operator : callable, optional
         Whether a key of this name still may command; None: there are no keys, a token is used.
     """
@@ -64,7 +65,7 @@ class ControlServer:
         boot: str,
         clock: Clock,
         refusals: Refusals,
-        closing: threading.Event,
+        leave: threading.Event,
         is_operator: Callable[[str], bool] | None,
     ) -> None:
         self.token = secrets.token_hex(32)
@@ -73,14 +74,14 @@ class ControlServer:
         self._boot = boot
         self._clock = clock
         self._refusals = refusals
-        self._closing = closing
+        self._leave = leave
         self._is_operator = is_operator
         self._challenges: dict[bytes, tuple[str, float]] = {}
         self._allowances: dict[str, Allowance] = {}
 
     def serve(self, socket: Socket) -> None:
-        """Answer until closing."""
-        while not self._closing.is_set():
+        """Answer until it is time to leave."""
+        while not self._leave.is_set():
             if not socket.poll(_TICK):
                 continue
             frames = socket.recv_multipart(copy=False)

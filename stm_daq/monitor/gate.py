@@ -16,10 +16,13 @@ from collections.abc import Callable
 import zmq
 from zmq.utils import z85
 
+from stm_daq.clock import RealClock
 from stm_daq.monitor.keys import LEVELS, KeyRing, Level
 
 _ZAP = "inproc://zeromq.zap.01"
 _TICK = 100
+_LOOK = 1.0
+"""How often it is looked whether keys were revoked, s."""
 _FAILED = (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
 _WATCHED = zmq.EVENT_ACCEPTED | zmq.EVENT_MONITOR_STOPPED | sum(_FAILED)
 _ADMITTED: dict[bytes, tuple[Level, ...]] = {b"viewer": LEVELS, b"operator": ("operator",)}
@@ -40,6 +43,8 @@ class Gate:
     keys : KeyRing
     refused : callable
         Called from a thread of the gate's own.
+    revoked : callable
+        Likewise, when a key is no longer allowed whose owner may be connected.
 
     Raises
     ------
@@ -47,14 +52,24 @@ class Gate:
         If the station has no keys, or they are not secret.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: KeyRing, refused: Refused):
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        keys: KeyRing,
+        refused: Refused,
+        revoked: Callable[[], None],
+    ) -> None:
         self._keys = keys
         self._refused = refused
+        self._revoked = revoked
+        self._allowed = set(keys.entries())
         self._pair = keys.station()
         self._zap = context.socket(zmq.REP)
         self._zap.bind(_ZAP)  # before any guarded socket
         self._monitors: list[zmq.Socket[bytes]] = []
         self._lately = ""
+        self._clock = RealClock()
+        self._looked = self._clock.now()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="gate", daemon=True)
 
@@ -88,11 +103,22 @@ class Gate:
                     elif not self._watch(frames):
                         self._monitors.remove(socket)
                         socket.close()
+                self._look_for_revoked()
             except zmq.ZMQError as error:
                 _log.error("the gate is closed, nobody else can connect: %s", error)
                 return
             except (ValueError, struct.error):
                 _log.exception("the gate could not read a request")
+
+    def _look_for_revoked(self) -> None:
+        """Let all connections be made anew when a key is gone: the gate only sees beginnings."""
+        now = self._clock.now()
+        if now - self._looked < _LOOK:
+            return
+        allowed, self._looked = set(self._keys.entries()), now
+        if self._allowed - allowed:
+            self._revoked()
+        self._allowed = allowed
 
     def _judge(self, frames: list[bytes]) -> list[bytes]:
         """Answer a request of ZAP."""

@@ -87,7 +87,8 @@ class HistoryServer:
         Without the folder of the run.
     live : Live
     clock : Clock
-    closing : threading.Event
+    leave : threading.Event
+        Set when the socket is to be closed.
     open_past : callable, optional
         None: only what live messages told is known.
     """
@@ -97,7 +98,7 @@ class HistoryServer:
         hello: Hello,
         live: Live,
         clock: Clock,
-        closing: threading.Event,
+        leave: threading.Event,
         open_past: OpenPast | None,
     ) -> None:
         self.folder: Path | None = None
@@ -106,15 +107,15 @@ class HistoryServer:
         self._hello = hello
         self._live = live
         self._clock = clock
-        self._closing = closing
+        self._leave = leave
         self._open_past = open_past
         self._past: Past | None = None
         self._read: Path | None = None
         self._view = RunView()
 
     def serve(self, socket: Socket) -> None:
-        """Answer until closing."""
-        while not self._closing.is_set():
+        """Answer until it is time to leave."""
+        while not self._leave.is_set():
             if not socket.poll(_TICK):
                 continue
             frames = socket.recv_multipart()
@@ -128,7 +129,7 @@ class HistoryServer:
                 # who asked has left, or does not read; without its end an answer does not count
                 _log.info("an answer was given up: %s", error)
             self.answered = self._clock.now()
-            self._closing.wait(min(1.0, _REST * (self.answered - began)))
+            self._leave.wait(min(1.0, _REST * (self.answered - began)))
 
     def answer(self, frames: list[bytes]) -> Iterator[Message]:
         """Yield the answer to a message; nothing if it is no request.

@@ -108,6 +108,7 @@ class Publisher:
             )
         self._clock: Clock = RealClock()  # viewers live in real time, also during a rehearsal
         self._closing, self._quiet = threading.Event(), threading.Event()
+        self._leave = {name: threading.Event() for name in _KINDS}
         self._runs, self._folder = runs, Path()
         self._queue = RecordQueue(self._clock)
         self._live = Live(uuid.uuid4().hex)
@@ -117,7 +118,11 @@ class Publisher:
         self._listen, self._ipv6 = listen, ":" in listen
         self._context = zmq.Context()
         try:
-            self._gate = None if ring is None else Gate(self._context, ring, self._refusals.note)
+            self._gate = (
+                None
+                if ring is None
+                else Gate(self._context, ring, self._refusals.note, self._leave_all)
+            )
             sockets = {name: self._socket(name) for name in _KINDS}
             self._port = bind_in_a_row(list(sockets.values()), listen, port)
         except BadInputError:
@@ -125,10 +130,12 @@ class Publisher:
             raise
         self.address = endpoint(listen, self._port)
         hello = Hello(station, "", self._port + 1, self._port + 2)
-        self._history = HistoryServer(hello, self._live, self._clock, self._closing, open_past)
+        self._history = HistoryServer(
+            hello, self._live, self._clock, self._leave["history"], open_past
+        )
         check = None if ring is None else partial(_is_operator, ring)
         self._control = ControlServer(
-            self._live.boot, self._clock, self._refusals, self._closing, check
+            self._live.boot, self._clock, self._refusals, self._leave["control"], check
         )
         self._threads = self._start(sockets)
 
@@ -153,7 +160,7 @@ class Publisher:
         self._queue.wake()
         self._answer_the_last()
         self._closing.set()
-        self._queue.wake()
+        self._leave_all()
         for thread in self._threads:
             thread.join(timeout=5.0)
         if self._gate is not None:
@@ -180,6 +187,12 @@ class Publisher:
             if now > min(quiet_since + _GRACE, began + _LONGEST_GRACE):
                 return
             self._closing.wait(0.05)
+
+    def _leave_all(self) -> None:
+        """Let every server close its socket; unless closing, it begins anew and keys are asked for."""
+        for leave in self._leave.values():
+            leave.set()
+        self._queue.wake()
 
     def _socket(self, name: str) -> Socket:
         kind, level, largest = _KINDS[name]
@@ -211,7 +224,7 @@ class Publisher:
         }
         return [
             Service(
-                name, partial(self._again, name), serve[name], self._clock, self._closing
+                name, partial(self._again, name), serve[name], self._closing, self._leave[name]
             ).start(socket)
             for name, socket in sockets.items()
         ]
@@ -246,7 +259,7 @@ class Publisher:
         """Send news and heartbeats until closing (the thread of the live messages)."""
         allowance = Allowance(self._clock, _BURST, _EVERY)
         heartbeat, farewell = self._clock.now(), False
-        while not self._closing.is_set():
+        while not self._leave["live"].is_set():
             if self._queue and allowance.take():
                 self._send_news(socket)
             now = self._clock.now()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import zmq
 
-from stm_daq.clock import Clock
 from stm_daq.errors import BadInputError
 
 PORTS = 3
@@ -107,16 +106,17 @@ class Service:
     open_socket : callable
         Makes the socket again, bound, after a failure.
     serve : callable
-        Serves a socket until `closing` is set.
-    clock : Clock
+        Serves a socket until `leave` is set.
     closing : threading.Event
+        Whether this is for ever.
+    leave : threading.Event
     """
 
     name: str
     open_socket: Callable[[], Socket]
     serve: Callable[[Socket], None]
-    clock: Clock
     closing: threading.Event
+    leave: threading.Event
 
     def start(self, socket: Socket) -> threading.Thread:
         """Begin to serve a bound socket."""
@@ -133,6 +133,7 @@ class Service:
                 _log.exception("the %s server failed and begins anew; the run goes on", self.name)
             finally:
                 if socket is not None:
-                    socket.close(linger=1000)
+                    socket.close(linger=1000 if self.closing.is_set() else 0)
                     socket = None
-            self.closing.wait(_PAUSE)
+            if not self.closing.wait(_PAUSE):
+                self.leave.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -221,3 +222,19 @@ def test_nothing_but_the_records_changes_when_a_run_is_watched(watched, rehearse
         np.testing.assert_array_equal(one[name].values, other[name].values)
     assert isinstance(viewer.dataset.attrs["state"], str)
     assert result.ended == RunEnded(result.ended.time, "finished")
+
+
+def test_keys_and_control_on_the_command_line(command, tmp_path):
+    assert command("keys", "new", "vera").returncode == 0
+    allowed = command("keys", "allow", "viewer", "vera.pub")
+    assert "vera may watch" in allowed.stdout
+    assert command("keys", "allow", "king", "vera.pub").returncode == 2
+    (entry,) = json.loads(command("keys", "list", "--json").stdout)
+    assert (entry["name"], entry["level"], len(entry["public"])) == ("vera", "viewer", 40)
+    assert "no longer viewer" in command("keys", "revoke", "vera").stdout
+    assert json.loads(command("keys", "list", "--json").stdout) == []
+    with Publisher(0) as publisher:
+        done = command("control", publisher.address, "pause", "--json")
+    assert done.returncode == 12
+    assert not json.loads(done.stdout)["accepted"]
+    assert command("control", publisher.address, "explode").returncode == 2

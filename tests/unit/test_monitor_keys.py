@@ -211,6 +211,20 @@ def test_an_operator_who_was_revoked_no_longer_commands(guarded, house):
     assert len(desk.done) == 1
 
 
+def test_a_viewer_who_was_revoked_is_shown_out_and_the_others_come_back(guarded, house):
+    publisher, _ = guarded
+    with (
+        connect(publisher.address, key(house, "vera"), tick=0.1) as gone,
+        connect(publisher.address, key(house, "otto"), tick=0.1) as kept,
+    ):
+        assert isinstance(next(i for i in gone if isinstance(i, Message)), Message)
+        KeyRing(house / "keys").revoke("vera")
+        assert next(i for i in gone if isinstance(i, Silence) and i.why).heard
+        boot = publisher._live.boot
+        seq = publisher._live.seq
+        assert next(i for i in kept if isinstance(i, Message) and i.seq > seq).boot == boot
+
+
 def test_a_flood_of_refusals_does_not_flood_the_journal(guarded):
     publisher, desk = guarded
     for _ in range(200):

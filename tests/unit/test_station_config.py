@@ -218,3 +218,36 @@ def test_a_microwave_needs_its_limit(load):
     power = next(x for x in REFERENCE.splitlines() if x.startswith("  microwave_power:"))
     (text,) = mistakes(load, (power, ""))
     assert "there is a microwave" in text
+
+
+def with_monitor(block):
+    head = "instruments:\n  nanonis:"
+    return head, f"monitor: {block}\n{head}"
+
+
+def test_how_a_station_is_watched(load):
+    plain = load().monitor
+    assert (plain.name, plain.listen, plain.port, plain.keys) == ("", "127.0.0.1", 5550, None)
+    config = load(with_monitor("{name: STM 2, listen: 0.0.0.0, port: 6000, keys: our keys}"))
+    assert (config.monitor.name, config.monitor.listen, config.monitor.port) == (
+        "STM 2",
+        "0.0.0.0",
+        6000,
+    )
+    assert config.monitor.keys == config.path.parent / "our keys"
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        ("{listen: 0.0.0.0}", "only with keys"),
+        ("{listen: everywhere}", "'everywhere' is no address"),
+        ("{port: 70000}", "monitor.port: should be less than or equal to 65533"),
+        ("{port: '5550'}", "monitor.port: should be a valid integer"),
+        ("{lisen: 127.0.0.1}", "unknown key (did you mean 'listen'?)"),
+        ("{keys: 3}", "monitor.keys: should be a valid string"),
+    ],
+)
+def test_mistakes_in_how_a_station_is_watched(load, block, text):
+    (mistake,) = mistakes(load, with_monitor(block))
+    assert text in mistake
