@@ -90,7 +90,7 @@ def make_dashboard(
     for target, one in zip(targets, shown, strict=True):
         if isinstance(one.source, Station):
             items = _connect(_address(target)[1], options.key)
-            one.source.listen(items, app.loop, lambda _item: None)
+            one.source.listen(items, app.loop)
     return app
 
 

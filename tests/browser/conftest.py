@@ -159,10 +159,16 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port with two more free ones behind it, as far as one can know."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, as are the two behind it: a run answers requests and commands there."""
+    for port in range(23_000 + os.getpid() % 1000 * 9, 60_000, 3):
+        try:
+            for offset in range(3):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port + offset))
+        except OSError:
+            continue
+        return port
+    pytest.fail("no free ports")
 
 
 @pytest.fixture(scope="session")

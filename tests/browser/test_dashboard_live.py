@@ -48,12 +48,15 @@ def wait(page: Page, **data: object) -> None:
 def wait_for_more(page: Page, name: str, than: int) -> None:
     """Wait until a number of <body> has grown past `than`."""
     page.evaluate(
-        """([name, than]) => new Promise((done) => {
-            const look = () => Number(document.body.dataset[name] || 0) > than
-                ? done() : requestAnimationFrame(look);
+        """([name, than, patience]) => new Promise((done, fail) => {
+            const look = () => {
+                if (Number(document.body.dataset[name] || 0) > than) done();
+                else if (performance.now() > patience) fail(new Error(`${name} did not grow`));
+                else requestAnimationFrame(look);
+            };
             look();
         })""",
-        [name, than],
+        [name, than, PATIENCE],
     )
 
 

@@ -75,10 +75,13 @@ class Figures:
         self.topograph.draw(heights, Extent(0.0, 0.0, frame.width, frame.height), quantity)
 
     def draw_map(self, started: RunStarted, values: Array, name: str) -> None:
-        """Show a map of fitted values and its histogram."""
-        quantity = units.fitted(name)
-        self.map.draw(values, Extent.around(started.grid_x, started.grid_y), quantity)
-        self.histogram.draw(values, quantity)
+        """Show a map of fitted values."""
+        extent = Extent.around(started.grid_x, started.grid_y)
+        self.map.draw(values, extent, units.fitted(name))
+
+    def draw_histogram(self, values: Array, name: str) -> None:
+        """Show how the values of a map are distributed."""
+        self.histogram.draw(values, units.fitted(name))
 
     def draw_cut(
         self, started: RunStarted, name: str, cut: str, site: tuple[int, int], step: int

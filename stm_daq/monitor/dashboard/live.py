@@ -69,17 +69,11 @@ class Station(Viewed):
         self._own_alerts: list[Alert] = []
         self._lost = 0
 
-    def listen(
-        self, items: Iterable[Item], loop: IOLoop, overheard: Callable[[Item], None]
-    ) -> None:
-        """Begin to take `items` (see :func:`stm_daq.monitor.client.connect`) from a thread.
-
-        `overheard` is called in that thread with every item, silence included.
-        """
+    def listen(self, items: Iterable[Item], loop: IOLoop) -> None:
+        """Begin to take `items` (see :func:`stm_daq.monitor.client.connect`) from a thread."""
 
         def work() -> None:
             for item in items:
-                overheard(item)
                 loop.add_callback(self.take, item)
 
         threading.Thread(target=work, name=f"listener {self.name}", daemon=True).start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from stm_daq.monitor.dashboard.theme import DARK, LIGHT
 
 PERIOD = 0.1
 """s; a page is not told more often."""
+GATHER = 0.02
+"""s; a spectrum and its fit, which follow one another, are drawn together."""
+SLOW = 5.0
+"""s; what summarises many spectra (histogram, strips) is drawn less often: browsers are slow."""
 PULSE = 1000
 """ms; so often at least: its script takes silence for a lost connection."""
 
@@ -79,6 +84,7 @@ class Page:
         self.choice = Choice()
         self._seen: Counter[str] = Counter()
         self._drawn = -PERIOD
+        self._summed_up = -math.inf
         self._waiting = False
         self._tick = 0
         self._shown: Shown | None = None
@@ -101,11 +107,8 @@ class Page:
         if self._waiting:
             return
         self._waiting = True
-        wait = self._drawn + PERIOD - self._clock.now()
-        if wait > 0:
-            self._document.add_timeout_callback(self._update, int(wait * 1000) + 1)
-        else:
-            self._document.add_next_tick_callback(self._update)
+        wait = max(GATHER, self._drawn + PERIOD - self._clock.now())
+        self._document.add_timeout_callback(self._update, int(wait * 1000))
 
     def _update(self) -> None:
         """Draw what has changed, and tell it."""
@@ -113,7 +116,12 @@ class Page:
         self._drawn = self._clock.now()
         news = {t for t, count in self._source.versions.items() if count != self._seen[t]}
         first = not self._tick
-        self._seen = Counter(self._source.versions)
+        seen, self._seen = self._seen, Counter(self._source.versions)
+        if "strips" in news and self._drawn - self._summed_up < SLOW and not first:
+            news.remove("strips")
+            self._seen["strips"] = seen["strips"]  # later
+        elif "strips" in news or first:
+            self._summed_up = self._drawn
         started = self._source.started
         told: dict[str, Any] = {}
         if started is not None and (first or news):
@@ -136,24 +144,27 @@ class Page:
             self._names = ()
         if "topograph" in news:
             self.figures.draw_topograph(started, board)
-        if "maps" in news or "spectrum" in news:
-            if tuple(board.maps) != self._names:  # known with the first spectrum, the first fit
-                self._names = tuple(board.maps)
-                told["run"] = facts.run(started, self._names)
-            self._draw_map(board)
-        if "spectrum" in news and self.choice.site is None:
-            told["site"] = self._show(self._source.latest)
+        if tuple(board.maps) != self._names:  # known with the first spectrum, the first fit
+            self._names = tuple(board.maps)
+            told["run"] = facts.run(started, self._names)
+        latest = self._source.latest
+        if "spectrum" in news and self.choice.site is None and (first or latest is not self._shown):
+            told["site"] = self._show(latest)
+        if news & {"maps", "spectrum", "strips"}:
+            self._draw_map(board, summed_up=bool(news & {"strips", "topograph"}))
         if "strips" in news:
             progress, strips = self._source.progress, self._source.strips
             self.figures.strips.draw(strips, progress.time if progress else 0.0)
             told["guards"] = sorted(strips.turns.guards)
         return told
 
-    def _draw_map(self, board: Board) -> None:
+    def _draw_map(self, board: Board, summed_up: bool) -> None:
         started, name = self._source.started, self._map
         if started is None or not name:
             return
         self.figures.draw_map(started, board.maps[name], name)
+        if summed_up:
+            self.figures.draw_histogram(board.maps[name], name)
         self._draw_cut()
 
     def _draw_cut(self) -> None:
@@ -183,7 +194,6 @@ class Page:
         assert started is not None
         self._shown = shown
         self.figures.draw_spectrum(started, shown)
-        self._draw_cut()
         self.figures.mark(started, self._site)
         told = facts.site(shown, self.choice.site is not None)
         if shown is None and self.choice.site is not None:
@@ -235,6 +245,7 @@ class Page:
         if self._source.started is None or (site, step) != (self.choice.site, self._step):
             return
         told: dict[str, Any] = {"site": self._show(shown)}
+        self._draw_cut()
         if problem:
             told["answer"] = {"accepted": False, "text": problem}
         self._tell(told)
