@@ -19,7 +19,7 @@ from stm_daq.station.checks import (
 )
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
 from stm_daq.station.limits import Limits, Range, nothing
-from stm_daq.station.schema import RoleBlock, StationFile
+from stm_daq.station.schema import MonitorBlock, RoleBlock, StationFile
 from stm_daq.yaml_model import ModelReader
 from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
 
@@ -143,7 +143,9 @@ def _well_written(reader: ModelReader, block: str, key: str) -> dict[str, dict[s
 def _monitor(reader: ModelReader) -> MonitorSettings:
     """Return the settings as far as they are well written; the keys are beside the station file."""
     block: dict[str, Any] = {
-        str(path[1]): value for path, value in reader.values.items() if path[0] == "monitor"
+        str(path[1]): value
+        for path, value in reader.values.items()
+        if path[0] == "monitor" and path[1] in MonitorBlock.model_fields  # not a misspelt one
     }
     if "keys" in block:
         block["keys"] = reader.source.path.parent / Path(block["keys"]).expanduser()
