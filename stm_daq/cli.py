@@ -3,8 +3,9 @@
 Exit codes: 0 done; 1 unexpected error; 2 bad input (plan, station, data file, command line); 3 a value
 outside the limits; 4 an instrument failed; 5 the journal cannot be written or read; 6 a driver loops on
 the twin; 7 another run uses the station; 10 stopped on request before the end (what was measured is safe
-and readable); 11 a plan failed its dry run (`rehearse --ci`); 12 a
-command was not accepted (`control`); 130 interrupted outside a measurement.
+and readable); 11 a plan failed its dry run (`rehearse --ci`); 12 a command was not accepted (`control`);
+13 an alert could not be sent (`alerts`); 14 nobody answers (`watch --once`); 130 interrupted outside a
+measurement.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stm_daq.commands import alerts
 from stm_daq.errors import BadInputError, StmDaqError
 
 app = typer.Typer(
@@ -26,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(alerts.app, name="alerts")
 keys_app = typer.Typer(
     help="Keys of those who may watch a station, and of those who may command it.",
     no_args_is_help=True,
@@ -61,6 +64,9 @@ Start = Annotated[
 HeliumUntil = Annotated[
     str | None,
     typer.Option(help='Until when the helium lasts: "2026-11-23 08:00", "60 h".', metavar="WHEN"),
+]
+SendAlerts = Annotated[
+    bool, typer.Option("--send-alerts", help="Send the alerts too, instead of only showing them.")
 ]
 Report = Annotated[bool, typer.Option(help="Write the report at the end.")]
 
@@ -113,6 +119,7 @@ def rehearse(
     ] = None,
     port: Port = None,
     report: Report = True,
+    send_alerts: SendAlerts = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a plan on the physics twin of the station, in virtual time.
@@ -130,10 +137,10 @@ def rehearse(
         raise typer.Exit(code)
     if len(plans) > 1 or every_site or junit:
         raise BadInputError("several plans, --all and --junit: only with --ci")
-    from stm_daq.commands.measure import rehearse_plan
+    from stm_daq.commands.measure import Showing, rehearse_plan
 
-    code = rehearse_plan(plans[0], station, runs, seed, measured, start, port, report, as_json)
-    raise typer.Exit(code)
+    showing = Showing(port, report, as_json, send_alerts)
+    raise typer.Exit(rehearse_plan(plans[0], station, runs, seed, measured, start, showing))
 
 
 @app.command()
@@ -150,9 +157,10 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a plan on the microscope."""
-    from stm_daq.commands.measure import run_plan
+    from stm_daq.commands.measure import Showing, run_plan
 
-    raise typer.Exit(run_plan(plan, station, runs, helium_until, watchdog, port, report, as_json))
+    showing = Showing(port, report, as_json)
+    raise typer.Exit(run_plan(plan, station, runs, helium_until, watchdog, showing))
 
 
 @app.command()
@@ -163,12 +171,13 @@ def resume(
     ] = False,
     port: Port = None,
     report: Report = True,
+    send_alerts: SendAlerts = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run (or a rehearsal) that was stopped, killed or cut off."""
-    from stm_daq.commands.measure import resume_run
+    from stm_daq.commands.measure import Showing, resume_run
 
-    raise typer.Exit(resume_run(run, as_begun, port, report, as_json))
+    raise typer.Exit(resume_run(run, as_begun, Showing(port, report, as_json, send_alerts)))
 
 
 @app.command()
@@ -360,13 +369,36 @@ def export(
 @app.command()
 def watch(
     address: Address = ADDRESS,
-    stay: Annotated[bool, typer.Option(help="Wait for the next run when one ends.")] = False,
     key: Key = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Map to show, such as gap or z; twice for two.", metavar="NAME"),
+    ] = None,
+    stay: Annotated[bool, typer.Option(help="Wait for the next run when one ends.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show how it is now, and leave.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show progress, spectra and fits of a run that is going on."""
+    """Show progress, maps, spectra and fits of a run that is going on.
+
+    On a terminal keys 1 and 2 change the maps. Elsewhere a line a minute, with --json one a second.
+    """
     from stm_daq.commands.watch import watch_run
 
-    watch_run(address, stay, key)
+    watch_run(address, key, maps or (), stay, once, as_json)
+
+
+@app.command()
+def metrics(
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="ADDRESS...")] = None,
+    key: Key = None,
+    listen: Annotated[
+        str, typer.Option(help="Where Prometheus asks.", metavar="HOST:PORT")
+    ] = "127.0.0.1:9464",
+) -> None:
+    """Answer Prometheus about runs, from a process beside them. Ends with Ctrl-C."""
+    from stm_daq.commands.metrics import serve_metrics
+
+    serve_metrics(addresses or [ADDRESS], key, listen)
 
 
 @app.command()
@@ -423,6 +455,51 @@ def keys_list(keys: KeyFolder = KEYS, as_json: AsJson = False) -> None:
     from stm_daq.commands.keys import list_keys
 
     list_keys(keys, as_json)
+
+
+@app.command()
+def dashboard(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ADDRESS|NAME=ADDRESS|RUN]...", help="Stations to listen to; runs to open."
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Secret key for stations beyond this computer.", metavar="NAME.key"),
+    ] = None,
+    operate: Annotated[
+        bool, typer.Option("--operate", help="Print a link to a page with buttons, too.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any that is free.")] = 5006,
+    listen: Annotated[
+        str, typer.Option(help="Beyond loopback only with --certificate.", metavar="HOST")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name by which browsers call this computer.", metavar="HOST"),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Certificate chain and key, for https.", metavar="PEM")
+    ] = None,
+    links: Annotated[int, typer.Option(min=1, max=50, help="One-time links to print.")] = 1,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it here.")] = False,
+    station: Annotated[
+        Path | None,
+        typer.Option(help="Station whose sinks are told when one falls silent.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Show stations and runs in the browser, live or finished.
+
+    The page listens on this computer only; from elsewhere, ssh -L 5006:127.0.0.1:5006 brings it.
+    """
+    from stm_daq.commands.dashboard import DashboardOptions, show_dashboard
+
+    options = DashboardOptions(
+        key, operate, port, listen, tuple(name or ()), certificate, links, open_browser, station
+    )
+    show_dashboard(targets or [ADDRESS], options)
 
 
 @app.command()

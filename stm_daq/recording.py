@@ -18,7 +18,8 @@ from stm_daq.store.journal import Journal
 if TYPE_CHECKING:
     from stm_daq.fitting import OnlineFitter
 
-type Observer = Callable[[Record], None]
+type Observer = Callable[[Record], Sequence[Event] | None]
+"""Is told every record that was stored; may return events of its own, which are stored as well."""
 type Derive = Callable[[Spectrum], Record]
 """Makes a further record of a spectrum, such as its fit."""
 
@@ -152,13 +153,16 @@ class Recording:
     def _tell(self, record: Record) -> None:
         if isinstance(record, TwinState):
             return  # nobody's business but the twin's
+        news: list[Event] = []
         for observer in list(self._observers):
             try:
-                observer(record)
+                news.extend(observer(record) or ())
             except Exception as error:
                 log.exception("%s failed and was disconnected", observer)
                 self._observers.remove(observer)
-                self.emit(self._disconnected(observer, error))
+                news.append(self._disconnected(observer, error))
+        for event in news:
+            self.emit(event)
 
     def _disconnected(self, what: object, error: Exception) -> Event:
         text = f"{what} failed and was disconnected: {error or repr(error)}"

@@ -7,13 +7,16 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stm_daq import night
+from stm_daq.alert_settings import alert_settings
 from stm_daq.clock import RealClock
 from stm_daq.commands.progress import progress_display
 from stm_daq.commands.report import report_run
 from stm_daq.errors import InstrumentError, Problem
+from stm_daq.monitor.alerts.alerter import Alerter
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.past import JournalPast
 from stm_daq.quantities import show_duration
@@ -23,6 +26,20 @@ from stm_daq.rehearsal import MeasuredSurface, Rehearsal
 STOPPED = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """How a run is shown to people."""
+
+    port: int | None
+    """First of the ports where viewers connect; None: as the station says."""
+    report: bool
+    """Whether the report is written at the end."""
+    as_json: bool
+    """Whether the outcome is printed for scripts."""
+    send_alerts: bool = False
+    """Whether the alerts of a rehearsal are sent too."""
+
+
 def rehearse_plan(
     plan: Path,
     station: Path,
@@ -30,9 +47,7 @@ def rehearse_plan(
     seed: int | None,
     measured: MeasuredSurface | None,
     start: str | None,
-    port: int | None,
-    report: bool,
-    as_json: bool,
+    showing: Showing,
 ) -> int:
     """Rehearse a plan on the twin, write the report, return the exit code."""
     now = RealClock().wall()
@@ -44,9 +59,7 @@ def rehearse_plan(
     return _finish(
         prepared,
         runs,
-        port,
-        report,
-        as_json,
+        showing,
         lambda watched: night.rehearse(watched, runs, rehearsal),
     )
 
@@ -57,9 +70,7 @@ def run_plan(
     runs: Path,
     helium_until: str | None,
     watchdog: bool,
-    port: int | None,
-    report: bool,
-    as_json: bool,
+    showing: Showing,
 ) -> int:
     """Run a plan on the microscope, write the report, return the exit code.
 
@@ -76,22 +87,18 @@ def run_plan(
     return _finish(
         prepared,
         runs,
-        port,
-        report,
-        as_json,
+        showing,
         lambda watched: night.run(watched, runs, watchdog=watchdog),
     )
 
 
-def resume_run(folder: Path, as_begun: bool, port: int | None, report: bool, as_json: bool) -> int:
+def resume_run(folder: Path, as_begun: bool, showing: Showing) -> int:
     """Go on with a run that was cut off, write the report, return the exit code."""
     prepared, unfinished = night.prepare_resume(folder, as_begun)
     return _finish(
         prepared,
         unfinished.folder.parent,
-        port,
-        report,
-        as_json,
+        showing,
         lambda watched: night.resume(watched, unfinished, watched.observers),
     )
 
@@ -99,18 +106,19 @@ def resume_run(folder: Path, as_begun: bool, port: int | None, report: bool, as_
 def _finish(
     prepared: night.Night,
     runs: Path,
-    port: int | None,
-    report: bool,
-    as_json: bool,
+    showing: Showing,
     measure: Callable[[night.Night], night.NightResult],
 ) -> int:
     _warn((*prepared.plan.warnings, *prepared.estimate.warnings))
-    with _publisher(prepared, runs, port) as publisher, _observers(publisher, as_json) as observers:
+    with (
+        _publisher(prepared, runs, showing.port) as publisher,
+        _observers(prepared, runs, publisher, showing) as observers,
+    ):
         result = measure(prepared.watched_by(observers).attended_by([publisher.attend]))
-    if not as_json:
+    if not showing.as_json:
         _print_summary(result)
-    written = report_run(result.folder, None) if report else None
-    if as_json:
+    written = report_run(result.folder, None) if showing.report else None
+    if showing.as_json:
         _print_json(result, written)
     elif written is not None:
         print(f"report:   {written}")
@@ -137,13 +145,28 @@ def _publisher(prepared: night.Night, runs: Path, port: int | None) -> Publisher
 
 
 @contextmanager
-def _observers(publisher: Publisher, as_json: bool) -> Iterator[list[Observer]]:
+def _observers(
+    prepared: night.Night, runs: Path, publisher: Publisher, showing: Showing
+) -> Iterator[list[Observer]]:
+    config = prepared.config
+    settings = alert_settings(config.alerts, config.path.parent, prepared.plan.alerts)
     with ExitStack() as stack:
-        observers: list[Observer] = [publisher.publish]
-        if not as_json:
+        alerter = Alerter(settings, runs, publisher.publish, showing.send_alerts)
+        stack.callback(_close_alerts, alerter)
+        observers: list[Observer] = [publisher.publish, alerter]
+        if not showing.as_json:
             print(f"watch it from another terminal: stm-daq watch {publisher.address}")
             observers.append(stack.enter_context(progress_display()))
         yield observers
+
+
+def _close_alerts(alerter: Alerter) -> None:
+    """Send the last alerts; say what stays behind."""
+    left = alerter.close()
+    if left:
+        print(f"{len(left)} alert(s) could not be sent:", file=sys.stderr)
+    for waiting in left:
+        print(f"  {waiting.sink}: {waiting.letter.line}", file=sys.stderr)
 
 
 def _print_summary(result: night.NightResult) -> None:

@@ -18,6 +18,10 @@ REFRESH_INTERVAL = 0.25
 """Seconds between refreshes of a terminal; more often flickers over ssh."""
 
 
+_PRINTED = ("warning", "error", "alert", "alert_unsent", "alert_sent")
+"""Kinds of events that get a line of their own."""
+
+
 class Line:
     """Keeps the newest facts of a run and writes them as one line."""
 
@@ -86,7 +90,7 @@ class Display:
     def __call__(self, record: Record) -> None:
         """Take in a record; refresh if it is time or if it must be seen at once."""
         self.line.note(record)
-        if isinstance(record, Event) and record.kind in ("warning", "error"):
+        if isinstance(record, Event) and record.kind in _PRINTED:
             self.print(f"{record.kind}: {record.text}")
         now = self._clock.now()
         if now >= self._next or isinstance(record, RunEnded):

@@ -14,6 +14,10 @@ from rich.text import Text
 from stm_daq.records import Array
 
 _UPPER, _LOWER, _FULL = "▀", "▄", "█"
+_BARS = "▁▂▃▄▅▆▇█"
+_SHADES = " .:-=+*#%@"
+INKS = ("", "bright_cyan", "dark_orange")
+"""Of nothing, of what was measured, of its fit."""
 _MISSING = (96, 96, 96)
 # viridis at equal steps: perceptually even, readable by the colour-blind
 _COLOURS = np.array(
@@ -56,6 +60,16 @@ def reduced(values: Array, rows: int, columns: int) -> Array:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
+def _fitted_to(values: Array, rows: int, columns: int) -> Array:
+    """Return a map enlarged by a whole number, or averaged, so that it just fits."""
+    if min(values.shape) == 0:
+        return values
+    factor = min(rows // values.shape[0], columns // values.shape[1])
+    if factor < 1:
+        return reduced(values, rows, columns)
+    return values.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
 def heat_map(values: Array, rows: int = 64, columns: int = 64) -> Text:
     """Draw a map; row 0 (the bottom of the frame) is drawn lowest, NaN is grey.
 
@@ -63,10 +77,10 @@ def heat_map(values: Array, rows: int = 64, columns: int = 64) -> Text:
     ----------
     values : array, shape (rows, columns)
     rows, columns : int
-        Largest size in pixels; a character is one pixel wide and two high.
+        Size in pixels that it has to fit into; a character is one pixel wide and two high.
     """
     low, high = robust_range(values)
-    pixels = _colours(reduced(values, rows, columns), low, high)[::-1]
+    pixels = _colours(_fitted_to(values, rows, columns), low, high)[::-1]
     text = Text(no_wrap=True)
     for top in range(0, len(pixels), 2):
         if top:
@@ -78,28 +92,105 @@ def heat_map(values: Array, rows: int = 64, columns: int = 64) -> Text:
     return text
 
 
-def spectrum_plot(bias: Array, values: Array, width: int = 48, height: int = 8) -> Text:
-    """Draw values over bias, bias growing to the right, between their lowest and highest value."""
+def spectrum_plot(
+    bias: Array, values: Array, width: int = 48, height: int = 8, curve: Array | None = None
+) -> Text:
+    """Draw values over bias, bias growing to the right, and the curve of their fit over them.
+
+    Parameters
+    ----------
+    bias, values : array, shape (n,)
+    width, height : int
+        In characters; a character is two half rows high.
+    curve : array, shape (n,), optional
+        Drawn in another colour, on the same scale.
+    """
     order = np.argsort(bias, kind="stable")
-    parts = np.array_split(values[order], min(width, len(values)))
-    means = np.array([np.nanmean(p) if np.any(np.isfinite(p)) else np.nan for p in parts])
-    if not np.any(np.isfinite(means)):
+    lines = [_means(line[order], width) for line in (values, curve) if line is not None]
+    known = np.concatenate([line[np.isfinite(line)] for line in lines])
+    if not len(known):
         return Text("no numbers")
-    low, span = np.nanmin(means), np.ptp(means[np.isfinite(means)]) or 1.0
-    levels = np.round((means - low) / span * (2 * height - 1))  # half rows from the bottom
-    columns = [_stroke(*pair, height) for pair in itertools.pairwise([levels[0], *levels])]
-    rows = ("".join(marks).rstrip() for marks in zip(*columns, strict=True))
-    return Text("\n".join(rows), no_wrap=True)
+    low, span = known.min(), np.ptp(known) or 1.0
+    inked = np.zeros((2 * height, len(lines[0])), dtype=int)  # half rows from the bottom
+    for ink, line in enumerate(lines, start=1):
+        levels = np.round((line - low) / span * (2 * height - 1))
+        for column, pair in enumerate(itertools.pairwise([levels[0], *levels])):
+            inked[_stroke(*pair), column] = ink
+    return _drawn(inked)
 
 
-def _stroke(before: float, level: float, height: int) -> list[str]:
-    """Draw one column from the top: from next to the level before it up or down to its own."""
+def _means(values: Array, width: int) -> Array:
+    """Average values over as many pieces as there are columns."""
+    parts = np.array_split(values, min(width, len(values)))
+    return np.array([np.nanmean(p) if np.any(np.isfinite(p)) else np.nan for p in parts])
+
+
+def _stroke(before: float, level: float) -> list[int]:
+    """Return the half rows from next to the level before up or down to the level itself."""
     if not math.isfinite(level):
-        return [" "] * height
+        return []
     start = level if not math.isfinite(before) else before + np.sign(level - before)
-    inked = {int(half) for half in np.arange(min(start, level), max(start, level) + 1)}
-    marks = {(False, False): " ", (True, False): _UPPER, (False, True): _LOWER, (True, True): _FULL}
-    return [marks[2 * row + 1 in inked, 2 * row in inked] for row in range(height - 1, -1, -1)]
+    return [int(half) for half in np.arange(min(start, level), max(start, level) + 1)]
+
+
+def _drawn(inked: NDArray[np.int_]) -> Text:
+    """Draw half rows, row 0 at the bottom, each in its ink (0: none)."""
+    text = Text(no_wrap=True)
+    for row in range(len(inked) - 2, -1, -2):
+        lower, upper = inked[row], inked[row + 1]
+        blank = np.flatnonzero(lower + upper)
+        end = blank[-1] + 1 if len(blank) else 0
+        for pair in zip(upper[:end], lower[:end], strict=True):
+            text.append(*_half_blocks(*pair))
+        if row:
+            text.append("\n")
+    return text
+
+
+def _half_blocks(upper: int, lower: int) -> tuple[str, str]:
+    """Return the character and its style for two half rows."""
+    if upper and lower:
+        if upper == lower:
+            return _FULL, INKS[upper]
+        return _UPPER, f"{INKS[upper]} on {INKS[lower]}"
+    if upper:
+        return _UPPER, INKS[upper]
+    return (_LOWER, INKS[lower]) if lower else (" ", "")
+
+
+def sparkline(values: Array, width: int) -> str:
+    """Draw the last `width` values as a row of bars between their lowest and highest."""
+    shown = values[-width:]
+    known = shown[np.isfinite(shown)]
+    if not len(known):
+        return ""
+    span = np.ptp(known) or 1.0
+    marks = np.where(np.isfinite(shown), (shown - known.min()) / span, -1.0)
+    return "".join(" " if m < 0 else _BARS[round(m * (len(_BARS) - 1))] for m in marks)
+
+
+def colour_bar(width: int) -> Text:
+    """Draw the colours of a map from low to high."""
+    text = Text(no_wrap=True)
+    for colour in _colours(np.linspace(0.0, 1.0, width), 0.0, 1.0):
+        text.append(_FULL, Style(color=_rgb(colour)))
+    return text
+
+
+def without_colour(values: Array, rows: int, columns: int) -> Text:
+    """Draw a map with a few shades of grey characters, for a terminal without colours."""
+    low, high = robust_range(values)
+    pixels = _fitted_to(values, rows, columns)[::-2]  # a character is two pixels high
+    span = high - low if high > low else 1.0
+    lines = [
+        "".join("?" if not math.isfinite(v) else _SHADES[_shade((v - low) / span)] for v in row)
+        for row in pixels
+    ]
+    return Text("\n".join(lines), no_wrap=True)
+
+
+def _shade(share: float) -> int:
+    return round(min(max(share, 0.0), 1.0) * (len(_SHADES) - 1))
 
 
 def _colours(values: Array, low: float, high: float) -> NDArray[np.int_]:

@@ -152,8 +152,9 @@ class Connection:
         spectrum, fit
             None where there is none, or nobody answers.
         """
-        number = self._healing.ask_spectrum(self._history, site)
         end = self._clock.now() + _PATIENCE
+        self._history.poll(int(_PATIENCE * 1000), zmq.POLLOUT)  # a new connection takes a moment
+        number = self._healing.ask_spectrum(self._history, site)
         while number not in self._healing.answers and self._clock.now() < end:
             if self._history.poll(50):
                 self._answered()

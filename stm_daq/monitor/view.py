@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -132,8 +133,7 @@ class RunView:
                 else:
                     self._hear(body)
             case Alert():
-                if body not in self.alerts:
-                    self.alerts.append(body)
+                self._alert(body)
             case Progress():
                 self.progress = body
             case SiteStarted():
@@ -203,6 +203,14 @@ class RunView:
         elif guard.action == "pause":
             self.paused[guard.name] = guard.text
         self._hear(Event(guard.time, "guard", guard.text, {"good": guard.good}))
+
+    def _alert(self, alert: Alert) -> None:
+        """Add an alert; one that has got through replaces what was said of it before."""
+        for place, known in enumerate(self.alerts):
+            if replace(known, delivered=alert.delivered) == alert:
+                self.alerts[place] = replace(alert, delivered=known.delivered or alert.delivered)
+                return
+        self.alerts.append(alert)
 
     def _hear(self, event: Event) -> None:
         key = (event.time, event.kind, event.text)

@@ -2,83 +2,67 @@
 
 from __future__ import annotations
 
+import json
 import math
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from stm_daq.clock import RealClock
-from stm_daq.monitor.blocks import heat_map, robust_range, spectrum_plot
-from stm_daq.monitor.client import STALE, Item, Missed, Refused, Silence, connect
-from stm_daq.monitor.messages import Body, Heartbeat, Message
-from stm_daq.monitor.view import RunView
-from stm_daq.quantities import show
-from stm_daq.records import Array, Event, Fit, Progress, RunStarted, Spectrum
+from stm_daq.errors import StmDaqError
+from stm_daq.monitor.alerts.limiter import Limiter, Notice
+from stm_daq.monitor.bodies import Alert, Body, Guard, Heartbeat
+from stm_daq.monitor.client import Item, Silence, connect
+from stm_daq.monitor.formulas import Formulas
+from stm_daq.monitor.keyboard import NextKey, keyboard
+from stm_daq.monitor.messages import Message
+from stm_daq.monitor.panels import TOPOGRAPH, map_names
+from stm_daq.monitor.screen import alert_text, event_line, progress_text, render
+from stm_daq.monitor.watcher import Watcher, facts
+from stm_daq.records import Event, Progress, RunStarted
 
-_REDRAW = 0.25
-_SHOWN_EVENTS = 5
-_PLOT_WIDTH = 36
-UNHEARD = 5.0
-"""Silence (s) from the beginning after which the address is in doubt: publishers speak every second,
-also while they wait for a run."""
-_PLAIN_PROGRESS = 30.0
+_REDRAW = 0.5
+_PLAIN_PROGRESS = 60.0
 """Without a terminal: a line of progress so often (s)."""
+_PLAIN_EVENTS = 10.0
+"""And one of each kind of event, of which there may be one at every site, s."""
+_TICK = 0.25
+ONCE = 10.0
+"""How long `once` waits for an answer, s."""
+_PAST = 20.0
+"""How much longer for the past of a run that is heard, s."""
+_SETTLE = 2.0
+"""How long `once` waits for what comes after the first message of a run, s."""
 
 
-class Watcher:
-    """What one viewer knows: the run, and how well it is heard."""
+class NobodyAnswersError(StmDaqError):
+    """There is no publisher at the address."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.view = RunView()
-        self.silent = 0.0
-        self.heard = False
-        self.missed = 0
-        self.refused = 0
-        self.dropped = 0
+    exit_code = 14
 
-    def take(self, item: Item) -> None:
-        """Take one item of :func:`stm_daq.monitor.client.connect` into account."""
-        match item:
-            case Message():
-                self.silent, self.heard = 0.0, True
-                self.view.apply(item.body)
-                if isinstance(item.body, Heartbeat):
-                    self.dropped = item.body.dropped
-            case Missed():
-                self.missed += item.count
-            case Refused():
-                self.refused += 1
-            case Silence():
-                self.silent = item.seconds
 
-    @property
-    def status(self) -> str:
-        """Return one line: waiting, running, stale or ended."""
-        state = self.view.state
-        if self.view.ended is not None:
-            return f"ended: {state} {self.view.ended.text}".rstrip()
-        if not self.heard and self.silent >= UNHEARD:
-            return (
-                f"nobody answers at {self.address}: a run tells its address when it starts "
-                "(`stm-daq watch ADDRESS`) and can be watched from its own computer only; still waiting"
-            )
-        if not self.heard or state == "waiting":
-            return f"waiting for a run at {self.address}"
-        if self.silent >= STALE:
-            return f"stale {self.silent:.0f} s: nothing has come from the run"
-        return state
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """How a run is shown."""
+
+    stay: bool = False
+    """Whether to wait for the next run after the end of one."""
+    once: bool = False
+    """Whether to show the present state and leave."""
+    as_json: bool = False
+    """Whether to print a line of JSON a second."""
+    maps: tuple[str, ...] = (TOPOGRAPH, "gap")
+    formulas: Formulas = field(default_factory=Formulas)
 
 
 def watch(
-    address: str, stay: bool = False, console: Console | None = None, key: Path | None = None
+    address: str,
+    showing: Showing | None = None,
+    console: Console | None = None,
+    key: Path | None = None,
 ) -> None:
     """Show a run until it ends or the user interrupts.
 
@@ -86,49 +70,136 @@ def watch(
     ----------
     address : str
         Such as ``tcp://127.0.0.1:5550``.
-    stay : bool
-        Whether to wait for the next run after the end.
+    showing : Showing, optional
     console : rich.console.Console, optional
         Where to; plain lines if it is no terminal.
+    key : Path, optional
+        Secret key of a viewer, where the station wants one.
+
+    Raises
+    ------
+    NobodyAnswersError
+        With `once`, if nothing is heard within 10 s.
     """
-    console = console or Console()
-    try:
-        if console.is_terminal:
-            _watch_live(address, stay, console, key)
-        else:
-            _watch_plain(address, stay, console, key)
-    except KeyboardInterrupt:
-        console.print("no longer watching; the run goes on")
-
-
-def _watch_live(address: str, stay: bool, console: Console, key: Path | None) -> None:
-    clock = RealClock()
+    console, showing = console or Console(), showing or Showing()
     watcher = Watcher(address)
-    drawn = clock.now()
-    with Live(render(watcher, *console.size), console=console, auto_refresh=False) as live:
-        for item in connect(address, key):
+    try:
+        with connect(address, key, tick=_TICK) as items:
+            if showing.once:
+                _show_once(watcher, items, showing, console)
+            elif showing.as_json:
+                _watch_json(watcher, items, showing, console)
+            elif console.is_terminal and not console.is_dumb_terminal:
+                _watch_live(watcher, items, showing, console)
+            else:
+                _watch_plain(watcher, items, showing, console)
+    except KeyboardInterrupt:
+        if not showing.as_json:
+            console.print("no longer watching; the run goes on")
+
+
+def _ended(watcher: Watcher, showing: Showing) -> bool:
+    return watcher.view.ended is not None and not showing.stay
+
+
+def _show_once(watcher: Watcher, items: Iterator[Item], showing: Showing, console: Console) -> None:
+    clock = RealClock()
+    heard, limit = math.inf, clock.now() + ONCE
+    for item in items:
+        watcher.take(item)
+        beat = watcher.view.heartbeat
+        if beat is not None and (beat.state == "waiting" or watcher.view.started is not None):
+            heard = min(heard, clock.now())
+            if isinstance(item, Silence) or clock.now() > heard + _SETTLE:
+                break
+        if clock.now() > limit and not watcher.heard:
+            raise NobodyAnswersError(watcher.why or f"nobody answers at {watcher.address}")
+        if clock.now() > limit + _PAST:
+            break  # its history does not come: what is known is better than nothing
+    if showing.as_json:
+        _print_json(watcher, console)
+        return
+    width, height = console.size
+    colours = console.color_system is not None
+    console.print(
+        render(
+            watcher, width, height, maps=showing.maps, formulas=showing.formulas, colours=colours
+        )
+    )
+
+
+def _watch_json(
+    watcher: Watcher, items: Iterator[Item], showing: Showing, console: Console
+) -> None:
+    """Print a line with every heartbeat, every second of silence, and at the end."""
+    clock = RealClock()
+    printed = -math.inf
+    for item in items:
+        watcher.take(item)
+        beat = isinstance(item, Message) and isinstance(item.body, Heartbeat)
+        end = _ended(watcher, showing)
+        if end or (clock.now() - printed >= 0.9 and (beat or isinstance(item, Silence))):
+            printed = clock.now()
+            _print_json(watcher, console)
+        if end:
+            return
+
+
+def _print_json(watcher: Watcher, console: Console) -> None:
+    console.file.write(json.dumps(facts(watcher)) + "\n")
+    console.file.flush()
+
+
+def _watch_live(
+    watcher: Watcher, items: Iterator[Item], showing: Showing, console: Console
+) -> None:
+    clock = RealClock()
+    maps = list(showing.maps)
+    drawn = -math.inf
+    with keyboard() as next_key, Live(console=console, auto_refresh=False, screen=False) as live:
+        for item in items:
             watcher.take(item)
-            ended = watcher.view.ended is not None and not stay
-            if ended or clock.now() - drawn >= _REDRAW:
-                live.update(render(watcher, *console.size), refresh=True)
+            pressed = _press(next_key, watcher, maps)
+            end = _ended(watcher, showing) or pressed == "q"
+            if end or pressed or clock.now() - drawn >= _REDRAW:
+                width, height = console.size
+                live.update(
+                    render(
+                        watcher, width, height - 1, maps=maps, formulas=showing.formulas,
+                        colours=console.color_system is not None, keys=not end,
+                    ),
+                    refresh=True,
+                )  # fmt: skip
                 drawn = clock.now()
-            if ended:
+            if end:
                 return
 
 
-def _watch_plain(address: str, stay: bool, console: Console, key: Path | None) -> None:
-    watcher = Watcher(address)
+def _press(next_key: NextKey, watcher: Watcher, maps: list[str]) -> str:
+    """Obey a key, if one was pressed: 1 and 2 change a map."""
+    pressed = next_key()
+    place = {"1": 0, "2": 1}.get(pressed)
+    names = map_names(watcher.view)
+    if place is not None and place < len(maps) and names:
+        at = names.index(maps[place]) if maps[place] in names else -1
+        maps[place] = names[(at + 1) % len(names)]
+    return pressed
+
+
+def _watch_plain(
+    watcher: Watcher, items: Iterator[Item], showing: Showing, console: Console
+) -> None:
     reporter = _Reporter(console)
     reporter.report(watcher)
-    for item in connect(address, key):
+    for item in items:
         watcher.take(item)
         reporter.report(watcher, item)
-        if watcher.view.ended is not None and not stay:
+        if _ended(watcher, showing):
             return
 
 
 class _Reporter:
-    """Print what is new, line by line; progress only now and then."""
+    """Print what is new, line by line; progress once a minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -136,9 +207,11 @@ class _Reporter:
         self._status = ""
         self._reported = -math.inf
         self._missed = 0
+        self._limiter = Limiter()
 
     def report(self, watcher: Watcher, item: Item | None = None) -> None:
-        status = "stale" if watcher.status.startswith("stale") else watcher.status
+        """Print what an item has brought."""
+        status = "stale" if watcher.stale else watcher.status
         if status != self._status:
             self._print(watcher.status)
             self._status = status
@@ -146,124 +219,35 @@ class _Reporter:
             self._print(f"{watcher.missed - self._missed} messages lost")
             self._missed = watcher.missed
         if isinstance(item, Message):
-            self._tell(item.body)
+            self._tell(item.body, watcher)
+        for notice in self._limiter.due(self._clock.now()):
+            self._print(notice.text)
 
-    def _tell(self, body: Body) -> None:
+    def _tell(self, body: Body, watcher: Watcher) -> None:
         match body:
             case RunStarted():
                 spectra = body.site_count
                 self._print(f"{body.name} ({body.kind} {body.run_id}): {spectra} spectra")
             case Event() if body.kind != "temperature":
-                self._print(_event_text(body))
+                self._note(body)
+            case Guard():
+                self._note(Event(body.time, "guard", body.text))
+            case Alert():
+                self._print(alert_text(body).plain)
             case Progress() if self._clock.now() - self._reported >= _PLAIN_PROGRESS:
-                self._print(_progress_text(body))
+                stage = watcher.view.stage_temperature
+                known = f"  stage {stage:.4g} K" if math.isfinite(stage) else ""
+                self._print(progress_text(body) + known)
                 self._reported = self._clock.now()
             case _:
                 pass  # too much for a line each
 
+    def _note(self, event: Event) -> None:
+        """Print an event; where many of a kind come, now and then the latest."""
+        notice = Notice(event.time, "event", "info", event_line(event), event.kind)
+        passed = self._limiter.take(notice, _PLAIN_EVENTS, self._clock.now())
+        if passed is not None:
+            self._print(passed.text)
+
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def render(watcher: Watcher, width: int = 80, height: int = 24) -> RenderableType:
-    """Draw all that is known on a terminal of `width` x `height` characters."""
-    view = watcher.view
-    parts: list[RenderableType] = [Text(watcher.status, style=_style(watcher))]
-    if view.progress is not None:
-        bar = ProgressBar(total=max(view.progress.total, 1), completed=view.progress.done, width=20)
-        line = Table.grid(padding=(0, 1))
-        line.add_row(bar, _progress_text(view.progress))
-        parts.append(line)
-    # room for the other lines, and for the spectrum beside the map
-    pixels = max(16, min(64, 2 * (height - 14), width - _PLOT_WIDTH - 10))
-    columns = [
-        panel for panel in (_gap_panel(view, pixels), _spectrum_panel(view)) if panel is not None
-    ]
-    if columns:
-        parts.append(Columns(columns))
-    if math.isfinite(view.stage_temperature):
-        parts.append(Text(f"stage {show(view.stage_temperature, 'K')}"))
-    notes = [event for event in view.events if event.kind != "temperature"]
-    parts.extend(Text(_event_text(event)) for event in notes[-_SHOWN_EVENTS:])
-    losses = {"lost": watcher.missed, "refused": watcher.refused, "dropped": watcher.dropped}
-    if any(losses.values()):
-        text = ", ".join(f"{count} {name}" for name, count in losses.items() if count)
-        parts.append(Text(f"messages: {text} (the journal has everything)", style="yellow"))
-    title = f"{view.started.name} ({view.started.kind})" if view.started else "stm-daq watch"
-    return Panel(Group(*parts), title=title)
-
-
-def _style(watcher: Watcher) -> str:
-    if watcher.view.ended is not None:
-        return "bold green" if watcher.view.state == "finished" else "bold red"
-    if watcher.heard and watcher.silent >= STALE:
-        return "bold red" if watcher.silent >= 10.0 else "bold yellow"
-    return "bold"
-
-
-def _gap_panel(view: RunView, pixels: int) -> Panel | None:
-    gap = view.map("gap")
-    if gap.size == 0 or (view.started is not None and view.started.swept_name != "bias"):
-        return None  # nothing else is fitted
-    low, high = robust_range(gap)
-    caption = "no fit yet"
-    if math.isfinite(low):
-        caption = f"{show(low, 'eV')} ... {show(high, 'eV')}"
-    return Panel(heat_map(gap, pixels, pixels), title="gap", subtitle=caption, expand=False)
-
-
-def _spectrum_panel(view: RunView) -> Panel | None:
-    spectrum = view.spectrum
-    if spectrum is None:
-        return None
-    site = spectrum.site
-    fit = view.fit
-    swept, unit = _swept(view, spectrum)
-    parts: list[RenderableType] = [spectrum_plot(swept, spectrum.conductance, _PLOT_WIDTH)]
-    parts.append(Text(f"{show(min(swept), unit)} ... {show(max(swept), unit)}"))
-    if fit is not None and (fit.site_index, fit.attempt) == (site.index, spectrum.attempt):
-        parts.append(Text(_fit_text(fit), style="" if fit.ok else "yellow"))
-    if spectrum.flags:
-        parts.append(Text(", ".join(spectrum.flags), style="yellow"))
-    title = f"dI/dV, {_step_text(view)}row {site.row}, column {site.col}"
-    return Panel(Group(*parts), title=title, expand=False)
-
-
-def _swept(view: RunView, spectrum: Spectrum) -> tuple[Array, str]:
-    """Return what was swept, and its unit."""
-    started = view.started
-    if started is None or len(started.swept) != len(spectrum.bias):
-        return spectrum.bias, "V"
-    return started.swept, started.swept_unit
-
-
-def _step_text(view: RunView) -> str:
-    """Say at which step of the outer axes the run is, if there are any."""
-    if view.started is None or not view.started.axes or view.step is None:
-        return ""
-    return f"step {view.step + 1} of {view.started.steps}, "
-
-
-def _fit_text(fit: Fit) -> str:
-    units = {"gap": "eV", "temperature": "K", "barrier": ""}
-    values = [
-        f"{name} {show(fit.values[name], unit)} ± {show(fit.std.get(name, math.nan), unit, 2)}"
-        for name, unit in units.items()
-        if name in fit.values
-    ]
-    verdict = "good" if fit.ok else "not to be trusted: " + ", ".join(fit.flags)
-    return "\n".join([*values, f"chi-square {fit.reduced_chi_square:.2f}, {verdict}"])
-
-
-def _progress_text(progress: Progress) -> str:
-    share = 100 * progress.done / max(progress.total, 1)
-    text = f"{progress.done} of {progress.total} spectra ({share:.0f} %)"
-    if math.isfinite(progress.rate) and progress.rate > 0:
-        text += f", {progress.rate:.0f} per hour"
-    if math.isfinite(progress.finish_time):
-        text += f", done {datetime.fromtimestamp(progress.finish_time):%a %d %b %H:%M}"
-    return text if progress.state == "running" else f"{text}, {progress.state}"
-
-
-def _event_text(event: Event) -> str:
-    return f"{datetime.fromtimestamp(event.time):%H:%M:%S} {event.kind}: {event.text}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from stm_daq.alert_settings import unknown_sinks
 from stm_daq.errors import Problem
 from stm_daq.plan import Plan, problem
 from stm_daq.station.config import StationConfig
@@ -23,6 +24,10 @@ def missing_parts(plan: Plan, config: StationConfig) -> Iterator[Problem]:
     for path, role in _roles(plan):
         if role not in config.roles:
             yield problem(plan, path, f"needs the role '{role}', which {config.path} does not have")
+    if plan.alerts is not None:
+        sinks = () if config.alerts is None else config.alerts.sinks or ()
+        for path, text in unknown_sinks(plan.alerts.rules, sinks):
+            yield problem(plan, path, text)
     players = [config.roles[role] for role in ("bias", "spectroscopy") if role in config.roles]
     if plan.sweep.kind == "controller" and len({p.instrument for p in players}) == 2:
         text = f"the bias comes from {players[0].instrument}, not from {players[1].instrument}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from stm_daq.alert_settings import misfits_of_rules
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.plan.build import build_axis, build_sites, build_sweep
 from stm_daq.plan.build_care import build_care, misfits_of_care
@@ -12,7 +14,7 @@ from stm_daq.plan.model import Plan, Timing
 from stm_daq.plan.schema import PlanFile
 from stm_daq.plan.structure import misfits
 from stm_daq.yaml_model import ModelReader, dotted
-from stm_daq.yaml_source import YamlSource, read_yaml
+from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
 
 
 def load_plan(path: str | Path) -> Plan:
@@ -27,7 +29,7 @@ def load_plan(path: str | Path) -> Plan:
     reader = ModelReader(source)
     file = reader.read(PlanFile)
     problems, warnings = list(reader.problems), list[Problem]()
-    for place, text in (*misfits(file), *misfits_of_care(file)) if file is not None else ():
+    for place, text in _all_misfits(file) if file is not None else ():
         problems.append(source.at_value(place, f"{dotted(place)}: {text}"))
     for where, finding in findings(reader.values):
         problem = source.at_value(where, f"{dotted(where)}: {finding.text}")
@@ -35,6 +37,13 @@ def load_plan(path: str | Path) -> Plan:
     if problems or file is None:
         raise BadInputError.from_problems(problems)
     return _plan(file, source, tuple(warnings))
+
+
+def _all_misfits(file: PlanFile) -> Iterator[tuple[KeyPath, str]]:
+    yield from misfits(file)
+    yield from misfits_of_care(file)
+    if file.alerts is not None:
+        yield from misfits_of_rules(file.alerts.rules)
 
 
 def _plan(file: PlanFile, source: YamlSource, warnings: tuple[Problem, ...]) -> Plan:
@@ -59,6 +68,7 @@ def _plan(file: PlanFile, source: YamlSource, warnings: tuple[Problem, ...]) -> 
         fit_model=file.fit.model,
         care=build_care(file),
         finish_before=file.finish_before or "",
+        alerts=file.alerts,
         warnings=warnings,
         source=source,
     )

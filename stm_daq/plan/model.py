@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from stm_daq.alert_settings import PlanAlertsBlock
 from stm_daq.errors import Problem
 from stm_daq.plan.axes import OuterAxis
 from stm_daq.plan.care import Care
@@ -98,6 +99,8 @@ class Plan:
     care: Care
     finish_before: str
     """As written, such as "08:00"; see :func:`stm_daq.plan.moment`. Empty: no deadline."""
+    alerts: PlanAlertsBlock | None
+    """Rules that replace the station's; None if the plan has none."""
     warnings: tuple[Problem, ...]
     """What is allowed but doubtful, with positions in the file."""
     source: YamlSource = field(repr=False)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
+from stm_daq.alert_settings import PlanAlertsBlock
 from stm_daq.plan.schema_axes import AxisBlock
 from stm_daq.plan.schema_care import (
     AdaptiveBlock,
@@ -238,3 +239,4 @@ class PlanFile(Block):
     adaptive: AdaptiveBlock | None = None
     again: AgainBlock | None = None
     finish_before: Text | None = None
+    alerts: PlanAlertsBlock | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stm_daq.alert_settings import AlertsBlock, misfits_of_alerts
 from stm_daq.errors import BadInputError, Problem
 from stm_daq.station.checks import (
     check_limits,
@@ -18,7 +19,7 @@ from stm_daq.station.checks import (
 )
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
 from stm_daq.station.limits import Limits, Range, nothing
-from stm_daq.station.schema import RoleBlock, StationFile
+from stm_daq.station.schema import MonitorBlock, RoleBlock, StationFile
 from stm_daq.yaml_model import ModelReader
 from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
 
@@ -60,6 +61,8 @@ class StationConfig:
     """The twin's own block as written; None if there is none."""
     watchdog: Mapping[str, Mapping[str, Any]]
     """Address or port, by instrument, where the watchdog reaches it instead."""
+    alerts: AlertsBlock | None
+    """Whom to tell of what; None if the station does not say."""
     monitor: MonitorSettings
     source: YamlSource = field(repr=False)
     """The file, for messages that point into it."""
@@ -105,7 +108,11 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
         raise BadInputError.from_problems([Problem(str(path), 0, 0, text)])
     source = read_yaml(path)
     reader = ModelReader(source)
-    reader.read(StationFile)
+    file = reader.read(StationFile)
+    alerts = None if file is None else file.alerts
+    if alerts is not None:
+        for place, text in misfits_of_alerts(alerts):
+            reader.at_value(place, text)
     narrowed = check_instruments(reader)
     check_roles(reader)
     check_limits(reader)
@@ -119,6 +126,7 @@ def examine_station(path: str | Path) -> tuple[StationConfig, list[Problem]]:
         limits=_limits(reader.values),
         simulation=source.data.get("simulation"),
         watchdog=source.data.get("watchdog") or {},
+        alerts=alerts,
         monitor=_monitor(reader),
         source=source,
     )
@@ -135,7 +143,9 @@ def _well_written(reader: ModelReader, block: str, key: str) -> dict[str, dict[s
 def _monitor(reader: ModelReader) -> MonitorSettings:
     """Return the settings as far as they are well written; the keys are beside the station file."""
     block: dict[str, Any] = {
-        str(path[1]): value for path, value in reader.values.items() if path[0] == "monitor"
+        str(path[1]): value
+        for path, value in reader.values.items()
+        if path[0] == "monitor" and path[1] in MonitorBlock.model_fields  # not a misspelt one
     }
     if "keys" in block:
         block["keys"] = reader.source.path.parent / Path(block["keys"]).expanduser()

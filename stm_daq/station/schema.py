@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from stm_daq.alert_settings import AlertsBlock
 from stm_daq.yaml_model import Block, DottedPath, Number, Text, Whole, quantity
 
 Volts = Annotated[float, quantity("V")]
@@ -165,4 +166,5 @@ class StationFile(Block):
     limits: LimitsBlock
     simulation: SimulationBlock | None = None
     watchdog: dict[str, ConnectionBlock] | None = None
+    alerts: AlertsBlock | None = None
     monitor: MonitorBlock | None = None
