@@ -253,7 +253,7 @@ class Killer:
         if folder is None:
             self.tally.unequal.append(f"{number}: no run")
             return
-        found = stm_daq.open_run(folder)
+        found = stm_daq.open_run(folder).load()
         differing = [
             str(name)
             for name, values in self._whole.variables.items()
@@ -273,7 +273,7 @@ def _stored_in(folder: Path) -> set[tuple[int, int]]:
         if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
             raise ValueError("damaged")
         found = [schema.spectrum_of(row) for row in whole_rows(connection, "spectrum")]
-    stm_daq.open_run(folder)
+    stm_daq.open_run(folder).load()
     return {(spectrum.site.index, spectrum.attempt) for spectrum in found}
 
 

@@ -181,11 +181,50 @@ def resume(
 
 
 @app.command()
-def runs(folder: Annotated[Path, typer.Argument()] = RUNS, as_json: AsJson = False) -> None:
-    """List the runs in a folder."""
-    from stm_daq.commands.runs import show_runs
+def runs(
+    folder: Annotated[Path, typer.Argument()] = RUNS,
+    since: Annotated[
+        str | None, typer.Option(help="Started then or later: 2026-11-21.", metavar="DATE")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Started before.", metavar="DATE")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Part of the sample's name; * and ? stand for anything.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="Part of the plan's name.")] = None,
+    state: Annotated[str | None, typer.Option(help="finished, stopped, failed, ...")] = None,
+    gap: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help='Range of the median gap: "0.4 meV" "0.6 meV".', metavar="LOW HIGH"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs in a folder, all or those that are looked for."""
+    from stm_daq.commands.runs import RunsOptions, show_runs
 
-    show_runs(folder, as_json)
+    show_runs(folder, RunsOptions(since, until, sample, plan, state, gap), as_json)
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="RUN|FILE")],
+    pixel: Annotated[
+        str | None,
+        typer.Option(help="Spectrum at a place of the map: column,row, from 0.", metavar="X,Y"),
+    ] = None,
+    quantity: Annotated[
+        str | None, typer.Option("--map", help="Map to draw: topography, gap, z, ...")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw into this file: .png, .svg or .pdf.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Draw a run, or a file of another program: topograph and maps, or a spectrum.
+
+    Without options what there is: the topograph and the map of the gap, else the middle spectrum.
+    """
+    from stm_daq.commands.show import show_path
+
+    show_path(path, pixel, quantity, out)
 
 
 @app.command()
@@ -238,7 +277,7 @@ def fit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit runs again, or fit measured files (Nanonis .dat and .3ds, CSV).
+    """Fit runs again, or fit measured files (of Nanonis, Createc, GXSM; CSV).
 
     The refit of a run is stored beside it, in its folder fits, and never replaces another. An
     archive is a folder of runs. What was interrupted goes on where it stopped.

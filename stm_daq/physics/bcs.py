@@ -82,7 +82,7 @@ def gap(
     gap0 : array_like
         Gap at zero temperature, eV. Independent of `tc`, so that a strong-coupling ratio can be used.
     formula : {"bcs", "sheahen"}
-        "bcs": the weak-coupling gap equation, tabulated once, within 1e-6 `gap0`.
+        "bcs": the weak-coupling gap equation, tabulated once, within 1e-6 of its value.
         "sheahen": gap0 sqrt(cos(pi t^2/2)), T. P. Sheahen, Phys. Rev. 149, 368 (1966), which is
         within 0.022 `gap0` of it.
 
@@ -195,7 +195,7 @@ def _reduced_gap(
 @lru_cache(maxsize=1)
 def _table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """sqrt(1 - T/Tc), in which the gap is linear near Tc, and gap/gap0."""
-    y = np.concatenate([np.linspace(0.01, 8.0, 1600), np.linspace(8.05, 40.0, 640)])
+    y = np.concatenate([np.linspace(0.01, 8.0, 4800), np.linspace(8.05, 40.0, 640)])
     shape = _from_gap_equation(y)
     depth = np.sqrt(1.0 - RATIO * shape / y)
     return np.concatenate([[0.0], depth, [1.0]]), np.concatenate([[0.0], shape, [1.0]])

@@ -70,7 +70,7 @@ def figure_maps(dataset: xr.Dataset) -> Figure:
         _draw_map(axes, dataset, sites, quantity, colours, extent)
         axes.set(xticks=(), yticks=())
         letter(axes, number, quantity.label.removesuffix(f" ({quantity.unit})"))
-        _scale_bar(axes, extent)
+        scale_bar(axes, extent)
     _legend(figure, sites)
     return figure
 
@@ -130,7 +130,7 @@ def _dot(axes: Axes, image: AxesImage, values: Array, mask: Mask, extent: Extent
         )
 
 
-def _scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
+def scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
     """Draw a bar of a round length, at most a third of the map, below its left corner."""
     from matplotlib.transforms import ScaledTranslation
 

@@ -82,7 +82,7 @@ def figure_spectra(
     figure, panels = spectrum_panels(len(examples), COLUMNS, size, labels, residual)
     for example, (upper, lower) in zip(examples, panels, strict=True):
         measured = dataset[trace.name].values[example.place] * trace.factor
-        curve = _curve_at(dataset, example, fit_curve)
+        curve = curve_at(dataset, example.place, fit_curve)
         place = example.place
         colour = FIT if sites.trusted[place] else DOUBTFUL if sites.doubtful[place] else FAILED
         shown = None if curve is None else curve * NS
@@ -164,8 +164,9 @@ def values_at(dataset: xr.Dataset, place: Place) -> dict[str, float]:
     }
 
 
-def _curve_at(dataset: xr.Dataset, example: Example, fit_curve: FitCurve | None) -> Array | None:
-    values = values_at(dataset, example.place)
+def curve_at(dataset: xr.Dataset, place: Place, fit_curve: FitCurve | None) -> Array | None:
+    """Return the fitted conductance at a site (S), as the lock-in shows it; None without a fit."""
+    values = values_at(dataset, place)
     if fit_curve is None or not math.isfinite(values["gap"]):
         return None
     facts = facts_of(dataset)

@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from stm_daq.errors import BadInputError
 from stm_daq.records import Array, RunStarted
-from stm_daq.store.maps import (
-    FitMaps,
-    SpectrumMaps,
-    fit_maps,
-    spectrum_maps,
-    topograph,
-    truth_maps,
-)
-from stm_daq.store.reading import ended_of, journal_path, reader, started_of
-from stm_daq.store.refit_maps import refit_maps
-from stm_daq.store.refits import find_refit
+from stm_daq.store.maps import SCALARS, MapShape
+from stm_daq.store.names import ALWAYS, FITTED, MEANING, TRUE, run_attributes
+from stm_daq.store.reading import journal_path
+from stm_daq.store.snapshot import Attempts, Snapshot, Trace
 
 if TYPE_CHECKING:
     import xarray as xr
+    from xarray.backends import BackendArray
 
-type Variable = tuple[tuple[str, ...], NDArray[Any], dict[str, str]]
-
-_MEANING = {
-    "current": ("A", "tunnelling current"),
-    "conductance": ("S", "differential conductance dI/dV"),
-    "time": ("seconds since 1970-01-01", "start of the sweep"),
-    "z": ("m", "tip height when the feedback was held"),
-    "setpoint_current": ("A", "current under feedback just before the hold"),
-    "stage_temperature": ("K", "temperature of the stage"),
-    "topography": ("m", "tip height"),
-    "reduced_chi_square": ("", "reduced chi-square of the fit"),
-}
-"""Variable: unit and meaning."""
-_FITTED = {
-    "gap": ("eV", "superconducting gap"),
-    "temperature": ("K", "electron temperature"),
-    "barrier": ("", "barrier strength Z"),
-    "scale": ("S", "normal-state conductance"),
-    "broadening": ("eV", "broadening"),
-    "offset": ("V", "offset of the bias"),
-    "slope": ("1/V", "slope of the background"),
-}
-"""Fit value: unit and meaning. The first four are always there."""
-_ALWAYS = ("gap", "temperature", "barrier", "scale")
+type Variable = tuple[tuple[str, ...], Any, dict[str, str]]
+type Make = Callable[[], NDArray[Any]]
 
 
-def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
+def open_run(path: Path | str, fit: str = "online", attempts: Attempts = "latest") -> xr.Dataset:
     """Open a run: finished, interrupted, or still going on.
+
+    Nothing but the outline is read at once; values are read when they are needed, and belong to
+    the state of the run when it was opened. ``.load()`` reads everything.
 
     Parameters
     ----------
@@ -62,6 +38,9 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
     fit : str
         The fits to show: those made during the run ("online"), the newest refit ("latest"), or one
         by name; see :func:`stm_daq.open_fits`.
+    attempts : "latest" or "all"
+        Of a site measured repeatedly the latest attempt counts; "all" adds the dimension
+        ``attempt`` after ``x``.
 
     Returns
     -------
@@ -70,35 +49,35 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
         axes of the plan; another swept quantity takes the place of ``bias``, and a sweep there and
         back adds ``direction``. The variables are listed in
         ``docs/architecture.md``. Row 0 is the bottom of the frame, column 0 its left
-        edge. What was not measured or not fitted is NaN. Of a site measured repeatedly the latest
-        attempt counts. A spectrum damaged on the disk is NaN and flagged "damaged".
+        edge. What was not measured or not fitted is NaN. A spectrum damaged on the disk is NaN
+        and flagged "damaged", with a warning when it is read.
 
     Raises
     ------
+    BadInputError
+        If there is no journal, or `attempts` is neither of the two.
     JournalError
-        If there is no readable journal, or no such refit.
+        If the journal cannot be read, now or when values are needed, or there is no such refit.
     """
     import xarray as xr
 
-    with reader(path) as connection:
-        started = started_of(connection)
-        ended = ended_of(connection)
-        spectra = spectrum_maps(connection, started)
-        fits = None if fit != "online" else fit_maps(connection, started, spectra.places)
-        truths = truth_maps(connection, started, spectra.places)
-        z = topograph(connection, started)
-    frame = Dimensions(started)
-    variables = {"topography": frame.named("topography", z, ("topograph_y", "topograph_x"))}
-    refit = None
-    if fits is None:
-        refit = find_refit(path, fit)
-        fits = refit_maps(refit, spectra)
-    variables |= _measured(spectra, frame) | _fitted(fits, frame) | _true(truths, frame)
-    attributes = _attributes(started) | {
-        "state": ended.state if ended else "not ended",
-        "ended": _date(ended.time) if ended else "",
-        "ended_text": ended.text if ended else "",
-        "journal": str(journal_path(path)),
+    from stm_daq.store.lazy import RunBackend
+
+    if attempts not in ("latest", "all"):
+        raise BadInputError(f"attempts='{attempts}': give 'latest' or 'all'")
+    file = journal_path(path)
+    return xr.open_dataset(file, engine=RunBackend, fit=fit, attempts=attempts)
+
+
+def dataset_of(snapshot: Snapshot) -> xr.Dataset:
+    """Describe a run; its arrays are read when they are needed."""
+    import xarray as xr
+
+    frame = Dimensions(snapshot.started, snapshot.shape.attempts)
+    variables = _measured(snapshot, frame) | _fitted(snapshot, frame) | _true(snapshot, frame)
+    refit = snapshot.refit
+    attributes = run_attributes(snapshot.started, snapshot.ended) | {
+        "journal": str(snapshot.path),
         "fit": refit.name if refit else "online",
     }
     return xr.Dataset(variables, coords=frame.coordinates(), attrs=attributes)
@@ -107,39 +86,49 @@ def open_run(path: Path | str, fit: str = "online") -> xr.Dataset:
 class Dimensions:
     """The axes of a run's dataset: outer axes, rows and columns of sites, direction and points."""
 
-    def __init__(self, started: RunStarted) -> None:
+    def __init__(self, started: RunStarted, attempts: int | None = None) -> None:
         self._started = started
         self._outer = tuple(axis.name for axis in started.axes)
-        self.shape = started.shape
+        self._attempts = attempts
+        self._site = ("y", "x") if attempts is None else ("y", "x", "attempt")
+        self.shape = MapShape(started, attempts).full
         # the map of tip heights is called z
         self.swept = "z_swept" if started.swept_name == "z" else started.swept_name
 
-    def named(
-        self, name: str, values: NDArray[Any], inner: tuple[str, ...] = ("y", "x")
+    def map(
+        self, make: Make, meaning: str, unit: str | None = None, dtype: DTypeLike = float
     ) -> Variable:
-        """One of the known variables, over the outer axes and `inner` ones."""
-        unit, meaning = _MEANING[name]
-        return self.variable(values, meaning, unit, inner)
+        """One value a spectrum."""
+        from stm_daq.store.lazy import LazyMap
 
-    def variable(
-        self,
-        values: NDArray[Any],
-        meaning: str,
-        unit: str | None = None,
-        inner: tuple[str, ...] = ("y", "x"),
-    ) -> Variable:
-        """Any variable over the outer axes and `inner` ones."""
-        attributes = {} if unit is None else {"units": unit}
-        return ((*self._outer, *inner), values, attributes | {"long_name": meaning})
+        return self._variable(LazyMap(self.shape, dtype, make), self._site, meaning, unit)
 
-    def trace(self, name: str, values: Array) -> Variable:
+    def topograph(self, make: Make) -> Variable:
+        """The heights of the scan."""
+        from stm_daq.store.lazy import LazyMap
+
+        shape = (*self._started.outer_shape, *self._started.topograph_shape)
+        unit, meaning = MEANING["topography"]
+        heights = LazyMap(shape, float, make)
+        return self._variable(heights, ("topograph_y", "topograph_x"), meaning, unit)
+
+    def traces(self, snapshot: Snapshot, name: Trace) -> Variable:
         """Something measured at every point; the way back is given in the order of the way there."""
-        swept = self.swept
-        if self._started.directions == 1:
-            return self.named(name, values, ("y", "x", swept))
-        there, back = np.split(values, 2, axis=-1)
-        both = np.stack([there, back[..., ::-1]], axis=-2)
-        return self.named(name, both, ("y", "x", "direction", swept))
+        from stm_daq.store.lazy import LazyTraces
+
+        way = () if self._started.directions == 1 else ("direction",)
+        unit, meaning = MEANING[name]
+        inner = (*self._site, *way, self.swept)
+        return self._variable(LazyTraces(snapshot, name), inner, meaning, unit)
+
+    def _variable(
+        self, array: BackendArray, inner: tuple[str, ...], meaning: str, unit: str | None
+    ) -> Variable:
+        from xarray.core.indexing import LazilyIndexedArray
+
+        attributes = {} if unit is None else {"units": unit}
+        dims = (*self._outer, *inner)
+        return (dims, LazilyIndexedArray(array), attributes | {"long_name": meaning})
 
     def coordinates(self) -> dict[str, Variable]:
         """Values along every axis."""
@@ -157,6 +146,9 @@ class Dimensions:
             "topograph_y": _axis("topograph_y", _pixels(rows, frame.height), bottom),
             self.swept: _axis(self.swept, swept, started.swept_name, started.swept_unit),
         }
+        if self._attempts is not None:
+            numbers = np.arange(self._attempts)
+            found["attempt"] = (("attempt",), numbers, {"long_name": "number of the attempt"})
         if started.directions == 2:
             found["direction"] = (("direction",), np.array(["there", "back"]), {})
         return found
@@ -170,61 +162,46 @@ def _pixels(count: int, extent: float) -> Array:
     return (np.arange(count, dtype=np.float64) + 0.5) * (extent / max(count, 1))
 
 
-def _measured(maps: SpectrumMaps, frame: Dimensions) -> dict[str, Variable]:
+def _measured(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
+    text = f"<U{max(run.flags_width['flags'], 1)}"
+    scalars = {name: frame.map(partial(run.scalar, name), *_named(name)) for name in SCALARS}
     return {
-        "current": frame.trace("current", maps.current),
-        "conductance": frame.trace("conductance", maps.conductance),
-        "flags": frame.variable(maps.flags, "what makes a spectrum suspect"),
-        **{name: frame.named(name, values) for name, values in maps.scalars.items()},
+        "topography": frame.topograph(run.heights),
+        "current": frame.traces(run, "current"),
+        "conductance": frame.traces(run, "conductance"),
+        "flags": frame.map(run.flags, "what makes a spectrum suspect", dtype=text),
+        **scalars,
     }
 
 
-def _fitted(maps: FitMaps, frame: Dimensions) -> dict[str, Variable]:
+def _named(name: str) -> tuple[str, str]:
+    unit, meaning = MEANING[name]
+    return meaning, unit
+
+
+def _fitted(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
+    text = f"<U{max(run.flags_width['fit_flags'], 1)}"
+    chi_square = _named("reduced_chi_square")
     variables: dict[str, Variable] = {
-        "reduced_chi_square": frame.named("reduced_chi_square", maps.reduced_chi_square),
-        "fit_ok": frame.variable(maps.ok, "whether the fit can be trusted", ""),
-        "fit_flags": frame.variable(maps.flags, "why a fit cannot be trusted"),
+        "reduced_chi_square": frame.map(run.chi_square, *chi_square),
+        "fit_ok": frame.map(run.fit_ok, "whether the fit can be trusted", "", bool),
+        "fit_flags": frame.map(run.fit_flags, "why a fit cannot be trusted", dtype=text),
     }
-    nothing = np.full(frame.shape, np.nan)
-    taken = {*frame.coordinates(), *_MEANING}
-    for name in dict.fromkeys((*_ALWAYS, *maps.values)):
-        unit, meaning = _FITTED.get(name, ("", name.replace("_", " ")))
+    taken = {*frame.coordinates(), *MEANING}
+    for name in dict.fromkeys((*ALWAYS, *run.fit_names)):
+        unit, meaning = FITTED.get(name, ("", name.replace("_", " ")))
         # a nuisance value never hides something measured or an axis
         key = f"fit_{name}" if name in taken or name in variables else name
-        for suffix, source, what in (
-            ("", maps.values, meaning),
-            ("_std", maps.std, f"standard deviation: {meaning}"),
-        ):
-            values = source.get(name, nothing).copy()
-            variables[key + suffix] = frame.variable(values, what, unit)
+        variables[key] = frame.map(partial(run.fit_value, name), meaning, unit)
+        meaning = f"standard deviation: {meaning}"
+        variables[f"{key}_std"] = frame.map(partial(run.fit_std, name), meaning, unit)
     return variables
 
 
-def _true(maps: dict[str, Array], frame: Dimensions) -> dict[str, Variable]:
-    names = _FITTED | {"x": ("m", "x of the tip"), "y": ("m", "y of the tip")}
+def _true(run: Snapshot, frame: Dimensions) -> dict[str, Variable]:
     variables: dict[str, Variable] = {}
-    for name, values in maps.items():
-        unit, meaning = names.get(name, ("", name.replace("_", " ")))
-        variables[f"true_{name}"] = frame.variable(values, f"true {meaning} in the twin", unit)
+    for name in run.truth_names:
+        unit, meaning = TRUE.get(name, ("", name.replace("_", " ")))
+        meaning = f"true {meaning} in the twin"
+        variables[f"true_{name}"] = frame.map(partial(run.truth, name), meaning, unit)
     return variables
-
-
-def _date(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat()
-
-
-def _attributes(started: RunStarted) -> dict[str, Any]:
-    frame = started.frame
-    return {
-        "run_id": started.run_id,
-        "kind": started.kind,
-        "name": started.name,
-        "sample": started.sample,
-        "started": _date(started.time),
-        "frame": [frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle],
-        "modulation": started.modulation,
-        "plan_text": started.plan_text,
-        "station_text": started.station_text,
-        "versions": json.dumps(started.metadata.get("versions", {})),
-        "metadata": json.dumps(dict(started.metadata)),
-    }

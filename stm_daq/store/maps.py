@@ -1,22 +1,20 @@
 """Collect the rows of a journal into maps: arrays over outer axes and sites.
 
 Row 0 is the bottom of the frame. Sites without data are NaN. Of a site measured repeatedly the
-latest attempt counts, and of its fits the latest.
+latest attempt counts unless all are asked for, and of its fits the latest.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import warnings
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stm_daq.records import Array, Fit, RunStarted
+from stm_daq.records import Array, RunStarted
 from stm_daq.store import schema
-from stm_daq.store.reading import version_of, whole_rows
+from stm_daq.store.reading import whole_rows
 
 SCALARS = {"time": 6, "z": 8, "setpoint_current": 9, "stage_temperature": 10}
 """Map: column of table ``spectrum``."""
@@ -25,19 +23,40 @@ _BIAS_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class SpectrumMaps:
-    """What was measured."""
+class MapShape:
+    """The shape of the maps of a run: outer axes, rows, columns, and attempts if all are shown."""
 
-    current: Array
-    """A, shape (..., rows, columns, n); ... are the outer axes."""
-    conductance: Array
-    """S, shape (..., rows, columns, n); ... are the outer axes."""
+    started: RunStarted
+    attempts: int | None = None
+    """Number of attempts along the last axis; None if only the latest of a site is shown."""
+
+    @property
+    def full(self) -> tuple[int, ...]:
+        """Return the shape of a map."""
+        return self.started.shape + (() if self.attempts is None else (self.attempts,))
+
+    @property
+    def per_site(self) -> int:
+        """Return the number of values a map has for a site."""
+        return 1 if self.attempts is None else self.attempts
+
+    @property
+    def sites(self) -> int:
+        """Return the number of places for sites, measured or not."""
+        rows, columns = self.started.grid_shape
+        return self.started.steps * rows * columns
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrumMaps:
+    """What was measured, beside the traces."""
+
     scalars: dict[str, Array]
     """The maps of :data:`SCALARS`, each of shape (..., rows, columns)."""
     flags: NDArray[np.str_]
     """Comma-separated flags, shape (..., rows, columns)."""
-    places: dict[tuple[int, int], tuple[int, ...]]
-    """(site, latest attempt): place in a map."""
+    places: dict[tuple[int, int], int]
+    """(site, attempt) of every spectrum shown: place in the raveled map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +68,6 @@ class FitMaps:
     reduced_chi_square: Array
     values: dict[str, Array] = field(default_factory=dict)
     std: dict[str, Array] = field(default_factory=dict)
-
-
-def spectrum_maps(connection: sqlite3.Connection, started: RunStarted) -> SpectrumMaps:
-    """Read all spectra; damaged ones stay NaN, are flagged "damaged" and warned about."""
-    shape, version = started.shape, version_of(connection)
-    current, conductance = np.full((2, *shape, len(started.bias)), np.nan)
-    scalars = {name: np.full(shape, np.nan) for name in SCALARS}
-    flags = np.full(shape, "", dtype=object)
-    latest: dict[int, tuple[int, tuple[int, ...]]] = {}
-    check = Checker(started)
-    for stored in connection.execute("SELECT * FROM spectrum ORDER BY site, attempt"):
-        row = schema.upgraded("spectrum", version, stored)
-        at = started.place(row[13], row[2], row[3])
-        if at is None:
-            warnings.warn(f"the spectrum of site {row[0]} lies outside the grid", stacklevel=4)
-            continue
-        problem = check(stored)
-        latest[row[0]] = (row[1], at)
-        flags[at] = ",".join(filter(None, (row[11], problem)))
-        if problem == "damaged":
-            current[at] = conductance[at] = np.nan
-            continue
-        _, current[at], conductance[at] = np.frombuffer(row[12], "<f8").reshape(3, -1)
-        for name, column in SCALARS.items():
-            scalars[name][at] = schema.number(row[column])
-    if check.damaged:
-        warnings.warn(f"{check.damaged} spectra are damaged on the disk: NaN", stacklevel=4)
-    places = {(site, attempt): at for site, (attempt, at) in latest.items()}
-    return SpectrumMaps(current, conductance, scalars, flags.astype(str), places)
 
 
 class Checker:
@@ -106,49 +96,69 @@ class Checker:
 
 
 def fit_maps(
-    connection: sqlite3.Connection, started: RunStarted, places: dict[Any, tuple[int, ...]]
+    connection: sqlite3.Connection,
+    shape: MapShape,
+    places: dict[tuple[int, int], int],
+    until: int | None = None,
 ) -> FitMaps:
     """Read the fits of the spectra at `places` (see :attr:`SpectrumMaps.places`)."""
-    shape = started.shape
-    latest: dict[tuple[int, ...], Fit] = {}
-    for row in whole_rows(connection, "fit"):
+    latest: dict[int, schema.Row] = {}
+    for row in whole_rows(connection, "fit", until):
         at = places.get((row[0], row[1]))
         if at is not None:
-            latest[at] = schema.fit_of(row)
-    flags = np.full(shape, "", dtype=object)
-    maps = FitMaps(np.zeros(shape, bool), flags, np.full(shape, np.nan))
-    for at, fit in latest.items():
-        maps.ok[at] = fit.ok
-        flags[at] = schema.join_flags(fit.flags)
-        maps.reduced_chi_square[at] = fit.reduced_chi_square
-        for target, numbers in ((maps.values, fit.values), (maps.std, fit.std)):
-            for name, value in numbers.items():
-                if name not in target:
-                    target[name] = np.full(shape, np.nan)
-                target[name][at] = value
-    return FitMaps(maps.ok, flags.astype(str), maps.reduced_chi_square, maps.values, maps.std)
+            latest[at] = row
+    count = shape.sites * shape.per_site
+    ok, chi_square = np.zeros(count, bool), np.full(count, np.nan)
+    flags = np.full(count, "", dtype=object)
+    at_all = list(latest)
+    ok[at_all] = [bool(row[6]) for row in latest.values()]
+    flags[at_all] = [row[7] for row in latest.values()]
+    chi_square[at_all] = [schema.number(row[5]) for row in latest.values()]
+    return FitMaps(
+        ok.reshape(shape.full),
+        flags.astype(str).reshape(shape.full),
+        chi_square.reshape(shape.full),
+        _named_maps({at: row[3] for at, row in latest.items()}, shape),
+        _named_maps({at: row[4] for at, row in latest.items()}, shape),
+    )
 
 
 def truth_maps(
-    connection: sqlite3.Connection, started: RunStarted, places: dict[Any, tuple[int, ...]]
+    connection: sqlite3.Connection,
+    shape: MapShape,
+    places: dict[tuple[int, int], int],
+    until: int | None = None,
 ) -> dict[str, Array]:
     """Read what the twin's world was where the spectra at `places` were taken."""
-    maps: dict[str, Array] = {}
-    for row in whole_rows(connection, "truth"):
+    found: dict[int, str] = {}
+    for row in whole_rows(connection, "truth", until):
         at = places.get((row[0], row[1]))
-        if at is None:
-            continue
-        for name, value in schema.truth_of(row).values.items():
+        if at is not None:
+            found[at] = row[2]
+    return _named_maps(found, shape)
+
+
+def _named_maps(texts: dict[int, str], shape: MapShape) -> dict[str, Array]:
+    """Make maps of named numbers, written as JSON, by their place in the raveled map."""
+    groups: dict[tuple[str, ...], tuple[list[int], list[tuple[float, ...]]]] = {}
+    for at, text in texts.items():
+        numbers = schema.numbers_of(text)
+        places, values = groups.setdefault(tuple(numbers), ([], []))
+        places.append(at)
+        values.append(tuple(numbers.values()))
+    maps: dict[str, Array] = {}
+    for names, (places, values) in groups.items():
+        for name, column in zip(names, np.array(values, dtype=np.float64).T, strict=True):
             if name not in maps:
-                maps[name] = np.full(started.shape, np.nan)
-            maps[name][at] = value
+                maps[name] = np.full(shape.full, np.nan)
+            maps[name].reshape(-1)[places] = column
     return maps
 
 
-def topograph(connection: sqlite3.Connection, started: RunStarted) -> Array:
+def topograph(connection: sqlite3.Connection, started: RunStarted, until: int | None) -> Array:
     """Read the topograph, m, shape (..., rows, columns); rows not scanned are NaN."""
     z = np.full((started.steps, *started.topograph_shape), np.nan)
-    for row in whole_rows(connection, "topograph"):
+    for row in whole_rows(connection, "topograph", until):
         rows = schema.topograph_of(row)
         part = z[rows.step, rows.first_row : rows.first_row + len(rows.z)]
         part[:] = rows.z[: len(part)]

@@ -98,13 +98,16 @@ def ended_of(connection: sqlite3.Connection) -> RunEnded | None:
     return None if last is None or last.state == RESUMED else last
 
 
-def whole_rows(connection: sqlite3.Connection, table: str) -> Iterator[schema.Row]:
+def whole_rows(
+    connection: sqlite3.Connection, table: str, until: int | None = None
+) -> Iterator[schema.Row]:
     """Yield the rows of `table` in the order of writing, in the present form and without seal.
 
-    Damaged ones are left out, with a warning.
+    Damaged ones are left out, with a warning. `until` is how many rows to see; None for all.
     """
     damaged, version = 0, version_of(connection)
-    for row in connection.execute(f"SELECT * FROM {table} ORDER BY rowid"):
+    query = f"SELECT * FROM {table} ORDER BY rowid LIMIT ?"
+    for row in connection.execute(query, (-1 if until is None else until,)):
         if schema.is_whole(row):
             yield schema.upgraded(table, version, row)
         else:
@@ -113,6 +116,14 @@ def whole_rows(connection: sqlite3.Connection, table: str) -> Iterator[schema.Ro
         warnings.warn(
             f"{damaged} rows of '{table}' are damaged on the disk and left out", stacklevel=3
         )
+
+
+def row_count(connection: sqlite3.Connection, table: str) -> int:
+    """Return how many rows `table` has, which is the rowid of its last one.
+
+    Tables only grow: who reads no further sees later what was there now.
+    """
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def events(path: Path | str) -> list[Event]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import JournalError
+from stm_daq.records import Array
 from stm_daq.store.columns import Columns
-from stm_daq.store.maps import FitMaps, SpectrumMaps
+from stm_daq.store.maps import FitMaps, MapShape, SpectrumMaps
 from stm_daq.store.reading import reader, started_of
 from stm_daq.store.refits import RefitInfo, find_refit, tiles_of
 
@@ -72,19 +73,21 @@ def _at(columns: Columns, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...
     return (*outer, columns["row"], columns["col"])
 
 
-def refit_maps(info: RefitInfo, spectra: SpectrumMaps) -> FitMaps:
+def refit_maps(info: RefitInfo, spectra: SpectrumMaps, maps: MapShape) -> FitMaps:
     """The first model's fits in the form of those made during the run.
 
     A spectrum that was flagged when it was measured is not to be trusted, as during the run. A site
     measured again after the refit has no fit in it.
     """
-    shape = spectra.flags.shape
+    shape = maps.full
     columns = refit_columns(info, info.models[0])
     latest = np.array(
         [(s, a) in spectra.places for s, a in zip(columns["site"], columns["attempt"], strict=True)]
     )
     columns = {name: values[latest] for name, values in columns.items()} if len(latest) else columns
-    at = _at(columns, shape)
+    at = _at(columns, maps.started.shape)
+    if maps.attempts is not None:
+        at = (*at, columns["attempt"])
     flags = np.full(shape, "", dtype=object)
     flags[at] = [
         ",".join(filter(None, pair))
@@ -93,12 +96,18 @@ def refit_maps(info: RefitInfo, spectra: SpectrumMaps) -> FitMaps:
     ok = np.zeros(shape, dtype=np.bool_)
     ok[at] = columns["ok"] & (spectra.flags[at] == "")
     names = [n.removesuffix("_std") for n in columns if n.endswith("_std")]
+
+    def placed(name: str) -> Array:
+        values = np.full(shape, np.nan)
+        values[at] = columns[name]
+        return values
+
     return FitMaps(
         ok,
         flags.astype(str),
-        on_grid(columns, "reduced_chi_square", shape),
-        {name: on_grid(columns, name, shape) for name in names},
-        {name: on_grid(columns, f"{name}_std", shape) for name in names},
+        placed("reduced_chi_square"),
+        {name: placed(name) for name in names},
+        {name: placed(f"{name}_std") for name in names},
     )
 
 

@@ -234,7 +234,7 @@ def test_z_is_found_behind_other_channels(file):
 
 
 def test_scans_and_spectra_are_told_apart(file):
-    with pytest.raises(BadInputError, match=r"is a scan \(\.sxm\)"):
+    with pytest.raises(BadInputError, match=r"is a Nanonis scan \(\.sxm\)"):
         read_spectra(file(scan()))
     with pytest.raises(BadInputError, match="not a whole Nanonis scan"):
         read_topograph(file(grid(grid_header())))

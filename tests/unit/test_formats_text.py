@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stm_daq import read
 from stm_daq.errors import BadInputError
-from stm_daq.store.formats.columns import column_of, unit_factor
+from stm_daq.store.formats import read_spectra as read
+from stm_daq.store.formats.columns import column_of
+from stm_daq.store.formats.units import unit_factor
 
 BIAS = np.linspace(-5.0, 5.0, 21)  # mV
 G = 10.0 + BIAS**2  # µS

@@ -127,7 +127,7 @@ def test_a_damaged_row_of_an_old_journal_is_still_noticed(tmp_path):
     at = whole.index(run_current_bytes())
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     with pytest.warns(UserWarning, match="damaged"):
-        data = open_run(tmp_path)
+        data = open_run(tmp_path).load()
     assert np.isnan(data.current.values[0, 0]).all()
     assert data.flags.values[0, 0] == "damaged"
 

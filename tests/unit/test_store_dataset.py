@@ -114,6 +114,7 @@ def test_what_is_missing_is_nan(tmp_path, run):
         journal.write(run.topograph(0, 2))
         journal.write(run.spectrum(6, temperature=float("nan")))
         data = open_run(tmp_path)  # while the run goes on
+        journal.write(run.spectrum(7))  # not seen by what was opened before
     done = np.zeros((3, 4), bool)
     done[1, 2] = True
     assert data.attrs["state"] == "not ended"
@@ -155,7 +156,7 @@ def test_a_damaged_spectrum_is_nan_and_flagged(finished):
         connection.execute("UPDATE fit SET ok = 0 WHERE site = 3")
     connection.close()
     with pytest.warns(UserWarning, match="damaged on the disk") as caught:
-        data = open_run(finished)
+        data = open_run(finished).load()
     texts = [str(warning.message) for warning in caught]
     assert texts == [
         "2 spectra are damaged on the disk: NaN",

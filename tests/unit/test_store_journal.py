@@ -260,7 +260,7 @@ def test_a_reader_looks_on_while_the_run_writes(tmp_path, run):
 
     def look():
         while not stop.is_set():
-            counts = open_run(tmp_path)["flags"].shape
+            counts = open_run(tmp_path).load()["flags"].shape
             if counts != (3, 4):
                 problems.append(counts)
 
@@ -310,7 +310,7 @@ def test_every_damaged_byte_is_seen(tmp_path, run):
     with Journal.create(folder, run.started()) as journal:
         for index in range(2):
             journal.write(run.spectrum(index), run.fit(index), run.truth(index))
-    whole = open_run(folder).drop_attrs()
+    whole = open_run(folder).load().drop_attrs()
     data = (folder / "journal.db").read_bytes()
     target = tmp_path / "journal.db"
     rng = np.random.default_rng(1)
@@ -323,7 +323,7 @@ def test_every_damaged_byte_is_seen(tmp_path, run):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                found = open_run(target).drop_attrs()
+                found = open_run(target).load().drop_attrs()
             except JournalError:
                 seen += 1
                 continue

@@ -11,37 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stm_daq.errors import BadInputError
+from stm_daq.store.formats.units import unit_factor
 
-_PREFIXES = {
-    "f": 1e-15,
-    "p": 1e-12,
-    "n": 1e-9,
-    "u": 1e-6,
-    "µ": 1e-6,  # micro sign
-    "μ": 1e-6,  # Greek letter mu
-    "m": 1e-3,
-    "": 1.0,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-}
-_PREFIX = f"([{''.join(_PREFIXES)}]?)"
-_SIMPLE = re.compile(rf"{_PREFIX}(eV|V|A|S|K)")
-_RATIO = re.compile(rf"{_PREFIX}A/{_PREFIX}V")
 _BRACKETED = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _TAG = re.compile(r"\[(bwd|filt|AVG|\d{5})\]", re.IGNORECASE)
-
-
-def unit_factor(unit: str) -> tuple[float, str] | None:
-    """Return the factor to SI and the SI unit of `unit`; None where it is not known here.
-
-    An energy in eV counts as a bias in V; a ratio such as ``nA/mV`` is a conductance in S.
-    """
-    if match := _SIMPLE.fullmatch(unit):
-        return _PREFIXES[match[1]], match[2].removeprefix("e")
-    if match := _RATIO.fullmatch(unit):
-        return _PREFIXES[match[1]] / _PREFIXES[match[2]], "S"
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Choice, Column, choose, named_column
+from stm_daq.store.formats.contents import slope
 
 _FEWEST = 8
 """Points below which nothing can be called a spectrum."""
@@ -256,15 +257,16 @@ def conductance_of(
             f"{path}: no column is recognisable as dI/dV or current; "
             'say which with --conductance-column, for example "2" or "2:nS"'
         )
+    if len(bias) < _FEWEST:
+        raise BadInputError(f"{path}: {len(bias)} points are too few for a spectrum")
     if np.any(np.diff(bias) == 0):
         raise BadInputError(
             f"{path}: holds no dI/dV, and the bias repeats so that the current has no derivative; "
             "name a column with --conductance-column"
         )
     column = used.current[1]
-    slope: Array = np.gradient(current, bias, axis=-1)
     unit = "S" if column.unit == "A" else ""
-    return slope, unit, f"numerical derivative of {column.header}"
+    return slope(current, bias), unit, f"numerical derivative of {column.header}"
 
 
 def checked(spectra: MeasuredSpectra) -> MeasuredSpectra:

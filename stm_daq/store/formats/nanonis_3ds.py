@@ -7,14 +7,24 @@ grid is short.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from stm_daq.errors import BadInputError
 from stm_daq.records import Array
-from stm_daq.store.formats.columns import Column, column_of
+from stm_daq.store.formats.columns import Column, choose, column_of
+from stm_daq.store.formats.contents import (
+    BOTTOM,
+    LEFT,
+    Channel,
+    Contents,
+    directions,
+    number_of,
+    pixel_axis,
+    variable_name,
+)
 from stm_daq.store.formats.measured import (
     MeasuredSpectra,
     Wanted,
@@ -22,28 +32,110 @@ from stm_daq.store.formats.measured import (
     conductance_of,
     select,
 )
+from stm_daq.store.formats.nanonis_3ds_grid import Grid, limits_of, read_grid
+from stm_daq.store.formats.nanonis_header import facts_of
+from stm_daq.store.formats.units import to_si
 
 START = b"Grid dim="
-_END = b":HEADER_END:"
-_LARGEST = 2**31
-"""Values; a header that claims more is damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """The layout that the header states."""
+def parse_3ds(path: Path, data: bytes) -> Contents:
+    """Read all channels and parameters of a grid.
 
-    columns: int
-    rows: int
-    points: int
-    parameters: tuple[str, ...]
-    channels: tuple[Column, ...]
-    parameter_count: int
+    Pixels that an aborted grid lacks are NaN, with a remark.
 
-    @property
-    def pixel_size(self) -> int:
-        """Values of one pixel."""
-        return self.parameter_count + self.points * len(self.channels)
+    Raises
+    ------
+    BadInputError
+        If it is damaged, or holds not one spectrum.
+    """
+    header, grid, parameters, traces, remarks = read_grid(path, data)
+    axis = _axis(header, grid, parameters)
+    dims = ("y", "x")
+    channels = _traces(grid, traces, (*dims, axis.dims[0]))
+    for number, name in enumerate(grid.parameters[: grid.parameter_count]):
+        column = column_of(name)
+        if name in ("Sweep Start", "Sweep End"):
+            column = replace(column_of(header.get("Sweep Signal", "")), name=column.name)
+        factor, unit = to_si(column.unit)
+        known = {"x": "position_x", "y": "position_y"}.get(column.name, column.name)
+        values = parameters[..., number] * (column.factor * factor)
+        channels[variable_name(known, channels)] = Channel(dims, values, unit, name)
+    facts = facts_of(header)
+    frame = _frame(header)
+    width, height = frame[2:4] if frame else (float(grid.columns), float(grid.rows))
+    if frame:
+        facts["frame"] = frame
+    rows = len(traces)
+    coordinates = {
+        "y": pixel_axis("y", rows, height * rows / grid.rows, BOTTOM),
+        "x": pixel_axis("x", grid.columns, width, LEFT),
+        axis.dims[0]: axis,
+    }
+    if any("direction" in channel.dims for channel in channels.values()):
+        coordinates["direction"] = directions()
+    title = header.get("Experiment", "grid").strip() or "grid"
+    return Contents(
+        path,
+        "Nanonis grid",
+        f"{path.stem} ({title})",
+        channels,
+        coordinates,
+        facts,
+        header,
+        remarks,
+    )
+
+
+def _axis(header: dict[str, str], grid: Grid, parameters: Array) -> Channel:
+    """Return what was swept; the number of the point where the header does not tell."""
+    signal = column_of(header.get("Sweep Signal", ""))
+    limits = limits_of(grid, parameters)
+    if header.get("Filetype", "Linear") != "Linear" or limits is None:
+        return Channel(("point",), np.arange(grid.points), "", "number of the point")
+    factor, unit = to_si(signal.unit)
+    name = "bias" if unit == "V" else variable_name(signal.name)
+    values = np.linspace(*limits, grid.points) * (signal.factor * factor)
+    return Channel((name,), values, unit, signal.header or "sweep")
+
+
+def _traces(grid: Grid, traces: Array, dims: tuple[str, str, str]) -> dict[str, Channel]:
+    """Return every channel, forward and backward together, and those that analyses look for."""
+    places = {(c.name, "bwd" in c.tags, "filt" in c.tags): i for i, c in enumerate(grid.channels)}
+    chosen = choose(grid.channels)
+    known = dict.fromkeys(chosen.conductance[:1], "conductance")
+    if chosen.current is not None and grid.channels[chosen.current].unit == "A":
+        known[chosen.current] = "current"
+    channels: dict[str, Channel] = {}
+    for (name, backward, filtered), place in places.items():
+        if backward and (name, False, filtered) in places:
+            continue
+        column = grid.channels[place]
+        factor, unit = to_si(column.unit)
+        back = None if backward else places.get((name, True, filtered))
+        values = traces[:, :, place] * (column.factor * factor)
+        axes: tuple[str, ...] = dims
+        if back is not None:
+            there_back = [values, traces[:, :, back] * (column.factor * factor)]
+            values, axes = np.stack(there_back, axis=2), (*dims[:2], "direction", dims[2])
+        full = name + " bwd" * backward + " filt" * filtered
+        channel = Channel(axes, values, unit, column.header)
+        if place in known and known[place] != variable_name(full):
+            channels[known[place]] = channel
+        channels[variable_name(full, channels)] = channel
+    return channels
+
+
+def _frame(header: dict[str, str]) -> list[float] | None:
+    """Return centre x, y, width, height (m) and angle (degrees), or None.
+
+    Nanonis counts the angle clockwise, as the positions of real grids show; a frame of ours does
+    not.
+    """
+    parts = [number_of(part) for part in header.get("Grid settings", "").split(";")]
+    numbers = [part for part in parts if part is not None]
+    sound = len(numbers) == len(parts) == 5 and 0 < numbers[2] < 1 and 0 < numbers[3] < 1
+    return [*numbers[:4], -numbers[4]] if sound else None
 
 
 def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:
@@ -53,12 +145,7 @@ def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:
     """
     if wanted.noise:
         raise BadInputError(f"{path}: --noise-column is for tables, not for grids of spectra")
-    text, mark, body = data.partition(_END)
-    if not mark:
-        raise BadInputError(f"{path}: the header has no end; the file is cut off")
-    header = dict(_pair(line) for line in text.decode("latin-1").splitlines())
-    grid = _layout(path, header)
-    parameters, traces, remarks = _values(path, grid, body.removeprefix(b"\r").removeprefix(b"\n"))
+    header, grid, parameters, traces, remarks = read_grid(path, data)
     used = select(path, grid.channels, wanted)
 
     def channel(found: tuple[int, Column]) -> Array:
@@ -80,54 +167,7 @@ def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:
     )
 
 
-def _pair(line: str) -> tuple[str, str]:
-    key, _, value = line.partition("=")
-    return key.strip(), value.strip().strip('"')
-
-
-def _layout(path: Path, header: dict[str, str]) -> _Grid:
-    try:
-        columns, rows = (int(part) for part in header["Grid dim"].split("x"))
-        points = int(header["Points"])
-        count = int(header["# Parameters (4 byte)"])
-        channels = tuple(column_of(name) for name in header["Channels"].split(";"))
-    except KeyError as error:
-        raise BadInputError(f"{path}: the header lacks {error}") from None
-    except ValueError as error:
-        raise BadInputError(f"{path}: the header is damaged ({error})") from None
-    fixed = header.get("Fixed parameters", "").split(";")
-    names = tuple(filter(None, (*fixed, *header.get("Experiment parameters", "").split(";"))))
-    grid = _Grid(columns, rows, points, names, channels, count)
-    if min(columns, rows, points) < 1 or count < 0:
-        raise BadInputError(f"{path}: the header states an empty grid")
-    if columns * rows * grid.pixel_size > _LARGEST:
-        raise BadInputError(f"{path}: the header states an impossibly large grid; it is damaged")
-    return grid
-
-
-def _values(path: Path, grid: _Grid, body: bytes) -> tuple[Array, Array, tuple[str, ...]]:
-    """Return parameters (rows, columns, parameters), traces (rows, columns, channels, n), remarks."""
-    pixels = grid.rows * grid.columns
-    size = 4 * grid.pixel_size
-    if len(body) > pixels * size:
-        raise BadInputError(
-            f"{path}: {len(body)} bytes of data where the header states {pixels * size}; "
-            "it is damaged"
-        )
-    done = len(body) // size
-    if done == 0:
-        raise BadInputError(f"{path}: holds not one complete spectrum")
-    aborted = f"the grid was aborted after {done} of {pixels} spectra; the others are missing"
-    values = np.full((pixels, grid.pixel_size), np.nan)
-    values[:done] = np.frombuffer(body[: done * size], ">f4").reshape(done, -1)
-    shaped = values.reshape(grid.rows, grid.columns, -1)
-    traces = shaped[..., grid.parameter_count :]
-    shape = (grid.rows, grid.columns, len(grid.channels), grid.points)
-    remarks = (aborted,) if done < pixels else ()
-    return shaped[..., : grid.parameter_count], traces.reshape(shape), remarks
-
-
-def _sweep(path: Path, header: dict[str, str], grid: _Grid, parameters: Array) -> Array:
+def _sweep(path: Path, header: dict[str, str], grid: Grid, parameters: Array) -> Array:
     signal = column_of(header.get("Sweep Signal", ""))
     if header.get("Filetype", "Linear") != "Linear":
         raise BadInputError(
@@ -136,15 +176,12 @@ def _sweep(path: Path, header: dict[str, str], grid: _Grid, parameters: Array) -
         )
     if signal.unit != "V":
         raise BadInputError(f"{path}: the sweep is over '{signal.header}', not over a bias")
-    try:
-        start, end = (grid.parameters.index(name) for name in ("Sweep Start", "Sweep End"))
-        limits = parameters[..., [start, end]].reshape(-1, 2)
-    except (ValueError, IndexError):
-        raise BadInputError(f"{path}: the header lacks Sweep Start and Sweep End") from None
-    measured = limits[np.all(np.isfinite(limits), axis=1)]
-    if len(measured) == 0 or not np.allclose(measured, measured[0], rtol=1e-4):
+    if not {"Sweep Start", "Sweep End"} <= set(grid.parameters):
+        raise BadInputError(f"{path}: the header lacks Sweep Start and Sweep End")
+    limits = limits_of(grid, parameters)
+    if limits is None:
         raise BadInputError(f"{path}: the sweep is not the same at all pixels")
-    bias: Array = np.linspace(measured[0, 0], measured[0, 1], grid.points) * signal.factor
+    bias: Array = np.linspace(*limits, grid.points) * signal.factor
     return bias
 
 

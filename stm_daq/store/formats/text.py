@@ -11,28 +11,48 @@ from stm_daq.errors import BadInputError
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column, column_of
 from stm_daq.store.formats.measured import MeasuredSpectra, Wanted, from_table
+from stm_daq.store.formats.table import Table
 
 type Line = tuple[int, str]
 """Number in the file, from 1, and text."""
 
 
+def parse_table(path: Path, text: str) -> Table:
+    """Read a plain table; columns without names are called ``column 1``, ``column 2`` ...
+
+    Raises
+    ------
+    BadInputError
+        If it is no table, cut off or damaged.
+    """
+    table, _ = _parse(path, text)
+    return table
+
+
 def read_table(path: Path, text: str, wanted: Wanted) -> MeasuredSpectra:
     """Read a plain table; see :func:`stm_daq.store.formats.read_spectra`."""
+    table, named = _parse(path, text)
+    if not named and (wanted.bias is None or wanted.conductance is None):
+        raise BadInputError(
+            f"{path}: {table.values.shape[1]} columns without names or units; say which is which, "
+            'for example --bias-column "1:mV" --conductance-column 2'
+        )
+    return from_table(path, table.title, table.columns, table.values, wanted, table.remarks)
+
+
+def _parse(path: Path, text: str) -> tuple[Table, bool]:
+    """Return the table, and whether its columns have names."""
     header, rows = _split(text)
     if not rows:
         raise BadInputError(f"{path}: holds no rows of numbers")
     delimiter = _delimiter(rows[0][1])
     values = numbers(path, rows, delimiter)
     columns = _columns(header, values.shape[1], delimiter)
+    named = columns is not None
     if columns is None:
-        if wanted.bias is None or wanted.conductance is None:
-            raise BadInputError(
-                f"{path}: {values.shape[1]} columns without names or units; say which is which, "
-                'for example --bias-column "1:mV" --conductance-column 2'
-            )
         columns = [column_of(f"column {i + 1}") for i in range(values.shape[1])]
     values, remarks = without_cut_row(text, rows, delimiter, values)
-    return from_table(path, path.stem, columns, values, wanted, remarks)
+    return Table(path, "table", path.stem, columns, values, remarks=remarks), named
 
 
 def numbers(path: Path, rows: list[Line], delimiter: str | None) -> Array:
