@@ -335,6 +335,38 @@ def report(
 
 
 @app.command()
+def export(
+    run: RunPath,
+    format_: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="3ds, sxm, dat, gwy, netcdf, zarr, nexus, csv, igor, qcodes, all.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write, or folder to write into.", metavar="PATH"),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(min=0, help="Step of the outer axes, for 3ds, sxm and dat.", metavar="N"),
+    ] = None,
+    pixel: Annotated[
+        str | None,
+        typer.Option(help="Site of a dat, from the lower left, from 0.", metavar="COLUMN,ROW"),
+    ] = None,
+    fit: Annotated[
+        str, typer.Option(help='Fits that travel along: "online", "latest" or a name.')
+    ] = "online",
+) -> None:
+    """Write a run (finished or not) in a format that other programs read; see docs/files_out.md."""
+    from stm_daq.commands.export import export as export_to
+
+    export_to(run, format_, out, step, pixel, fit)
+
+
+@app.command()
 def watch(
     address: Address = ADDRESS,
     key: Key = None,

@@ -31,6 +31,26 @@ class Frame:
     angle: float = 0.0
     """Rotation, degrees, counter-clockwise."""
 
+    def position[T: (float, Array)](self, along: T, up: T) -> tuple[T, T]:
+        """Convert places in the frame to the controller's coordinates.
+
+        Parameters
+        ----------
+        along, up : float or array
+            Distance from the left and from the bottom edge of the frame, m.
+
+        Returns
+        -------
+        x, y : float or array
+            m; the frame is turned about its centre, counter-clockwise.
+        """
+        cosine, sine = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+        dx, dy = along - self.width / 2, up - self.height / 2
+        return (
+            self.centre_x + cosine * dx - sine * dy,
+            self.centre_y + sine * dx + cosine * dy,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:

@@ -7,7 +7,7 @@ from stm_daq.plan.forbidden import forbidden, problem
 from stm_daq.plan.load import load_plan
 from stm_daq.plan.model import Plan, Sweep, Timing
 from stm_daq.plan.moments import moment
-from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, position, strip
+from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, strip
 from stm_daq.plan.voltages import list_voltages, return_steps
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "load_plan",
     "moment",
     "points",
-    "position",
     "problem",
     "return_steps",
     "step_count",

@@ -97,7 +97,7 @@ def grid(
         every = pixel_rows // rows
     x = (np.arange(columns, dtype=np.float64) * every + 0.5) * (frame.width / pixel_columns)
     y = (np.arange(rows, dtype=np.float64) * every + 0.5) * (frame.height / pixel_rows)
-    positions = np.array([[position(frame, u, v) for u in x.tolist()] for v in y.tolist()])
+    positions = np.array([[frame.position(u, v) for u in x.tolist()] for v in y.tolist()])
     wanted = np.ones(shape, dtype=np.bool_)
     return Sites("grid", frame, x, y, positions, wanted, order, topograph, every)
 
@@ -166,28 +166,6 @@ def _coarse_to_fine(rows: int, columns: int) -> Iterator[tuple[int, int]]:
         stride //= 2
 
 
-def position(frame: Frame, along: float, up: float) -> tuple[float, float]:
-    """Convert a place in a frame to the controller's coordinates.
-
-    Parameters
-    ----------
-    frame : Frame
-    along, up : float
-        Distance from the left and from the bottom edge of the frame, m.
-
-    Returns
-    -------
-    x, y : float
-        m; the frame is turned about its centre, counter-clockwise.
-    """
-    cosine, sine = math.cos(math.radians(frame.angle)), math.sin(math.radians(frame.angle))
-    dx, dy = along - frame.width / 2, up - frame.height / 2
-    return (
-        frame.centre_x + cosine * dx - sine * dy,
-        frame.centre_y + sine * dx + cosine * dy,
-    )
-
-
 def strip(
     frame: Frame,
     rows: int,
@@ -200,7 +178,7 @@ def strip(
     It is moved by `shift` (m).
     """
     height = frame.height / rows
-    x, y = position(frame, frame.width / 2, 0.5 * (first + last) * height)
+    x, y = frame.position(frame.width / 2, 0.5 * (first + last) * height)
     return Frame(x + shift[0], y + shift[1], frame.width, (last - first) * height, frame.angle)
 
 

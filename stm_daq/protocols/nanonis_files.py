@@ -77,6 +77,8 @@ class ScanFile:
     images: Sequence[tuple[str, Array, Array]]
     """Signal such as "Z (m)", image forward and backward, shape (lines, pixels), in the order in
     which the lines were scanned; left is left in both. NaN where nothing was scanned."""
+    gains: tuple[float, float, float] = (1e-12, 1e-9, 1e-3)
+    """Of the feedback: P (m), I (m/s), time constant (s)."""
 
 
 def sxm_file(scan: ScanFile) -> bytes:
@@ -95,10 +97,11 @@ def _sxm_header(scan: ScanFile) -> dict[str, str]:
     lines, pixels = scan.images[0][1].shape
     x, y, width, height, angle = scan.frame
     date, time = date_and_time(scan.start)
+    p, i, tau = scan.gains
     controller = (
         "\tName\ton\tSetpoint\tP-gain\tI-gain\tT-const\n"
         f"\tlog Current\t{int(scan.feedback)}\t{scan.setpoint:.6E} A\t"
-        "1.000000E-12 m\t1.000000E-9 m/s\t1.000000E-3 s"
+        f"{p:.6E} m\t{i:.6E} m/s\t{tau:.6E} s"
     )
     channels = ["\tChannel\tName\tUnit\tDirection\tCalibration\tOffset"]
     for number, (signal, _, _) in enumerate(scan.images):
@@ -151,6 +154,8 @@ class GridFile:
     bias: float
     """V."""
     comment: str = ""
+    sweep: str = "Bias (V)"
+    """What is swept."""
 
 
 def grid_header(grid: GridFile, end: float) -> bytes:
@@ -161,7 +166,7 @@ def grid_header(grid: GridFile, end: float) -> bytes:
         "Grid dim": f'"{columns} x {rows}"',
         "Grid settings": f"{x:.6E};{y:.6E};{width:.6E};{height:.6E};{angle:.6E}",
         "Filetype": "MLS" if grid.segmented else "Linear",
-        "Sweep Signal": '"Bias (V)"',
+        "Sweep Signal": f'"{grid.sweep}"',
         "Fixed parameters": '"{}"'.format(";".join(grid.fixed)),
         "Experiment parameters": '"{}"'.format(";".join(grid.parameters)),
         "# Parameters (4 byte)": str(len(grid.fixed) + len(grid.parameters)),

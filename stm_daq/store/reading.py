@@ -141,6 +141,7 @@ def events(path: Path | str) -> list[Event]:
 def _connect(file: Path) -> sqlite3.Connection:
     """Open read-only; on a read-only disk, where SQLite finds no place for its index, frozen."""
     address = f"file:{quote(file.resolve().as_posix())}?mode=ro"
+    _finish(file)
     wal = file.with_name(file.name + "-wal")
     connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5.0)
     try:
@@ -159,6 +160,18 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _finish(file: Path) -> None:
+    """Undo what a program was about to change when it died: until then nobody can read the file.
+
+    That happens only while a journal is closed or reopened; the records are not touched by it.
+    """
+    if not file.with_name(file.name + "-journal").exists():
+        return
+    address = f"file:{quote(file.resolve().as_posix())}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=5.0)) as connection:
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
 
 
 def _check(connection: sqlite3.Connection, file: Path) -> None:

@@ -17,7 +17,6 @@ from stm_daq.plan import (
     groups,
     list_voltages,
     load_plan,
-    position,
 )
 from stm_daq.records import Frame
 from stm_daq.station.limits import Limits, Range, extent
@@ -57,15 +56,15 @@ def test_sites_are_pixels_of_the_topograph_row_by_row_from_the_bottom():
 
 def test_a_frame_turned_by_90_degrees_puts_its_left_edge_down():
     frame = Frame(0.0, 0.0, 4e-9, 2e-9, angle=90.0)
-    assert position(frame, 0.0, 1e-9) == pytest.approx((0.0, -2e-9))  # middle of the left edge
-    assert position(frame, 2e-9, 2e-9) == pytest.approx((-1e-9, 0.0))  # middle of the top edge
+    assert frame.position(0.0, 1e-9) == pytest.approx((0.0, -2e-9))  # middle of the left edge
+    assert frame.position(2e-9, 2e-9) == pytest.approx((-1e-9, 0.0))  # middle of the top edge
 
 
 @given(st.floats(-360, 360), st.floats(0, 1e-7), st.floats(0, 1e-7))
 def test_turning_a_frame_keeps_distances(angle, along, up):
     straight, turned = Frame(0, 0, 1e-7, 1e-7), Frame(0, 0, 1e-7, 1e-7, angle)
-    assert np.hypot(*position(turned, along, up)) == pytest.approx(
-        np.hypot(*position(straight, along, up)), abs=1e-20
+    assert np.hypot(*turned.position(along, up)) == pytest.approx(
+        np.hypot(*straight.position(along, up)), abs=1e-20
     )
 
 
@@ -171,7 +170,7 @@ def test_a_large_frame_inside_the_limits_is_allowed():
 @given(st.floats(-360, 360), st.floats(1e-9, 1e-6), st.floats(1e-9, 1e-6), st.floats(-1e-6, 1e-6))
 def test_the_extent_of_a_frame_is_that_of_its_corners(angle, width, height, centre):
     frame = Frame(centre, -centre, width, height, angle)
-    corners = np.array([position(frame, u, v) for u in (0, width) for v in (0, height)])
+    corners = np.array([frame.position(u, v) for u in (0, width) for v in (0, height)])
     found = np.array(extent(frame))
     assert found == pytest.approx(
         np.stack([corners.min(axis=0), corners.max(axis=0)], 1), abs=1e-18

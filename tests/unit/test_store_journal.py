@@ -118,6 +118,37 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         np.testing.assert_array_equal(spectrum.conductance, -trace)
 
 
+CHANGER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+assert connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+connection.execute("PRAGMA cache_size=1")
+connection.execute("PRAGMA cache_spill=1")
+connection.execute("BEGIN EXCLUSIVE")
+connection.execute("UPDATE spectrum SET z = 1.0")
+print("changed", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_journal_whose_closing_was_cut_off_can_be_read(tmp_path, run):
+    """Killed while SQLite brings all into one file, it leaves a file that must be rolled back."""
+    with Journal.create(tmp_path, run.started()) as journal:
+        for index in range(20):
+            journal.write(run.spectrum(index, z=0.0))
+    path = tmp_path / schema.FILE_NAME
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHANGER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "changed\n"
+    process.kill()
+    process.wait()
+    assert (tmp_path / (schema.FILE_NAME + "-journal")).exists()
+    with reader(tmp_path) as connection:
+        found = [schema.spectrum_of(row) for row in whole_rows(connection, "spectrum")]
+    assert [spectrum.z for spectrum in found] == [0.0] * 20
+
+
 def copied_while_open(tmp_path, run, spectra):
     """Return a folder with the files as a crash would leave them, and the bytes of the log."""
     folder, copy = tmp_path / "run", tmp_path / "copy"

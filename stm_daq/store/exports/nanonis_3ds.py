@@ -1,0 +1,155 @@
+"""Nanonis ``.3ds``: a grid of spectra; what was fitted are parameters of every pixel."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.protocols.nanonis_files import GridFile, grid_header
+from stm_daq.records import Array
+from stm_daq.store import schema
+from stm_daq.store.exports.choice import Choice
+from stm_daq.store.exports.source import RunSource, Tile
+from stm_daq.store.exports.variables import Variable
+
+_FIRST = {
+    "X (m)": "position_x",
+    "Y (m)": "position_y",
+    "Z (m)": "z",
+    "Scan:Current (A)": "setpoint_current",
+    "Scan:Z (m)": "z",
+}
+"""Parameters that readers look for, by name or by place ("Z (m)" is the third); then ours."""
+_SIGNALS = {"Bias": "V", "Current": "A", "Conductance": "S"}
+_SWEEPS = {"bias": "Bias", "z": "Z rel", "microwave_power": "Microwave power"}
+
+
+def write(source: RunSource, choice: Choice, path: Path) -> None:
+    """Write one step of a run; lines and lists of points are grids of one row.
+
+    Missing pixels are NaN throughout, apart from the limits of the sweep: readers take these from
+    the first pixel.
+    """
+    step = choice.step_of(source, "3ds")
+    others = [v for v in source.numbers if v.name not in ("position_x", "position_y")]
+    channels = _channels(source)
+    names = [f"{name}{unit}" for name, unit in channels]
+    grid = GridFile(
+        shape=source.started.grid_shape,
+        frame=_frame(source, step),
+        fixed=("Sweep Start", "Sweep End"),
+        parameters=(*_FIRST, *(_parameter(v) for v in others)),
+        points=len(source.sweep),
+        channels=names,
+        segmented=not _even(source.sweep),
+        delay=0.0,
+        start=source.started.time,
+        bias=source.setpoint[0],
+        comment=ascii_line(f"{source.started.name}, {source.started.sample}"),
+        sweep=sweep_label(source),
+    )
+    with path.open("wb") as file:
+        file.write(grid_header(grid, source.finished))
+        for tile in source.tiles(step):
+            file.write(_pixels(source, tile, others, len(channels)).data)
+
+
+def sweep_label(source: RunSource) -> str:
+    """Name and unit of what is swept, such as "Bias (V)"."""
+    name = source.started.swept_name
+    words = name.replace("_", " ")
+    return f"{_SWEEPS.get(name, words[:1].upper() + words[1:])} ({source.started.swept_unit})"
+
+
+def ascii_line(text: str) -> str:
+    """Return `text` as a value of a Nanonis header: one line of ASCII without marks of the format."""
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    plain = "".join(letters).replace("μ", "u").encode("ascii", "replace").decode()
+    return plain.translate(str.maketrans('\r\n\t="', "  ".ljust(5)))
+
+
+def _parameter(variable: Variable) -> str:
+    if variable.name == "time":
+        return "Time since start (s)"  # float32 has no room for a date
+    return "Tip z (m)" if variable.name == "z" else variable.label
+
+
+def _channels(source: RunSource) -> list[tuple[str, str]]:
+    """Name and ending of every channel; the bias only where the sweep does not tell it."""
+    started = source.started
+    told = started.swept_name == "bias" and _even(source.sweep)
+    signals = [
+        (name, f" ({unit})") for name, unit in _SIGNALS.items() if not (told and name == "Bias")
+    ]
+    if started.directions == 1:
+        return signals
+    return [(name, f"{tag}{unit}") for tag in ("", " [bwd]") for name, unit in signals]
+
+
+def _even(sweep: Array) -> bool:
+    steps = np.diff(sweep)
+    return len(steps) < 2 or bool(np.allclose(steps, steps[0], rtol=1e-6, atol=0.0))
+
+
+def _pixels(
+    source: RunSource, tile: Tile, others: list[Variable], channels: int
+) -> NDArray[np.float32]:
+    rows, columns, n = tile.current.shape
+    points = n // source.started.directions
+    head = 2 + len(_FIRST) + len(others)
+    out = np.empty((rows, columns, head + channels * points), dtype=">f4")
+    sweep = source.sweep
+    out[..., 0], out[..., 1] = (sweep[0], sweep[-1]) if points else (math.nan, math.nan)
+    names = (*_FIRST.values(), *(variable.name for variable in others))
+    for number, name in enumerate(names, 2):
+        values = source.values(name)[tile.step, tile.rows]
+        out[..., number] = values - source.started.time if name == "time" else values
+    traces = out[..., head:].reshape(rows, columns, source.started.directions, -1, points)
+    halves = zip(
+        source.halves(tile.current).values(),
+        source.halves(tile.conductance).values(),
+        source.halves(source.started.bias).values(),
+        strict=True,
+    )
+    for direction, (current, conductance, volts) in enumerate(halves):
+        traces[:, :, direction, 0] = volts  # overwritten where there is no channel of the bias
+        traces[:, :, direction, -2] = current
+        traces[:, :, direction, -1] = conductance
+    return out
+
+
+def _frame(source: RunSource, step: int) -> tuple[float, float, float, float, float]:
+    """Centre, width, height and angle of the pixels' grid.
+
+    Nanonis states the distance of the outermost pixels' centres. A line is as wide as it is long, and
+    turned; of a list of points the width is the way along them.
+    """
+    started = source.started
+    if started.sites == "grid":
+        along, up = started.grid_x, started.grid_y
+        middle_x, middle_y = (float(a[0] + a[-1]) / 2 for a in (along, up))
+        x, y = started.frame.position(middle_x, middle_y)
+        return x, y, float(np.ptp(along)), float(np.ptp(up)), started.frame.angle
+    length = float(np.ptp(started.grid_x))
+    angle = 0.0
+    frame = started.frame
+    if started.sites == "line":
+        angle = _angle(source, step)
+    return frame.centre_x, frame.centre_y, length, 0.0, angle
+
+
+def _angle(source: RunSource, step: int) -> float:
+    """Direction of a line, degrees counter-clockwise from x; 0 before two sites are measured."""
+    query = "SELECT x, y FROM spectrum WHERE site IN (?, ?) ORDER BY site, attempt"
+    measured = np.flatnonzero(source.latest[step].reshape(-1) >= 0)
+    if len(measured) < 2:
+        return 0.0
+    first = step * source.started.grid_shape[1]
+    ends = (first + int(measured[0]), first + int(measured[-1]))
+    places = source.connection.execute(query, ends).fetchall()
+    (x0, y0), (x1, y1) = (map(schema.number, places[end]) for end in (0, -1))
+    return math.degrees(math.atan2(y1 - y0, x1 - x0))
