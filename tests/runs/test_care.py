@@ -1,7 +1,6 @@
-import threading
-
 """What a night does by itself: guards, repeated sites, tip changes, drift, and what people ask of it."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
