@@ -226,5 +226,5 @@ def test_people_may_pause_continue_and_write_notes(rehearse_with, monkeypatch):
         ("pause", "paused by anna"),
         ("continue", "continued by anna"),
     ]
-    assert told[2].time - told[1].time == pytest.approx(100.0, abs=2.0)
+    assert told[2].time - told[1].time < 2.0  # the virtual night stood still
     assert isinstance(told[0], Event)
