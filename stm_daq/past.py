@@ -34,6 +34,7 @@ class JournalPast:
         self._folder = folder
         self._clock = clock or RealClock()
         self._read: dict[str, int] = {}
+        self._known_traces: int | None = None
 
     def update(self, view: RunView) -> None:
         """Apply everything to `view` that was stored since the last time; damaged rows are left out.
@@ -59,7 +60,8 @@ class JournalPast:
             row = connection.execute(text, (site,)).fetchone()
             if row is None or not schema.is_whole(row):
                 return ()
-            spectrum = schema.spectrum_of(schema.upgraded("spectrum", version, row))
+            traces = self._traces(connection)
+            spectrum = schema.spectrum_of(schema.upgraded("spectrum", version, row), traces)
             text = "SELECT * FROM fit WHERE site=? AND attempt=? ORDER BY rowid DESC LIMIT 1"
             row = connection.execute(text, (site, spectrum.attempt)).fetchone()
             if row is None or not schema.is_whole(row):
@@ -69,10 +71,17 @@ class JournalPast:
     def _news(self, connection: sqlite3.Connection) -> Iterator[Body]:
         yield from (schema.topograph_of(row) for row in self._rows(connection, "topograph"))
         # spectra before fits: a fit belongs to the latest attempt only
-        yield from (schema.spectrum_of(row) for row in self._rows(connection, "spectrum"))
+        traces = self._traces(connection)
+        yield from (schema.spectrum_of(row, traces) for row in self._rows(connection, "spectrum"))
         yield from (schema.fit_of(row) for row in self._rows(connection, "fit"))
         yield from (schema.event_of(row) for row in self._rows(connection, "event"))
         yield from (RunEnded(*row) for row in self._rows(connection, "ended"))
+
+    def _traces(self, connection: sqlite3.Connection) -> int:
+        """Return how many traces the run has besides current and conductance."""
+        if self._known_traces is None:
+            self._known_traces = len(started_of(connection).traces)
+        return self._known_traces
 
     def _rows(self, connection: sqlite3.Connection, table: str) -> Iterator[schema.Row]:
         """Yield the rows of a table that were not read before."""
