@@ -24,6 +24,8 @@ from stm_daq.recording import Observer
 from stm_daq.rehearsal import MeasuredSurface, Rehearsal
 
 STOPPED = 10
+_SHORTEST = 1.5
+"""However short a run, viewers who wait for it have so long (s) to connect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def _publisher(prepared: night.Night, runs: Path, port: int | None) -> Publisher
         runs=runs,
         open_past=JournalPast,
         station=settings.name or platform.node(),
+        shortest=_SHORTEST,
     )
 
 

@@ -30,6 +30,8 @@ LARGEST_REQUEST = 1024
 _REST = 3.0
 """After an answer the server rests for so many times as long as it took: the run comes first."""
 _TICK = 100
+_MOST_WAITING = 1000
+"""Questions in line; further ones wait in the socket."""
 
 _log = logging.getLogger(__name__)
 
@@ -112,13 +114,21 @@ class HistoryServer:
         self._past: Past | None = None
         self._read: Path | None = None
         self._view = RunView()
+        self._rest = _REST
+        self._waiting: dict[tuple[bytes, str], list[bytes]] = {}
+
+    def hurry(self) -> None:
+        """Rest no more between answers: there is no run any longer that comes first."""
+        self._rest = 0.0
 
     def serve(self, socket: Socket) -> None:
         """Answer until it is time to leave."""
+        self._waiting.clear()
         while not self._leave.is_set():
-            if not socket.poll(_TICK):
+            self._listen(socket)
+            if not self._waiting:
                 continue
-            frames = socket.recv_multipart()
+            frames = self._waiting.pop(next(iter(self._waiting)))
             began = self._clock.now()
             try:
                 for message in self.answer(frames):
@@ -129,7 +139,22 @@ class HistoryServer:
                 # who asked has left, or does not read; without its end an answer does not count
                 _log.info("an answer was given up: %s", error)
             self.answered = self._clock.now()
-            self._leave.wait(min(1.0, _REST * (self.answered - began)))
+            self._leave.wait(min(1.0, self._rest * (self.answered - began)))
+
+    def _listen(self, socket: Socket) -> None:
+        """Line up who asks; who asks again because it takes too long keeps its place.
+
+        Answering the first question in vain would make everybody wait, and ask again, for ever.
+        """
+        pause = 0 if self._waiting else _TICK
+        while socket.poll(pause):
+            frames, pause = socket.recv_multipart(), 0
+            request = _request(frames)
+            if request is not None:
+                what = f"spectrum {request.site}" if request.ask == "spectrum" else request.ask
+                self._waiting[frames[0], what] = frames
+            if len(self._waiting) >= _MOST_WAITING:
+                return
 
     def answer(self, frames: list[bytes]) -> Iterator[Message]:
         """Yield the answer to a message; nothing if it is no request.
@@ -139,11 +164,8 @@ class HistoryServer:
         frames : list of bytes
             The identity of the connection, and what was received.
         """
-        if len(frames) != 2 or len(frames[1]) > LARGEST_REQUEST:
-            return
-        try:
-            request = msgspec.json.decode(frames[1], type=Request)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        request = _request(frames)
+        if request is None:
             return
         with self._live.lock:
             seq, started = self._live.seq - 1, self._live.view.started
@@ -193,3 +215,13 @@ class HistoryServer:
             self._read = self.folder
         assert self._past is not None
         self._past.update(self._view)
+
+
+def _request(frames: list[bytes]) -> Request | None:
+    """Read what was received; None if it is no request."""
+    if len(frames) != 2 or len(frames[1]) > LARGEST_REQUEST:
+        return None
+    try:
+        return msgspec.json.decode(frames[1], type=Request)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

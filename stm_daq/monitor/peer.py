@@ -69,7 +69,7 @@ class Peer:
         socket.heartbeat_ivl = _DEAD // 3
         socket.heartbeat_timeout = _DEAD
         socket.reconnect_ivl = 100
-        socket.reconnect_ivl_max = 2000
+        socket.reconnect_ivl_max = 500  # a short run must not be over before we are back
         socket.ipv6 = "[" in address
         if self._pair is not None:
             socket.curve_publickey = self._pair.public

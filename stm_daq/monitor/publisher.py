@@ -51,7 +51,7 @@ answer that is longer is given up."""
 _GRACE, _LONGEST_GRACE = 0.5, 5.0
 """At the end viewers who still ask are answered (s)."""
 _KINDS: dict[str, tuple[int, Level, int]] = {
-    "live": (zmq.PUB, "viewer", LARGEST_REQUEST),
+    "live": (zmq.XPUB, "viewer", LARGEST_REQUEST),
     "history": (zmq.ROUTER, "viewer", LARGEST_REQUEST),
     "control": (zmq.ROUTER, "operator", LARGEST_ORDER),
 }
@@ -78,6 +78,8 @@ class Publisher:
         Reads the journal of a run; without it only what was published here is known.
     station : str
         Name that viewers are told.
+    shortest : float
+        It is there for so long (s), however soon it is closed: who waits for it connects in between.
 
     Attributes
     ----------
@@ -100,6 +102,7 @@ class Publisher:
         runs: Path | None = None,
         open_past: OpenPast | None = None,
         station: str = "",
+        shortest: float = 0.0,
     ) -> None:
         if not is_loopback(listen) and keys is None:
             raise BadInputError(
@@ -202,7 +205,9 @@ class Publisher:
         socket.maxmsgsize = largest
         socket.ipv6 = self._ipv6
         socket.heartbeat_ivl, socket.heartbeat_timeout = 5000, 15000
-        if kind == zmq.ROUTER:
+        if kind == zmq.XPUB:  # a PUB that tells who comes and goes
+            socket.setsockopt(zmq.XPUB_VERBOSER, 1)
+        else:
             socket.router_mandatory = True  # an answer that cannot be sent whole is given up
         if self._gate is not None:
             self._gate.guard(socket, level)
@@ -259,7 +264,9 @@ class Publisher:
         """Send news and heartbeats until closing (the thread of the live messages)."""
         allowance = Allowance(self._clock, _BURST, _EVERY)
         heartbeat, farewell = self._clock.now(), False
+        self._viewers = 0
         while not self._leave["live"].is_set():
+            self._count_viewers(socket)
             if self._queue and allowance.take():
                 self._send_news(socket)
             now = self._clock.now()
@@ -271,6 +278,12 @@ class Publisher:
             self._queue.wait(pause, crowded=bool(self._queue))
         self._send_news(socket)
         self._send(socket, [self._heartbeat()])
+
+    def _count_viewers(self, socket: Socket) -> None:
+        """Take in who has subscribed (1) and who has left (0); nothing else is listened to."""
+        while socket.poll(0):
+            first = socket.recv_multipart()[0][:1]
+            self._viewers = max(0, self._viewers + {b"\x01": 1, b"\x00": -1}.get(first, 0))
 
     def _send_news(self, socket: Socket) -> None:
         records = self._queue.take()
