@@ -213,6 +213,8 @@ def killed(folder: Path, arguments: argparse.Namespace) -> None:
     half = (arguments.pixels // 2) ** 2 // 2
 
     def measured() -> int:
+        if process.poll() is not None:
+            raise SystemExit("the run ended before it could be killed: take more --pixels")
         for journal in folder.glob("runs/*/journal.db"):
             with suppress(sqlite3.OperationalError), closing(sqlite3.connect(journal)) as opened:
                 return int(opened.execute("SELECT count(*) FROM spectrum").fetchone()[0])

@@ -47,7 +47,7 @@ class Healing:
         self._pending: int | None = None
         self._single: set[int] = set()
         self._since = self._next = clock.now()
-        self._gap = -1
+        self._gap = self._passed = -1
         self._held: list[Message] = []
         self._parts: list[Message] = []
         self._reached = End(0)
@@ -68,10 +68,12 @@ class Healing:
             self._dropped = message.body.dropped
         if missed or lost:
             self._need(message.seq if lost else message.seq - 1)
-        if self._needed and not isinstance(message.body, Heartbeat):
+        if isinstance(message.body, Heartbeat):
+            self.ready.append(message)
+        elif self._needed:
             self._held.append(message)
         else:
-            self.ready.append(message)
+            self._pass_on([message])
         return missed
 
     def history(self, message: Message) -> None:
@@ -86,7 +88,8 @@ class Healing:
         if number in self._single:
             self._single.discard(number)
             self.answers[number] = [part.body for part in reversed(parts)]
-        elif number == self._pending:
+        elif number == self._pending or (self._needed and message.seq >= self._passed):
+            # the second: so late that it was asked again, and yet newer than all that was passed on
             self._heal(parts, message, message.body)
 
     def forget_answer(self) -> None:
@@ -122,8 +125,13 @@ class Healing:
         if late or len(self._held) > _MOST:
             self._pending = None
             self._since = self._clock.now()
-            self.ready.extend(self._held)
+            self._pass_on(self._held)
             self._held.clear()
+
+    def _pass_on(self, messages: list[Message]) -> None:
+        """Let live messages through; what is older must not come after them."""
+        self.ready.extend(messages)
+        self._passed = max([self._passed, *(message.seq for message in messages)])
 
     def _begin(self, message: Message) -> None:
         """Listen to another publisher than before, or to the first."""
@@ -132,6 +140,7 @@ class Healing:
             self._parts.clear()
         self._boot, self._dropped = message.boot, 0
         self._held.clear()
+        self._passed = -1
         self._reached, self._of = End(0), ("", "")
         self._need(-1)
 
@@ -154,5 +163,5 @@ class Healing:
         self._held = [message for message in self._held if message.seq > last.seq]
         self._needed = self._gap > last.seq  # something was missed after the answer was given
         if not self._needed:
-            self.ready.extend(self._held)
+            self._pass_on(self._held)
             self._held.clear()

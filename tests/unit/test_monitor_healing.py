@@ -164,3 +164,21 @@ def test_a_view_from_pieces_is_that_of_the_whole(run):
         np.testing.assert_array_equal(known.maps[name], origin.maps[name])
     np.testing.assert_array_equal(known.topographs, origin.topographs)
     assert np.isnan(known.map("gap")[0, 0])  # measured again, not yet fitted again
+
+
+def test_an_answer_that_takes_long_counts_unless_newer_things_were_passed_on():
+    clock, socket = VirtualClock(), Socket()
+    healing = Healing(clock)
+    healing.ask_if_necessary(socket)
+    clock.sleep(PATIENCE + 0.1)
+    healing.give_up_waiting()
+    healing.ask_if_necessary(socket)
+    assert [request.request for request in socket.asked] == [1, 2]
+    answer(healing, 1, 4, ["past"])  # of the first question, when nobody waited for it any more
+    assert passed(healing) == ["past"]
+    assert healing.live(note(9)) == 4
+    clock.sleep(PATIENCE + 0.1)
+    healing.give_up_waiting()
+    assert passed(healing) == ["a9"]
+    answer(healing, 2, 7, ["older than a9"])
+    assert passed(healing) == []

@@ -66,7 +66,10 @@ class SpectrumPanel:
         fit = np.full(len(x), np.nan) if curve is None else curve
         self.figure.yaxis.axis_label = shown.title
         self.residuals.yaxis.axis_label = f"Residual ({shown.unit})"
-        self.residuals.xaxis.axis_label = quantity.title
+        self.residuals.xaxis.axis_label = self.figure.xaxis.axis_label = quantity.title
+        # without a fit nothing is left to draw below, and the axis would be lost with it
+        self.residuals.visible = curve is not None
+        self.figure.xaxis.visible = curve is None
         self._source.data = {
             "x": x * quantity.factor,
             "y": conductance * shown.factor,
