@@ -25,6 +25,8 @@ STALE = 3.0
 """Silence (s) after which a run counts as stale: a live publisher speaks every second."""
 HISTORY_OFFSET = 1
 _PATIENCE = 5.0
+_MOST = 1000
+"""Live messages that are taken in at once, or kept for somebody slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,10 @@ class Connection:
 
     def __next__(self) -> Item:
         """Wait for a message, at most one tick."""
+        if len(self._items) < _MOST:  # also for who is slow: what it misses must be asked for in time
+            self._listen(0.0)
         while not self._items:
-            self._listen()
+            self._listen(self._tick)
         item = self._items.popleft()
         if isinstance(item, Message):
             self.view.apply(item.body)
@@ -177,18 +181,20 @@ class Connection:
     ) -> None:
         self.close()
 
-    def _listen(self) -> None:
-        """Wait for the next message, at most one tick."""
+    def _listen(self, seconds: float) -> None:
+        """Take in all that has come; wait for it at most so long."""
         self._healing.ask_if_necessary(self._history)
-        ready = dict(self._poller.poll(int(self._tick * 1000)))
+        ready = dict(self._poller.poll(int(seconds * 1000)))
         if self._history in ready:
             self._answered()
-        if self._live in ready:
+        for _ in range(_MOST if self._live in ready else 0):
             self._take(self._live.recv_multipart())
+            if not self._live.poll(0):
+                break
         self._healing.give_up_waiting()
         self._items.extend(self._healing.ready)
         self._healing.ready.clear()
-        if not ready:
+        if not ready and seconds:
             self._peer.listen(0.0)
             silent = self._clock.now() - self._last
             self._items.append(Silence(silent, self._heard, self._peer.refused))

@@ -13,6 +13,7 @@ from stm_daq.monitor.bodies import Body, End, Heartbeat
 from stm_daq.monitor.history import Request
 from stm_daq.monitor.messages import VERSION, Message
 from stm_daq.monitor.service import Socket
+from stm_daq.records import RunStarted
 
 PATIENCE = 5.0
 """After so long (s) without an answer live messages are passed on as they are, and it is asked again."""
@@ -68,6 +69,9 @@ class Healing:
             self._dropped = message.body.dropped
         if missed or lost:
             self._need(message.seq if lost else message.seq - 1)
+        if isinstance(message.body, RunStarted):
+            # a run that was killed has stored more than it told before it was resumed
+            self._need(message.seq)
         if isinstance(message.body, Heartbeat):
             self.ready.append(message)
         elif self._needed:

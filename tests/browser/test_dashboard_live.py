@@ -69,12 +69,12 @@ def click_site(page: Page, x: float, y: float) -> None:
 
 @pytest.fixture
 def rehearsal(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[str]]]:
-    """Start a rehearsal that publishes on a port."""
+    """Start a rehearsal that publishes on a port, long enough to be paused by a slow browser."""
     started: list[subprocess.Popen[str]] = []
     plan = tmp_path / "plan.yaml"
     text = (ROOT / "plans" / "self_test.yaml").read_text(encoding="utf-8")
     plan.write_text(
-        text.replace("columns: 16, rows: 16", "columns: 64, rows: 64"), encoding="utf-8"
+        text.replace("columns: 16, rows: 16", "columns: 128, rows: 128"), encoding="utf-8"
     )
 
     def start(port: int) -> subprocess.Popen[str]:
@@ -144,7 +144,7 @@ def test_a_night_is_watched_and_operated(
     # the run goes on to its end, and the page ends with the journal's map
     operator.keyboard.press("Escape")
     operator.click("[data-command=continue]")
-    wait(operator, state="finished", done=256)
+    wait(operator, state="finished", done=1024)
     assert run.wait(PATIENCE / 1000) == 0
     gap = open_run(next((tmp_path / "runs").iterdir()))["gap"].values
     wait(operator, drawn=gap.size - 1)
