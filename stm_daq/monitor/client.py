@@ -210,6 +210,8 @@ class Connection:
         missed = self._healing.live(message)
         if missed:
             self._items.append(Missed(missed))
+        self._items.extend(self._healing.ready)
+        self._healing.ready.clear()
 
     def _answered(self) -> None:
         """Take in a piece of an answer; what cannot be believed makes the whole of no account."""

@@ -84,7 +84,6 @@ def test_a_run_arrives_in_order_and_complete(run):
     assert not any(isinstance(body, Truth) for body in bodies)
     numbers = [message.seq for message in listener.heard]
     assert numbers == sorted(numbers)
-    assert len(set(numbers[1:])) >= len(numbers) - 2 * len(numbers) // 3
 
 
 def test_plan_and_station_stay_at_home(run):
@@ -147,7 +146,7 @@ def test_a_burst_is_thinned_but_the_maps_are_complete(run):
     for body in bodies:
         view.apply(body)
     assert np.isfinite(view.map("gap")).all()
-    assert publisher._skipped + len(spectra) >= 1200
+    assert 0 < publisher._skipped < 1200
 
 
 def test_a_full_queue_drops_the_oldest_and_says_so(run, monkeypatch):
