@@ -125,7 +125,9 @@ class Connection:
 
     def __next__(self) -> Item:
         """Wait for a message, at most one tick."""
-        if len(self._items) < _MOST:  # also for who is slow: what it misses must be asked for in time
+        if (
+            len(self._items) < _MOST
+        ):  # also for who is slow: what it misses must be asked for in time
             self._listen(0.0)
         while not self._items:
             self._listen(self._tick)
