@@ -15,8 +15,10 @@ from sim.samples.bistable import InoxFilm
 from stm_daq import night
 from stm_daq.analysis.power_maps import places, reference_drift, supercurrent_map, switch_maps
 from stm_daq.errors import BadInputError, OutOfRangeError
+from stm_daq.monitor.view import RunView
 from stm_daq.night import NightResult
 from stm_daq.night.resume import prepare_resume
+from stm_daq.past import JournalPast
 from stm_daq.physics.hotspot import switching_drives
 from stm_daq.records import Spectrum
 from stm_daq.rehearsal import Rehearsal
@@ -106,6 +108,16 @@ def test_every_point_knows_the_power_before_and_none_skips(points: NightResult) 
     measured = np.flatnonzero(np.isfinite(power))
     np.testing.assert_array_equal(before[measured[2:]], power[measured[1:-1]])
     assert np.max(np.abs(np.diff(power[measured]))) <= 28 / 42 + 0.01
+
+
+def test_who_watches_is_told_the_past_of_a_sweep(points: NightResult) -> None:
+    dataset, past, view = opened(points), JournalPast(points.folder), RunView()
+    past.update(view)
+    np.testing.assert_array_equal(view.maps["z"].ravel(), dataset["z"].values.ravel())
+    spectrum = past.spectrum(3)[0]
+    assert isinstance(spectrum, Spectrum)
+    assert len(spectrum.extra) > 0
+    assert spectrum.extra.shape[1] == len(spectrum.bias)
 
 
 def test_above_tc_nothing_is_bistable(rehearse) -> None:
