@@ -1,0 +1,22 @@
+"""Frames as Nanonis states them: over TCP and in files the angle counts clockwise.
+
+Source: Nanonis TCP protocol, ``Scan.FrameSet`` ("positive angle means clockwise rotation"); the
+recorded positions of real grids agree. A frame of ours turns counter-clockwise.
+"""
+
+from __future__ import annotations
+
+from stm_daq.records import Frame
+
+type NanonisFrame = tuple[float, float, float, float, float]
+"""Centre x, y, width, height (m), angle (degrees, clockwise)."""
+
+
+def nanonis_frame(frame: Frame) -> NanonisFrame:
+    """Return a frame of ours as Nanonis states it."""
+    return frame.centre_x, frame.centre_y, frame.width, frame.height, other_way(frame.angle)
+
+
+def other_way(angle: float) -> float:
+    """Return a clockwise angle as a counter-clockwise one, or the other way round; never -0."""
+    return 0.0 - angle
