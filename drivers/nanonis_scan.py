@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +70,7 @@ class NanonisScan:
         call = self._nanonis.call
         self.stop()
         call("Scan.PropsSet", OFF, OFF, AUTOSAVE_OFF, "", "", (), NO_CHANGE)
-        wanted = nanonis_frame(frame)
+        wanted = nanonis_frame(*astuple(frame))
         call("Scan.FrameSet", *wanted)
         call("Scan.BufferSet", (self._channel,), columns, rows)
         speed = frame.width / line_time

@@ -6,15 +6,13 @@ recorded positions of real grids agree. A frame of ours turns counter-clockwise.
 
 from __future__ import annotations
 
-from stm_daq.records import Frame
-
 type NanonisFrame = tuple[float, float, float, float, float]
 """Centre x, y, width, height (m), angle (degrees, clockwise)."""
 
 
-def nanonis_frame(frame: Frame) -> NanonisFrame:
-    """Return a frame of ours as Nanonis states it."""
-    return frame.centre_x, frame.centre_y, frame.width, frame.height, other_way(frame.angle)
+def nanonis_frame(x: float, y: float, width: float, height: float, angle: float) -> NanonisFrame:
+    """Return centre and size (m) and counter-clockwise angle (degrees) as Nanonis states them."""
+    return x, y, width, height, other_way(angle)
 
 
 def other_way(angle: float) -> float:

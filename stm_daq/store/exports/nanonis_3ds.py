@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
     names = [f"{name}{unit}" for name, unit in channels]
     grid = GridFile(
         shape=source.started.grid_shape,
-        frame=nanonis_frame(_frame(source, step)),
+        frame=nanonis_frame(*astuple(_frame(source, step))),
         fixed=("Sweep Start", "Sweep End"),
         parameters=(*_FIRST, *(_parameter(v) for v in others)),
         points=len(source.sweep),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
         start=started.time,
         duration=source.finished - started.time,
         temperature=source.temperature(step),
-        frame=nanonis_frame(started.frame),
+        frame=nanonis_frame(*astuple(started.frame)),
         line_times=(math.nan, math.nan),
         upwards=True,
         bias=bias,
