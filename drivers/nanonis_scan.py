@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from dataclasses import astuple
-=======
 from collections.abc import Callable
->>>>>>> main
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
