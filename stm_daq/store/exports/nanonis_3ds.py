@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.protocols.nanonis_files import GridFile, grid_header
-from stm_daq.records import Array
+from stm_daq.protocols.nanonis_frame import nanonis_frame
+from stm_daq.records import Array, Frame
 from stm_daq.store import schema
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.source import RunSource, Tile
@@ -40,7 +42,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
     names = [f"{name}{unit}" for name, unit in channels]
     grid = GridFile(
         shape=source.started.grid_shape,
-        frame=_frame(source, step),
+        frame=nanonis_frame(*astuple(_frame(source, step))),
         fixed=("Sweep Start", "Sweep End"),
         parameters=(*_FIRST, *(_parameter(v) for v in others)),
         points=len(source.sweep),
@@ -122,24 +124,26 @@ def _pixels(
     return out
 
 
-def _frame(source: RunSource, step: int) -> tuple[float, float, float, float, float]:
-    """Centre, width, height and angle of the pixels' grid.
+def _frame(source: RunSource, step: int) -> Frame:
+    """Return the frame whose pixels are the sites.
 
-    Nanonis states the distance of the outermost pixels' centres. A line is as wide as it is long, and
-    turned; of a list of points the width is the way along them.
+    As in files of Nanonis the width is the number of columns times their distance. A line is a frame
+    of one row, turned; of a list of points the width goes along the way from one to the next.
     """
-    started = source.started
+    started, frame = source.started, source.started.frame
     if started.sites == "grid":
         along, up = started.grid_x, started.grid_y
         middle_x, middle_y = (float(a[0] + a[-1]) / 2 for a in (along, up))
-        x, y = started.frame.position(middle_x, middle_y)
-        return x, y, float(np.ptp(along)), float(np.ptp(up)), started.frame.angle
-    length = float(np.ptp(started.grid_x))
-    angle = 0.0
-    frame = started.frame
-    if started.sites == "line":
-        angle = _angle(source, step)
-    return frame.centre_x, frame.centre_y, length, 0.0, angle
+        x, y = frame.position(middle_x, middle_y)
+        return Frame(x, y, _extent(along, frame.width), _extent(up, frame.height), frame.angle)
+    angle = _angle(source, step) if started.sites == "line" else 0.0
+    return Frame(frame.centre_x, frame.centre_y, _extent(started.grid_x, 0.0), 0.0, angle)
+
+
+def _extent(places: Array, alone: float) -> float:
+    """Return the number of places times their distance, m; `alone` if there is one place only."""
+    count = len(places)
+    return float(np.ptp(places)) * count / (count - 1) if count > 1 else alone
 
 
 def _angle(source: RunSource, step: int) -> float:
