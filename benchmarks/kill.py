@@ -5,7 +5,7 @@ resumed run again, and so on; at last it may finish. Its map must be that of an 
 rehearsal with the same seed, every journal that a kill leaves behind must be readable, and must hold
 every spectrum of which an observer was told.
 
-    python benchmarks/kill.py [--kills 500] [--plan plain|careful|steps|all] [--seed 1]
+    python benchmarks/kill.py [--kills 500] [--plan plain|careful|steps|skips|all] [--seed 1]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,16 @@ axes:
   - repeat: 2
 again: {most: 1}
 """
-PLANS = {"plain": "", "careful": CAREFUL, "steps": STEPS}
+
+
+def skips() -> str:
+    """A guard skips all sites of the first minute."""
+    first, last = (f"{datetime.fromtimestamp(EPOCH + s):%H:%M}" for s in (60, -60))
+    guard = f'{{time_of_day: {{start: "{first}", end: "{last}"}}, action: skip}}'
+    return f"\nguards:\n  - {guard}\nagain: {{most: 1}}\n" + CAREFUL.replace("again", "# again")
+
+
+PLANS = {"plain": "", "careful": CAREFUL, "steps": STEPS, "skips": skips()}
 
 # Where there is a fork server, a process costs a few milliseconds: it has imported everything.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from stm_daq.clock import Clock, wait_until
 from stm_daq.errors import DeadlineError, InstrumentError, OutOfRangeError
 from stm_daq.records import Array, Frame
+from stm_daq.station.roles import never
 
 if TYPE_CHECKING:
     from drivers.nanonis import NanonisController
@@ -79,8 +81,10 @@ class NanonisScan:
         self._shape, self._line_time = (rows, columns), line_time
         self._rows_done, self._started = 0, False
 
-    def rows(self, count: int) -> None:
-        """Scan `count` more rows, forward and back, then pause.
+    def rows(self, count: int, stop: Callable[[], bool] = never) -> bool:
+        """Scan `count` more rows, forward and back, then pause; return whether all were scanned.
+
+        After every row `stop` is asked whether to end the scan.
 
         Raises
         ------
@@ -98,9 +102,13 @@ class NanonisScan:
         while not self._row_ended(target):
             if self._clock.now() >= deadline:
                 raise DeadlineError(f"row {target} of the topograph was not scanned in time")
+            if stop():
+                self.stop()
+                return False
         if target < self._shape[0]:
             self._nanonis.call("Scan.Action", PAUSE, UP)
         self._rows_done = target
+        return True
 
     def data(self) -> Array:
         """Return the signal on the way forward, shape (rows, columns), bottom of the frame first.

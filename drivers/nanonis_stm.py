@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from stm_daq.errors import DeadlineError, FeedbackError, InstrumentError, LoopFo
 from stm_daq.quantities import show
 from stm_daq.records import Array, Frame
 from stm_daq.station.limits import Limits, extent
-from stm_daq.station.roles import DriftCompensation, Finding, PlanNeeds, refusal
+from stm_daq.station.roles import DriftCompensation, Finding, PlanNeeds, never, refusal
 
 if TYPE_CHECKING:
     from drivers.nanonis import NanonisController
@@ -289,8 +289,10 @@ class NanonisStm:
         self.height_and_current()
         self._scan.prepare(frame, columns, rows, line_time)
 
-    def scan_rows(self, count: int) -> None:
+    def scan_rows(self, count: int, stop: Callable[[], bool] = never) -> bool:
         """Start or continue the scan, return when `count` more rows are recorded, then pause it.
+
+        After every row `stop` is asked whether to end the scan instead; returns whether it did not.
 
         Raises
         ------
@@ -299,9 +301,10 @@ class NanonisStm:
         """
         self._require_feedback()
         self._position = None
-        self._scan.rows(count)
+        whole = self._scan.rows(count, stop)
         if not self.feedback_on():
             raise LoopFoundOpenError(FOUND_OPEN)
+        return whole
 
     def scan_data(self) -> Array:
         """Return z (m) of the frame, shape (rows, columns), row 0 at the bottom; NaN = not yet."""

@@ -20,7 +20,14 @@ from stm_daq.yaml_source import KeyPath, YamlSource
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
-DottedPath = Annotated[str, Field(strict=True, pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")]
+DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"
+TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+PATTERNS = {
+    DOTTED: "a dotted path such as package.module.Class",
+    TIME_OF_DAY: 'a time of day such as "19:00"',
+}
+"""What a text that must have a certain form is."""
+DottedPath = Annotated[str, Field(strict=True, pattern=DOTTED)]
 
 
 def quantity(unit: str) -> BeforeValidator:
@@ -153,7 +160,7 @@ def _reason(detail: Any, written: Any) -> str:
     if detail["type"] == "missing":
         return "this value is missing"
     if detail["type"] == "string_pattern_mismatch":
-        return f"should be a dotted path such as package.module.Class, not '{written}'"
+        return f"should be {PATTERNS[detail['ctx']['pattern']]}, not '{written}'"
     reason = str(detail["msg"]).removeprefix("Input ")
     return f"{reason}, not {written!r}" if reason.startswith("should") else reason
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stm_daq.clock import RealClock
+from stm_daq.errors import InstrumentError
 from stm_daq.night import Night, Outlook, outlook, prepare_night, written_moment
 from stm_daq.night.sample import Expectation, expectation
 from stm_daq.plan import Plan
@@ -38,7 +39,12 @@ def check_plan(
     now = RealClock().wall()
     begins = written_moment("--start", start, now) or now
     seen = outlook(night, runs, begins, helium_until)
-    expected = expectation(night) if sample and night.config.simulation else None
+    expected, failure = None, ""
+    if sample and night.config.simulation:
+        try:
+            expected = expectation(night)
+        except InstrumentError as error:
+            failure = str(error)
     if as_json:
         print(json.dumps(_facts(night, seen, expected), indent=1))
     else:
@@ -48,6 +54,8 @@ def check_plan(
         for warning in (*night.plan.warnings, *night.estimate.warnings, *seen.warnings):
             print(f"warning: {warning}")
     seen.require()
+    if failure:
+        raise InstrumentError(failure)
     if not as_json:
         print("ok: plan and station can be used")
 

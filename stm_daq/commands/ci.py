@@ -71,7 +71,10 @@ def write_junit(done: Sequence[tuple[DryRun, float]], path: Path) -> None:
     suite = TestSuite("stm-daq rehearse")
     for run, seconds in done:
         case = TestCase(run.plan.name, run.plan.parent.as_posix(), seconds)
-        case.result = [Failure(_plain(failure)) for failure in run.failures]
+        if run.failures:
+            failure = Failure(_plain(run.failures[0]))
+            failure.text = _plain("\n".join(run.failures))
+            case.result = [failure]
         if run.result is not None:
             case.system_out = _plain(f"{_line(run)}\nrun: {run.result.folder}")
         suite.add_testcase(case)

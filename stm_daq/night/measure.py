@@ -16,6 +16,7 @@ import numpy as np
 
 from stm_daq.clock import Clock, RealClock
 from stm_daq.disk_space import DiskSpace
+from stm_daq.errors import BadInputError
 from stm_daq.night.desk import NightDesk, attended
 from stm_daq.night.prepare import Night
 from stm_daq.night.started import run_started
@@ -37,8 +38,9 @@ from stm_daq.sequencer.stop import StopSwitch, stop_on_signals
 from stm_daq.sequencer.surroundings import Earlier, Surroundings
 from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.station.loader import Station, open_station
+from stm_daq.station.lock import run_lock
 from stm_daq.station.roles import TemperatureReading
-from stm_daq.store.done import DoneSoFar
+from stm_daq.store.done import DoneSoFar, done_so_far
 from stm_daq.store.journal import Journal, new_run_folder
 from stm_daq.store.local_disk import require_local_disk
 from stm_daq.store.reading import RESUMED
@@ -105,6 +107,9 @@ def measure(night: Night, venue: Venue, runs: Path, unfinished: Unfinished | Non
             folder = stack.enter_context(_run_folder(runs, night.plan.name, clock.wall()))
         else:
             folder = unfinished.folder
+        stack.enter_context(run_lock(folder))
+        if unfinished is not None:
+            _require_unchanged(unfinished)
         stack.enter_context(_log_file(folder / LOG))
         # disk and people are real even in a rehearsal
         real = clock if twin is None else RealClock()
@@ -146,7 +151,8 @@ def surroundings(
     done = unfinished.done
     earlier = Earlier(
         replay=Replay(done.spectra, done.fits),
-        rows=done.rows,
+        attempts=done.attempts,
+        damaged=done.damaged,
         reference=done.reference,
         shift=done.shift,
         # the real sample went on drifting: it is looked for first
@@ -226,6 +232,10 @@ def _take_up(recording: Recording, unfinished: Unfinished, clock: Clock) -> None
     now = clock.wall()
     sites = len({spectrum.site.index for spectrum in done.spectra})
     recording.emit(Event(now, "resumed", f"resumed after {sites} sites", {"sites": sites}))
+    if done.damaged:
+        numbers = ", ".join(map(str, sorted(done.damaged)))
+        text = f"spectra are damaged on the disk, sites {numbers}: they are measured again"
+        recording.emit(Event(now, "warning", text, {"sites": sorted(done.damaged)}))
     if done.ended is not None:
         recording.emit(RunEnded(now, RESUMED, f"after: {done.ended.text}"))
     for spectrum in done.unfitted:
@@ -238,6 +248,12 @@ def _take_up(recording: Recording, unfinished: Unfinished, clock: Clock) -> None
         text = "; ".join([found["cause"], found["done"], *found["failures"]])
         recording.emit(Event(float(found["time"]), "watchdog", text, found))
         report.unlink()
+
+
+def _require_unchanged(unfinished: Unfinished) -> None:
+    """Refuse a run that somebody else has taken further since it was read."""
+    if len(done_so_far(unfinished.folder).spectra) != len(unfinished.done.spectra):
+        raise BadInputError(f"{unfinished.folder} has gone on in the meantime: resume it again")
 
 
 @contextmanager

@@ -63,7 +63,10 @@ def run_started(
             "computer": platform.platform(),
             "setpoint": {"bias": plan.setpoint_bias, "current": plan.setpoint_current},
             "fit_model": plan.fit_model if plan.is_fitted else "",
-            "files": {"plan": str(plan.path), "station": str(night.config.path)},
+            "files": {
+                "plan": str(plan.path.resolve()),
+                "station": str(night.config.path.resolve()),
+            },
             "rehearsal": dict(origin),
             "snapshot": station.snapshot(),
             **_wanted(sites),

@@ -16,7 +16,7 @@ from stm_daq.plan.units import (
     Seconds,
     Volts,
 )
-from stm_daq.yaml_model import Block, Number
+from stm_daq.yaml_model import DOTTED, Block, Number
 
 type Spacing = Literal["linear", "logarithmic"]
 
@@ -66,7 +66,7 @@ class FrequencyAxis(Block):
 class ParameterAxis(Block):
     """Any parameter of an instrument of the station, such as a magnetic field."""
 
-    name: Annotated[str, Field(strict=True, pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")]
+    name: Annotated[str, Field(strict=True, pattern=DOTTED)]
     unit: str
     values: Annotated[tuple[Number, ...], Field(min_length=1)]
     tolerance: Annotated[Number, POSITIVE]

@@ -15,11 +15,11 @@ from stm_daq.plan.units import (
     Metres,
     Seconds,
 )
-from stm_daq.yaml_model import Block, Number, quantity
+from stm_daq.yaml_model import DOTTED, TIME_OF_DAY, Block, Number, quantity
 
 Bytes = Annotated[float, quantity("byte")]
-TimeOfDay = Annotated[str, Field(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-ParameterName = Annotated[str, Field(strict=True, pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")]
+TimeOfDay = Annotated[str, Field(strict=True, pattern=TIME_OF_DAY)]
+ParameterName = Annotated[str, Field(strict=True, pattern=DOTTED)]
 type Action = Literal["pause", "skip", "withdraw", "stop"]
 
 

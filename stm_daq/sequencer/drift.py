@@ -26,6 +26,8 @@ class Whereabouts(Protocol):
 
     shift: tuple[float, float]
     """How far the sample has moved, m."""
+    lost: bool
+    """Whether the last look did not find it."""
 
     def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
         """Go on with the reference of an earlier part of the run, measured last at a wall `time`."""
@@ -44,6 +46,7 @@ class StillSample:
     """The sample stays where it is, or nobody wants to know."""
 
     shift = (0.0, 0.0)
+    lost = False
 
     def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
         """There is nothing to go on with."""
@@ -88,6 +91,8 @@ class DriftCorrection:
         self._next = -math.inf
         self.shift = (0.0, 0.0)
         """How far the sample has moved since the first reference, m."""
+        self.lost = False
+        """Whether the last reference could not be registered."""
 
     def go_on_from(self, reference: Array, shift: tuple[float, float], time: float) -> None:
         """Go on with the reference of an earlier part of the run, measured last at a wall `time`."""
@@ -115,7 +120,8 @@ class DriftCorrection:
         pixel = self._drift.size / self._drift.pixels
         moved = (columns * pixel, rows * pixel)
         distance = math.hypot(*moved)
-        if clearness < CLEAR or distance > self._drift.largest:
+        self.lost = clearness < CLEAR or distance > self._drift.largest
+        if self.lost:
             why = "not clear" if clearness < CLEAR else "too far to be believed"
             text = f"drift of {show(distance, 'm')} is {why}: the sites stay where they were"
             self._emit(Event(self._clock.wall(), "warning", text))

@@ -76,7 +76,7 @@ class Guards:
                 case "stop":
                     self._stop.request(f"guard: {text}")
                 case "withdraw":
-                    raise WithdrawError(f"guard: {text}; the tip was withdrawn")
+                    raise WithdrawError(f"guard: {text}")
                 case "pause":
                     self._wait_until_good(guard)
             if self._stop.requested:

@@ -12,7 +12,7 @@ from stm_daq.records import Event, Record, Site
 from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.pace import Pace
 from stm_daq.sequencer.replay import AGAIN
-from stm_daq.sequencer.site_loop import SiteLoop
+from stm_daq.sequencer.site_loop import DAMAGED, SiteLoop
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.surroundings import Earlier
 from stm_daq.sequencer.topograph import TopographScan
@@ -66,7 +66,9 @@ class MapLoop:
         self._groups_left = step_count(plan.axes) * len(groups(plan.sites))
         total = step_count(plan.axes) * plan.sites.count
         self._pace = Pace(clock, total, expected_seconds)
-        self._topograph = TopographScan(plan.sites, station.stm, clock, emit)
+        self._topograph = TopographScan(
+            plan.sites, station.stm, clock, emit, lambda: stop.requested
+        )
         self._where = where
 
     @property
@@ -77,6 +79,7 @@ class MapLoop:
     def recall(self, step: Step) -> None:
         """Go through a map that an earlier part of the run has left behind; nothing is measured."""
         for group in groups(self._sites, step.number):
+            self._groups_left -= 1
             for site in group.sites:
                 self._loop.recall(site)
                 self._pace.site_recalled()
@@ -88,10 +91,12 @@ class MapLoop:
             if self._stopping():
                 return
             self._groups_left -= 1
-            if not self._begun(group, step):
+            if self._earlier.replay.over:  # else the earlier part has scanned and begun this group
                 self._where.follow()
                 if group.rows:
                     self._scan(group, step)
+                    if self._stopping():
+                        return
                     self._pace.row_scanned(self._groups_left)
             self._measure_group(group)
         self._flagged_again(self._loop.measure)
@@ -127,27 +132,13 @@ class MapLoop:
             raise InstrumentError("the bias is not, or cannot be seen, at its set-point")
 
     def _flagged_again(self, visit: Callable[[Site, str], object]) -> None:
-        flagged = self._loop.take_flagged()
-        for _ in range(self._again):
-            for site, why in flagged:
+        for _ in range(max(self._again, 1)):
+            for site, why in self._loop.take_flagged():
                 if self._stopping():
                     return
-                visit(site, AGAIN + why)
-            flagged = self._loop.take_flagged()
+                if self._again or why == DAMAGED:
+                    visit(site, AGAIN + why)
+        self._loop.take_flagged()
 
     def _stopping(self) -> bool:
         return self._stop.requested
-
-    def _begun(self, group: Group, step: Step) -> bool:
-        """Whether an earlier part of the run has scanned the rows of a group and begun its sites.
-
-        Rows without a site after them are scanned again, so that the sites follow their topograph.
-        """
-        replay = self._earlier.replay
-        begun = any(replay.holds(site.index) for site in group.sites)
-        if not group.sites:
-            begun = not replay.over
-        return begun and group.first_row + group.rows <= self._rows_done(step)
-
-    def _rows_done(self, step: Step) -> int:
-        return self._earlier.rows.get(step.number, 0)

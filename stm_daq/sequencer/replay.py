@@ -35,15 +35,11 @@ class Replay:
         self._waiting: dict[int, deque[Spectrum]] = {}
         for spectrum in spectra:
             self._waiting.setdefault(spectrum.site.index, deque()).append(spectrum)
-        self._left = len(spectra)
+        self.over = not spectra
+        """Whether the last of them was handed out: from here on everything is measured."""
         self._fits = {} if fits is None else fits
         self.last = spectra[-1] if spectra else None
         """With it the earlier part ended."""
-
-    @property
-    def over(self) -> bool:
-        """Whether everything was handed out."""
-        return self._left == 0
 
     def holds(self, site: int) -> bool:
         """Whether something of a site is still to be handed out."""
@@ -67,6 +63,6 @@ class Replay:
         waiting = self._waiting.get(site)
         if not waiting or waiting[0].reason.startswith(AGAIN) != again:
             return None
-        self._left -= 1
         spectrum = waiting.popleft()
+        self.over |= spectrum is self.last
         return spectrum, self._fits.get((site, spectrum.attempt))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from stm_daq.clock import Clock
 from stm_daq.errors import CleanupError, InstrumentError, LoopFoundOpenError, StmDaqError
@@ -27,6 +28,7 @@ from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.sweep import BACK
 from stm_daq.sequencer.sweeper import Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
+from stm_daq.sequencer.trials import tried
 from stm_daq.station.roles import StationRoles
 from stm_daq.station.safe_state import Failure, restore
 
@@ -227,6 +229,8 @@ class Runner:
 
     def _measure_all(self) -> None:
         begun = self._go_back()
+        if begun is None:
+            return
         before = 0.0 if begun < 0 else self._plan.timing.recover
         self._around.begin(self.look, before + LOOKING)
         for step in steps(self._plan.axes):
@@ -240,23 +244,39 @@ class Runner:
                 self._temperature.renew()
             self._maps.measure(step)
 
-    def _go_back(self) -> int:
-        """Go to where an earlier part of the run ended; return its step of the outer axes, or -1."""
+    def _go_back(self) -> int | None:
+        """Go to where an earlier part of the run ended.
+
+        Returns
+        -------
+        int or None
+            Its step of the outer axes, -1 if there is none; None if the run is to stop before that.
+        """
         earlier = self._around.earlier
         last = earlier.replay.last
         self._temperature.renew()
         if last is None:
             return -1
         step = next(s for s in steps(self._plan.axes) if s.number == last.site.step)
+        self._guard.allow()
+        if self._stop.requested:
+            return None
         self._axes.go_to(replace(step, changed=tuple(range(len(self._plan.axes)))))
         if earlier.reference is not None:
             self._where.go_on_from(earlier.reference, earlier.shift, earlier.drift_time)
-        self._guard.allow()
-        self._station.stm.move_to(last.site.x, last.site.y)
+            self._find_sample()
+        back = partial(self._station.stm.move_to, last.site.x, last.site.y)
+        tried(back, "go back to the last site", self._clock, self._emit)
         self._site.go_on_from(last)
         if earlier.temperature is not None:
             self._temperature.go_on_from(earlier.temperature)
         return step.number
+
+    def _find_sample(self) -> None:
+        """Look where the sample is after the gap; pause for a person if it cannot be found."""
+        self._where.follow()
+        if self._where.lost:
+            self._around.control.pause("the plan: the sample was not found again after the gap")
 
     def _check_bias(self) -> None:
         applied, wanted = self._station.bias.voltage(), self._setpoint.bias

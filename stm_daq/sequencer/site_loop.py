@@ -18,6 +18,8 @@ from stm_daq.sequencer.surroundings import Surroundings
 from stm_daq.sequencer.tip_change import TipWatch
 from stm_daq.sequencer.trials import FATAL, TRIALS
 
+DAMAGED = "damaged on the disk"
+"""Why a site of a resumed run is measured once more at the end of its map."""
 CONSECUTIVE_FAILURES = 5
 """Sites in a row that may be left out before the run stops: then the trouble is not the site."""
 
@@ -59,7 +61,8 @@ class SiteLoop:
         self._emit = emit
         self._latest_fit = surroundings.latest_fit
         self._fit: Fit | None = None
-        self._attempts: dict[int, int] = {}
+        self._attempts = dict(surroundings.earlier.attempts)
+        self._damaged = surroundings.earlier.damaged
         self._tip = TipWatch(care.tip_change) if care.tip_change else None
         self._failures_in_a_row = 0
         self._flagged: list[tuple[Site, str]] = []
@@ -119,8 +122,9 @@ class SiteLoop:
 
     def _begin(self, site: Site, reason: str) -> Spectrum | None:
         """Measure a site for the first time, if that is wanted, allowed and possible."""
-        if self._replay.holds(site.index) or self._only_recall:
-            self._flagged.append((site, "skipped"))
+        if self._only_recall or not self._replay.over:  # the earlier part has left it out
+            why = DAMAGED if site.index in self._damaged else "skipped"
+            self._flagged.append((site, why))
             return None
         self._where.follow()
         self._control.wait(self._clock, self._emit)
@@ -155,15 +159,16 @@ class SiteLoop:
         spectrum, self._fit = found
         self._last_is_old = True
         self._failures_in_a_row = 0
-        self._attempts[site.index] = spectrum.attempt + 1
         self.last_flags = spectrum.flags
         return spectrum
 
     def _further(self, site: Site, reason: str, earlier: Spectrum | None = None) -> Spectrum | None:
-        """Measure a site once more, unless an earlier part of the run has done so."""
+        """Measure a site once more, unless an earlier part of the run has done so, or could not."""
         spectrum = self._recalled(site)
-        if spectrum is not None or self._only_recall:
+        if spectrum is not None or self._only_recall or not self._replay.over:
             return spectrum
+        if self._control.stop.requested:
+            return None
         self._measured += 1
         return self._try(site, reason, earlier)
 
@@ -188,12 +193,13 @@ class SiteLoop:
             self._last_is_old = False
             self._fit = self._latest_fit()
             return spectrum
-        self._leave_out(site)
+        self._give_up(site, further=earlier is not None or reason != "")
         return None
 
-    def _leave_out(self, site: Site) -> None:
+    def _give_up(self, site: Site, further: bool) -> None:
         self._failures_in_a_row += 1
-        self._event("warning", f"site {site.index} left out after {TRIALS} attempts")
+        what = "not measured once more" if further else "left out"
+        self._event("warning", f"site {site.index} {what} after {TRIALS} attempts")
         if self._failures_in_a_row >= CONSECUTIVE_FAILURES:
             raise InstrumentError(
                 f"stopped: {CONSECUTIVE_FAILURES} sites in a row could not be measured"

@@ -19,8 +19,10 @@ class Earlier:
 
     replay: Replay = field(default_factory=Replay)
     """What it has measured."""
-    rows: Mapping[int, int] = field(default_factory=dict)
-    """Rows of the topograph that are stored, by step of the outer axes."""
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    """How often each site was measured, spectra that are damaged on the disk included."""
+    damaged: frozenset[int] = frozenset()
+    """Sites of which a spectrum is damaged on the disk."""
     reference: Array | None = None
     """The first reference topograph for drift, m."""
     shift: tuple[float, float] = (0.0, 0.0)

@@ -22,18 +22,26 @@ class TopographScan:
     stm : StmController
     clock : Clock
     emit : callable
+    stopping : callable
+        Whether the run is to stop.
     """
 
     def __init__(
-        self, sites: Sites, stm: StmController, clock: Clock, emit: Callable[[Record], None]
+        self,
+        sites: Sites,
+        stm: StmController,
+        clock: Clock,
+        emit: Callable[[Record], None],
+        stopping: Callable[[], bool],
     ) -> None:
         self._sites = sites
         self._stm = stm
         self._clock = clock
         self._emit = emit
+        self._stopping = stopping
 
     def scan(self, group: Group, step: int, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Scan the rows of a group and tell of them.
+        """Scan the rows of a group and tell of them, unless the run is to stop before they are done.
 
         Parameters
         ----------
@@ -49,7 +57,8 @@ class TopographScan:
         last = group.first_row + group.rows
         frame = strip(self._sites.frame, rows, group.first_row, last, shift)
         self._stm.prepare_scan(frame, columns, group.rows, topograph.line_time)
-        self._stm.scan_rows(group.rows)
+        if not self._stm.scan_rows(group.rows, self._stopping):
+            return
         z = self._stm.scan_data()
         self._emit(TopographRows(self._clock.wall(), group.first_row, z, step))
 

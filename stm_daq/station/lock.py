@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stm_daq.clock import RealClock
@@ -55,6 +55,35 @@ def station_lock(config: StationConfig, folder: Path | None = None) -> Iterator[
     finally:
         for lock in held:
             lock.release()
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Keep every other process from writing the run in `folder` inside the block.
+
+    Raises
+    ------
+    StationBusyError
+        If another process measures it; the text says which.
+    """
+    from filelock import FileLock, Timeout
+
+    file = folder / "run.lock"
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StationBusyError(
+            f"{folder} is still being measured ({_owner(file)}): wait for its end, or stop it first"
+        ) from None
+    _sign(file)
+    try:
+        yield
+    finally:
+        lock.release()
+        for left in (file, file.with_suffix(".json")):
+            with suppress(OSError):  # Windows, where somebody may look at it
+                left.unlink()
 
 
 def _addresses(config: StationConfig) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ it is written. For this its class offers a static method that touches nothing::
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,6 +30,11 @@ from stm_daq.station.needs import Finding as Finding
 from stm_daq.station.needs import PlanNeeds as PlanNeeds
 from stm_daq.station.needs import refusal as refusal
 from stm_daq.station.transport import TransportMeter as TransportMeter
+
+
+def never() -> bool:
+    """Nobody wants to stop."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +124,16 @@ class StmController(Protocol):
         """Set frame, pixels and seconds per line (each way); the scan goes from the bottom up."""
         ...
 
-    def scan_rows(self, count: int) -> None:
-        """Start or continue the scan, return when `count` more rows are recorded, then pause it."""
+    def scan_rows(self, count: int, stop: Callable[[], bool] = never) -> bool:
+        """Start or continue the scan, return when `count` more rows are recorded, then pause it.
+
+        After every row `stop` is asked whether to end the scan instead.
+
+        Returns
+        -------
+        bool
+            Whether the rows were recorded.
+        """
         ...
 
     def scan_data(self) -> Array:

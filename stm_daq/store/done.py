@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,12 @@ class DoneSoFar:
     ended: RunEnded | None
     spectra: tuple[Spectrum, ...]
     """All that are stored, in the order in which they were measured."""
+    attempts: dict[int, int]
+    """Number of spectra by site, damaged ones included."""
+    damaged: frozenset[int]
+    """Sites of which a spectrum is damaged on the disk."""
     fits: dict[tuple[int, int], Fit]
     """By site and attempt."""
-    rows: dict[int, int]
-    """Rows of the topograph stored, by step of the outer axes."""
     unfitted: tuple[Spectrum, ...]
     """Spectra without a fit, because the program died between the two."""
     reference: Array | None
@@ -52,6 +55,7 @@ def done_so_far(path: Path | str) -> DoneSoFar:
         traces = len(started.traces)
         rows = whole_rows(connection, "spectrum")
         spectra = [schema.spectrum_of(row, traces) for row in rows]
+        attempts = _attempts(connection)
         fits = {(f.site_index, f.attempt): f for f in _fits(connection)}
         twin = _twin(connection)
         events = _lasting([schema.event_of(row) for row in whole_rows(connection, "event")], twin)
@@ -60,8 +64,9 @@ def done_so_far(path: Path | str) -> DoneSoFar:
             started=started,
             ended=ended_of(connection),
             spectra=tuple(spectra),
+            attempts=attempts,
+            damaged=_damaged(attempts, spectra),
             fits=fits,
-            rows=_rows(connection),
             unfitted=tuple(s for s in spectra if _key(s) not in fits),
             reference=reference,
             shift=shift,
@@ -79,12 +84,17 @@ def _fits(connection: sqlite3.Connection) -> list[Fit]:
     return [schema.fit_of(row) for row in whole_rows(connection, "fit")]
 
 
-def _rows(connection: sqlite3.Connection) -> dict[int, int]:
-    rows: dict[int, int] = {}
-    for stored in whole_rows(connection, "topograph"):
-        strip = schema.topograph_of(stored)
-        rows[strip.step] = max(rows.get(strip.step, 0), strip.first_row + len(strip.z))
-    return rows
+def _attempts(connection: sqlite3.Connection) -> dict[int, int]:
+    attempts: dict[int, int] = {}
+    for site, attempt in connection.execute("SELECT site, attempt FROM spectrum"):
+        if isinstance(site, int) and isinstance(attempt, int):
+            attempts[site] = max(attempts.get(site, 0), attempt + 1)
+    return attempts
+
+
+def _damaged(attempts: dict[int, int], spectra: list[Spectrum]) -> frozenset[int]:
+    whole = Counter(spectrum.site.index for spectrum in spectra)
+    return frozenset(site for site, count in attempts.items() if whole[site] < count)
 
 
 def _lasting(events: list[Event], twin: TwinState | None) -> list[Event]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-KILLS = {"plain": 10, "careful": 10, "steps": 5}
+KILLS = {"plain": 7, "careful": 8, "steps": 5, "skips": 5}
 """Kills of each plan of the benchmark."""
 
 
