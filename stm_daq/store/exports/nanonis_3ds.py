@@ -26,7 +26,6 @@ _FIRST = {
     "Scan:Z (m)": "z",
 }
 """Parameters that readers look for, by name or by place ("Z (m)" is the third); then ours."""
-_SIGNALS = {"Bias": "V", "Current": "A", "Conductance": "S"}
 _SWEEPS = {"bias": "Bias", "z": "Z rel", "microwave_power": "Microwave power"}
 
 
@@ -39,14 +38,13 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
     step = choice.step_of(source, "3ds")
     others = [v for v in source.numbers if v.name not in ("position_x", "position_y")]
     channels = _channels(source)
-    names = [f"{name}{unit}" for name, unit in channels]
     grid = GridFile(
         shape=source.started.grid_shape,
         frame=nanonis_frame(*astuple(_frame(source, step))),
         fixed=("Sweep Start", "Sweep End"),
         parameters=(*_FIRST, *(_parameter(v) for v in others)),
         points=len(source.sweep),
-        channels=names,
+        channels=channels,
         segmented=not _even(source.sweep),
         delay=0.0,
         start=source.started.time,
@@ -80,16 +78,13 @@ def _parameter(variable: Variable) -> str:
     return "Tip z (m)" if variable.name == "z" else variable.label
 
 
-def _channels(source: RunSource) -> list[tuple[str, str]]:
-    """Name and ending of every channel; the bias only where the sweep does not tell it."""
+def _channels(source: RunSource) -> list[str]:
+    """Name of every channel; the bias only where the sweep does not tell it."""
     started = source.started
     told = started.swept_name == "bias" and _even(source.sweep)
-    signals = [
-        (name, f" ({unit})") for name, unit in _SIGNALS.items() if not (told and name == "Bias")
-    ]
-    if started.directions == 1:
-        return signals
-    return [(name, f"{tag}{unit}") for tag in ("", " [bwd]") for name, unit in signals]
+    signals = [Variable("bias", "V", "bias", "f"), *source.traces][1 if told else 0 :]
+    marks = ("", " [bwd]")[: started.directions]
+    return [signal.channel(mark) for mark in marks for signal in signals]
 
 
 def _even(sweep: Array) -> bool:
@@ -100,7 +95,7 @@ def _even(sweep: Array) -> bool:
 def _pixels(
     source: RunSource, tile: Tile, others: list[Variable], channels: int
 ) -> NDArray[np.float32]:
-    rows, columns, n = tile.current.shape
+    rows, columns, n = tile.traces["current"].shape
     points = n // source.started.directions
     head = 2 + len(_FIRST) + len(others)
     out = np.empty((rows, columns, head + channels * points), dtype=">f4")
@@ -111,16 +106,11 @@ def _pixels(
         values = source.values(name)[tile.step, tile.rows]
         out[..., number] = values - source.started.time if name == "time" else values
     traces = out[..., head:].reshape(rows, columns, source.started.directions, -1, points)
-    halves = zip(
-        source.halves(tile.current).values(),
-        source.halves(tile.conductance).values(),
-        source.halves(source.started.bias).values(),
-        strict=True,
-    )
-    for direction, (current, conductance, volts) in enumerate(halves):
+    for direction, volts in enumerate(source.halves(source.started.bias).values()):
         traces[:, :, direction, 0] = volts  # overwritten where there is no channel of the bias
-        traces[:, :, direction, -2] = current
-        traces[:, :, direction, -1] = conductance
+    for number, values in enumerate(tile.traces.values(), -len(tile.traces)):
+        for direction, half in enumerate(source.halves(values).values()):
+            traces[:, :, direction, number] = half
     return out
 
 
