@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stm_daq.clock import Clock, wait_until
 from stm_daq.errors import DeadlineError, InstrumentError, OutOfRangeError
+from stm_daq.protocols.nanonis_frame import nanonis_frame
 from stm_daq.records import Array, Frame
 from stm_daq.station.roles import never
 
@@ -70,7 +72,7 @@ class NanonisScan:
         call = self._nanonis.call
         self.stop()
         call("Scan.PropsSet", OFF, OFF, AUTOSAVE_OFF, "", "", (), NO_CHANGE)
-        wanted = (frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle)
+        wanted = nanonis_frame(*astuple(frame))
         call("Scan.FrameSet", *wanted)
         call("Scan.BufferSet", (self._channel,), columns, rows)
         speed = frame.width / line_time

@@ -31,7 +31,7 @@ PAUSE_POLL = 0.1
 
 @dataclass
 class Patterns:
-    """What a client may set; lengths in m, angle in degrees."""
+    """What a client may set; lengths in m, angle in degrees clockwise."""
 
     active: int = GRID
     grid: tuple[int, int] = (10, 10)
@@ -67,7 +67,8 @@ class Patterns:
             ((np.arange(columns) + 0.5) / columns - 0.5) * width,
             ((np.arange(rows) + 0.5) / rows - 0.5) * height,
         )
-        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        turn = math.radians(-angle)  # as Nanonis counts: clockwise
+        cos, sin = math.cos(turn), math.sin(turn)
         return np.array([x + u * cos - v * sin, y + u * sin + v * cos]).reshape(2, -1)
 
 

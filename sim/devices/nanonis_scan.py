@@ -28,7 +28,7 @@ FORWARD, BACKWARD, TO_START = 0, 1, 3
 
 @dataclass
 class ScanSettings:
-    """What a client may set; lengths in m, times in s, angle in degrees."""
+    """What a client may set; lengths in m, times in s, angle in degrees clockwise."""
 
     x: float = 0.0
     y: float = 0.0
@@ -214,7 +214,8 @@ class Scan:
         s = self.settings
         u = (along - 0.5) * s.width
         v = ((self._row(line) + 0.5) / s.lines - 0.5) * s.height
-        cos, sin = math.cos(math.radians(s.angle)), math.sin(math.radians(s.angle))
+        turn = math.radians(-s.angle)  # as Nanonis counts: clockwise
+        cos, sin = math.cos(turn), math.sin(turn)
         return s.x + u * cos - v * sin, s.y + u * sin + v * cos
 
     def _where(self) -> tuple[float, float]:

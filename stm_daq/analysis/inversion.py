@@ -25,6 +25,10 @@ from stm_daq.records import Array
 
 KELVIN_PER_HERTZ = 4.799243073e-11
 """h / kB, K/Hz."""
+_VAGUE = 0.3
+"""Relative uncertainty from which on the linear error estimate means nothing."""
+_STEP = 5e-3
+"""Of the logarithm of a quantity, for slopes."""
 _UNKNOWN = 1e3
 """Residual of a trial value with which nothing would be bistable."""
 
@@ -93,7 +97,9 @@ def invert(
     Raises
     ------
     BadInputError
-        If less is known than is to be fitted, or with these values nothing would be bistable.
+        If less is known than is to be fitted, if with these values nothing would be bistable, or if
+        the result would be vague: critical temperature and thermal length shift the switching powers
+        in nearly the same way, so that both follow only from powers known to some 0.005 dB.
     """
     from scipy.optimize import least_squares
 
@@ -120,9 +126,23 @@ def invert(
     zero = np.zeros(len(free))
     if np.any(np.abs(residuals(zero)) >= _UNKNOWN):
         raise BadInputError("no bistability here: with the values given the film has one state")
-    fit = least_squares(residuals, zero, diff_step=np.full(len(free), 3e-3), xtol=1e-6, ftol=1e-8)
+
+    def slopes_at(logs: Array) -> Array:
+        """Central differences, wide against the 3e-5 to which the solver knows its drives."""
+        steps = _STEP * np.eye(len(free))
+        return np.stack(
+            [(residuals(logs + h) - residuals(logs - h)) / (2 * _STEP) for h in steps], axis=1
+        )
+
+    fit = least_squares(residuals, zero, jac=slopes_at, xtol=1e-6, ftol=1e-8)
     slopes = np.asarray(fit.jac)
     covariance = np.linalg.pinv(slopes.T @ slopes)
+    if np.any(np.diag(covariance) > _VAGUE**2):
+        raise BadInputError(
+            f"these switching powers do not tell {' and '.join(free)}: they are known to no better "
+            f"than {100 * math.sqrt(np.max(np.diag(covariance))):.0f} %; fit one of them, or measure "
+            "switching powers and calibration more exactly"
+        )
     values = start | {n: start[n] * math.exp(v) for n, v in zip(free, fit.x, strict=True)}
     std = {n: values[n] * math.sqrt(covariance[k, k]) for k, n in enumerate(free)}
     return Local(

@@ -120,7 +120,9 @@ class ControlServer:
         if order.command == HELLO:
             return Confirmation(True, "welcome")
         challenge, given = self._challenges.pop(connection, ("", 0.0))
-        known = bool(challenge) and hmac.compare_digest(challenge, order.challenge)
+        known = bool(challenge) and hmac.compare_digest(
+            challenge.encode(), order.challenge.encode(errors="replace")
+        )
         if not known or self._clock.now() - given > GOOD_FOR:
             text = "heard before or too late: ask again with a new challenge"
             return self._refuse(who, order.command, text)

@@ -213,7 +213,9 @@ def switching_drives(
 ) -> Switching | None:
     """Drives J_down, J_up between which two states are stable; None if the film never switches.
 
-    None is right above 2 gap(T_ph), and for films so conductive that the hot spot has no sharp wall.
+    None is right at frequencies above about 2 gap(T_ph). A thermal length above z0 only shifts both to
+    higher drives: the film still switches as a whole, though without a sharp wall. At a fixed drive the
+    hot state ends where J_down(Lambda) passes it (Fig. 5: 0.62 z0 for a drive of 1.2).
 
     Parameters
     ----------

@@ -13,6 +13,8 @@ from stm_daq.physics.kernel_cache import entry, inner
 
 type Array = NDArray[np.float64]
 
+MOST = 20000
+"""Implicit steps of a developing profile: at slow microwaves its front has hundreds of z0 to go."""
 SETTLED = 1e-6
 """Tc; Newton's method ends when a step is shorter: the error that remains is its square."""
 
@@ -72,7 +74,7 @@ def relax(film: Film, mesh: Mesh, drive: float, t: Array, out: Balance) -> bool:
     n = len(t)
     extra, step, slope = np.empty(n), np.empty(n), np.empty(n)
     interval = 0.1
-    for _ in range(2000):
+    for _ in range(MOST):
         balance(film, mesh, drive * drive, t, out)
         for i in range(n):
             extra[i] = area[i] * (out[0][K, i] + out[0][Q_SLOPE, i]) / interval

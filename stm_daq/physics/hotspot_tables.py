@@ -29,9 +29,12 @@ type Array = NDArray[np.float64]
 LOWEST = 0.01
 """Tc. Phonons colder than this are taken at this temperature."""
 FINEST = 7.5e-6
-"""Tc; width of the narrowest cells, and three times the narrowest dip of j(T) that counts as one. The
-logarithmic slope where the photon energy meets 2 gap(T) makes a dip at every lower frequency, but near
-the cusp one that is narrower than any real film could show."""
+"""Tc; width of the narrowest cells at Tc."""
+NARROWEST, WIDEST = 2.2e-4, 1.5e-5
+"""Width of the narrowest cells where the photon energy meets 2 gap(T), in the distance from T_ph, and
+Tc at most. The logarithmic slope there makes a dip of j(T) at every frequency below 2 gap(T_ph), but
+near the cusp one that is narrower than any real film could show: what hides in such a cell (falls
+over less than 2.7e-5 of the distance from T_ph) does not count."""
 POWERS = 48
 """Temperatures at which the phonon power is integrated."""
 _THIRDS = np.array(
@@ -113,12 +116,14 @@ def _edges(lowest: float, meeting: float) -> Array:
     """Edges of the cells, from `lowest` to 1."""
     edges = [lowest]
     inside = [meeting] if lowest + FINEST < meeting < 1.0 - FINEST else []
+    narrow = min(NARROWEST * (meeting - lowest), WIDEST) if inside else FINEST
     for end in (*inside, 1.0):
         begin = t = edges[-1]
-        least = FINEST if begin != lowest else 0.01 * t * t
+        least = narrow if begin != lowest else 0.01 * t * t
+        close = FINEST if end == 1.0 else narrow
         while True:
             step = min(
-                0.15 * t * t, 0.015, max(0.1 * (end - t), FINEST), max(0.1 * (t - begin), least)
+                0.15 * t * t, 0.015, max(0.1 * (end - t), close), max(0.1 * (t - begin), least)
             )
             if t + 1.5 * step >= end:
                 break

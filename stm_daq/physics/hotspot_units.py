@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from stm_daq.errors import OutOfRangeError
 from stm_daq.physics.hotspot_mesh import H_MAX, heated_area
 from stm_daq.physics.hotspot_profile import check_drive
+from stm_daq.physics.hotspot_uniform import bistable_interval, cusp
 from stm_daq.physics.microwave_film import GAP0, check_exponent
 
 type Array = NDArray[np.float64]
@@ -137,7 +138,11 @@ class TipAboveFilm:
 
     @property
     def sharp_wall(self) -> bool:
-        """Whether the normal region can have a sharp boundary: Lambda below z0."""
+        """Whether the normal region can have a sharp boundary: Lambda below z0.
+
+        Two states may exist without it (eq. 1 has them at any Lambda, at higher drives), but then
+        the normal region ends gradually and is as wide as Lambda, not as z0.
+        """
         return self.thermal_length < 1.0
 
     @property
@@ -176,6 +181,44 @@ class TipAboveFilm:
     def too_strong(self, drive: ArrayLike) -> NDArray[np.bool_]:
         """Flag drives beyond the model's validity: `depairing_ratio` above STRONG."""
         return np.asarray(self.depairing_ratio(drive) > STRONG)
+
+    def doubts(self, drive: float, hertz: float, kelvin: float) -> tuple[str, ...]:
+        """Say in words why a hot spot here is not bistable, not sharp, or beyond the model; () if not.
+
+        Parameters
+        ----------
+        drive : float
+            J, j*; not negative.
+        hertz : float
+            Of the microwaves.
+        kelvin : float
+            Of the phonons.
+
+        Raises
+        ------
+        OutOfRangeError
+            If an argument is out of its range: phonons not below Tc, too.
+        """
+        check_drive(drive)
+        w, cold = float(self.frequency(hertz)), float(self.temperature(kelvin))
+        found = []
+        if bistable_interval(w, cold, self.material.exponent) is None:
+            highest = cusp(cold, self.material.exponent) * self.material.frequency
+            found.append(
+                f"no bistability here: {hertz / 1e9:.4g} GHz is above the cusp at {highest / 1e9:.4g} "
+                "GHz, near twice the gap; take a lower frequency or a colder film"
+            )
+        if not self.sharp_wall:
+            found.append(
+                "the film conducts heat too well for a sharp wall: its thermal length is "
+                f"{self.thermal_length:.3g} times the distance of the tip, and the hot spot as wide"
+            )
+        if bool(self.too_strong(drive)):
+            found.append(
+                f"the peak current density is {float(self.depairing_ratio(drive)):.2g} of the depairing "
+                "one: the conductivity of weak microwaves does not hold"
+            )
+        return tuple(found)
 
     def charge_length(self, hertz: float) -> float:
         """Distance up to which the film's charge follows the tip's in the normal state, m.

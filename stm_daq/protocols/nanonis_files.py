@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.protocols.nanonis_frame import NanonisFrame
+
 type Array = NDArray[np.float64]
 
 _FLOAT = ">f4"
@@ -64,8 +66,7 @@ class ScanFile:
     """s."""
     temperature: float
     """K."""
-    frame: tuple[float, float, float, float, float]
-    """Centre x, y, width, height (m), angle (degrees)."""
+    frame: NanonisFrame
     line_times: tuple[float, float]
     """Seconds a line forward and backward."""
     upwards: bool
@@ -136,8 +137,7 @@ class GridFile:
 
     shape: tuple[int, int]
     """Rows, columns."""
-    frame: tuple[float, float, float, float, float]
-    """Centre x, y, width, height (m), angle (degrees)."""
+    frame: NanonisFrame
     fixed: Sequence[str]
     """Parameters that the sweep has: "Sweep Start" and "Sweep End"."""
     parameters: Sequence[str]

@@ -2,8 +2,8 @@
 
 It opens its own connections to what has to be made safe, says {"ready": true}, and reads beats from
 its standard input. When they end without a goodbye (the run was killed) or stay away (it hangs), it
-brings the bias back, closes the feedback and switches the microwaves off; writes what it did to
-``watchdog.json`` in the run's folder; and says so.
+brings the bias back, closes the feedback, switches the microwaves and the current through the strip
+off; writes what it did to ``watchdog.json`` in the run's folder; and says so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from stm_daq.watchdog.heartbeat import REPORT
 
 PATIENCE = 0.8
 """Without a beat for so long (s) the run counts as dead."""
-NEEDED = ("stm", "bias", "microwave")
+NEEDED = ("stm", "bias", "microwave", "transport")
 """Roles that have to be made safe."""
 
 
@@ -90,6 +90,8 @@ def act(roles: Mapping[str, Any], last: dict[str, Any], cause: str, folder: Path
     steps: list[Step] = [("stop the topograph", roles["stm"].stop_scan)]
     if "microwave" in roles:
         steps.append(("switch the microwaves off", roles["microwave"].off))
+    if "transport" in roles:
+        steps.append(("switch the current through the strip off", roles["transport"].off))
     failures += restore(steps)
     troubles = [f"{name}: {error}" for name, error in failures]
     report = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import stm_daq
 from sim.line import MicrowaveLine
@@ -23,6 +24,7 @@ from stm_daq.physics.hotspot import switching_drives
 from stm_daq.records import Spectrum
 from stm_daq.rehearsal import Rehearsal
 from stm_daq.report.loops import correlation
+from stm_daq.store.exports.export import export_all, export_run
 from stm_daq.store.reading import events
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +120,17 @@ def test_who_watches_is_told_the_past_of_a_sweep(points: NightResult) -> None:
     assert isinstance(spectrum, Spectrum)
     assert len(spectrum.extra) > 0
     assert spectrum.extra.shape[1] == len(spectrum.bias)
+
+
+def test_exports_hold_the_power_of_every_point(points: NightResult, tmp_path: Path) -> None:
+    dataset = opened(points)
+    path = export_run(points.folder, "netcdf", tmp_path)
+    with xr.open_dataset(path, engine="h5netcdf") as found:
+        for name in ("conductance", "microwave_power", "previous_power", "resistance"):
+            np.testing.assert_array_equal(found[name].values, dataset[name].values)
+    done = export_all(points.folder, tmp_path)
+    assert {name for name, result in done.items() if not isinstance(result, Path)} == {"sxm", "dat"}
+    assert (done["csv"] / "microwave_power.csv").exists()
 
 
 def test_above_tc_nothing_is_bistable(rehearse) -> None:

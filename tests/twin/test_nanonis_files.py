@@ -7,8 +7,10 @@ import warnings
 import numpy as np
 import pytest
 
+import stm_daq
 from sim.devices.nanonis import Nanonis
 from stm_daq.protocols import nanonis as protocol
+from stm_daq.records import Frame
 from stm_daq.store.formats import read_spectra, read_topograph
 
 
@@ -69,6 +71,42 @@ def test_backward_images_are_stored_as_they_were_scanned(rig):
     assert np.all(np.diff(backward, axis=1) < 0)
     grabbed = call("Scan.FrameDataGrab", 28, 0)[0][1]
     assert np.all(np.diff(grabbed, axis=1) > 0)
+
+
+def test_where_the_tip_was_in_a_turned_frame(rig):
+    """Positive angles are clockwise: by 30 degrees, the right end of a line is lower than the left."""
+    world, call, folder = rig
+    frame = Frame(0.0, 0.0, 32e-9, 16e-9, -30.0)
+    scan(call, 1, channels=(28, 29, 30))
+    call("Scan.WaitEndOfScan", -1)
+    (path,) = folder.glob("t*.sxm")
+    found = stm_daq.read(path)
+    assert found.attrs["frame"] == pytest.approx([0.0, 0.0, 32e-9, 16e-9, -30.0])
+    x, y = frame.position(*np.meshgrid(found.topograph_x, found.topograph_y))
+    np.testing.assert_allclose(found.x.sel(direction="there"), x, atol=1e-11)
+    np.testing.assert_allclose(found.y.sel(direction="back"), y, atol=1e-11)
+    scan(call, 1)
+    call("Scan.WaitEndOfLine", -1)
+    call("Scan.WaitEndOfLine", -1)  # the way to the start, and the first line forward
+    assert world.tip.position == pytest.approx(frame.position(32e-9, 1e-9), abs=1e-12)
+
+
+def test_a_turned_grid_is_where_its_header_says(rig):
+    _, call, folder = rig
+    call("BiasSpectr.PropsSet", 0, 1, 2, 16, 0.0, 2, 2)
+    call("Pattern.ExpOpen")
+    call("Pattern.GridSet", 1, 3, 2, 0, 1e-8, -2e-8, 30e-9, 20e-9, 30.0)
+    call("Pattern.PropsSet", "", "grid", "", 0.0, 0)
+    call("Pattern.ExpStart", 1)
+    while call("Pattern.ExpStatusGet")[0] == (1,):
+        call("Signals.ValGet", 0, 1)
+    (path,) = folder.glob("grid*.3ds")
+    found = stm_daq.read(path)
+    frame = Frame(1e-8, -2e-8, 30e-9, 20e-9, -30.0)
+    assert found.attrs["frame"] == pytest.approx([1e-8, -2e-8, 30e-9, 20e-9, -30.0])
+    x, y = frame.position(*np.meshgrid(found.x, found.y))
+    np.testing.assert_allclose(found.position_x, x, atol=1e-11)
+    np.testing.assert_allclose(found.position_y, y, atol=1e-11)
 
 
 def test_an_aborted_grid_keeps_whole_spectra(rig):

@@ -60,6 +60,19 @@ def test_the_topograph_is_the_surface_with_row_0_at_the_bottom(rig, angle):
     assert z - z.mean() == pytest.approx(surface - surface.mean(), abs=0.02e-9)
 
 
+def test_the_controller_is_told_the_angle_clockwise_and_the_tip_goes_where_the_frame_says(rig):
+    world, _, stm = rig()
+    frame = Frame(5e-9, -3e-9, 42e-9, 20e-9, 30.0)
+    stm.prepare_scan(frame, 32, 4, 1.0)
+    assert stm._nanonis.call("Scan.FrameGet")[4] == pytest.approx(-30.0)
+    stm._nanonis.call("Scan.Action", 0, 1)
+    stm._nanonis.call("Scan.WaitEndOfLine", -1)  # at the left end of the first line
+    assert world.tip.position == pytest.approx(frame.position(0.0, 2.5e-9), abs=1e-12)
+    stm._nanonis.call("Scan.WaitEndOfLine", -1)
+    assert world.tip.position == pytest.approx(frame.position(42e-9, 2.5e-9), abs=1e-12)
+    stm.stop_scan()
+
+
 def test_rows_not_yet_scanned_are_nan_and_come_from_the_bottom(rig):
     _, _, stm = rig()
     stm.prepare_scan(FRAME, 32, 8, 1.0)

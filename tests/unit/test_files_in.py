@@ -192,7 +192,7 @@ def test_a_grid_is_like_a_run(read):
     np.testing.assert_allclose(data.y, [1e-9, 3e-9])
     assert data.z.attrs["units"] == "m"
     assert data.sweep_start.attrs["units"] == "V"
-    assert data.attrs["frame"] == [1e-8, -2e-8, 6e-9, 4e-9, -30.0]
+    assert data.attrs["frame"] == [1e-8, -2e-8, 6e-9, 4e-9, -30.0]  # clockwise in the file
     assert data.attrs["started"].startswith("2025-11-24")
 
 

@@ -352,3 +352,13 @@ def test_nothing_happens_without_drive():
     assert only.stable
     assert only.temperature(1.0) == pytest.approx(0.4)
     assert hotspot.uniform_branches(0.0, 1.0, 0.4)[0] == (0.4, True)
+
+
+def test_a_sweep_at_a_very_low_frequency_comes_to_its_end():
+    slow = (0.0138, 0.3, 0.3, 6)
+    down, up = hotspot.switching_drives(*slow)
+    assert up > 70.0
+    drives = np.array([0.9 * down, 1.1 * down, 0.9 * up, 1.1 * up, 2.0 * up])
+    sweep = hotspot.power_sweep(drives, *slow)
+    assert sweep.switch_down == (drives[0], drives[1])
+    assert sweep.switch_up == (drives[2], drives[3])

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from stm_daq.errors import OutOfRangeError
 from stm_daq.physics import hotspot
 from stm_daq.physics.hot_tip import HotTip, dipole_terms, hot_tip_profile, radiated_power
+from stm_daq.physics.hotspot import switching_drives
 from stm_daq.physics.hotspot_units import (
     ELECTRON,
     EPSILON0,
@@ -143,3 +144,26 @@ def test_a_hot_tip_warms_but_does_not_switch():
     assert near_tc.peak_temperature == pytest.approx(0.95, abs=1e-3)
     order = [hot_tip_profile(SETUP, TIP, t).core_temperature for t in (0.1, 0.3, 0.5)]
     assert np.all(np.diff(order) > 0)
+
+
+def test_doubts_are_said_in_words() -> None:
+    assert SETUP.doubts(1.0, 100e9, 0.5) == ()
+    (bistable,) = SETUP.doubts(1.0, 300e9, 0.5)
+    assert "no bistability here" in bistable
+    sharp, strong = TipAboveFilm(INOX, 10e-9, 5e-9).doubts(3.0, 100e9, 0.5)
+    assert "3.29 times the distance" in sharp
+    assert "depairing" in strong
+    with pytest.raises(OutOfRangeError, match="below 1 Tc"):
+        SETUP.doubts(1.0, 100e9, 3.5)
+    with pytest.raises(OutOfRangeError, match="not negative"):
+        SETUP.doubts(-1.0, 100e9, 0.5)
+
+
+def test_at_a_fixed_drive_the_hot_state_ends_at_the_thermal_length_of_the_paper() -> None:
+    below, above = (switching_drives(2.0, 0.3, length) for length in (0.61, 0.64))
+    assert below is not None
+    assert above is not None
+    assert below.down < 1.2 < above.down  # Fig. 5; papers.json has 0.624
+    wide = switching_drives(2.0, 0.3, 3.0)
+    assert wide is not None
+    assert wide.down > above.down

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from stm_daq.store.exports.choice import Choice
-from stm_daq.store.exports.layout import TRACES
 from stm_daq.store.exports.source import RunSource
 
 MARK = "about.csv"
@@ -20,12 +19,13 @@ MARK = "about.csv"
 def write(source: RunSource, choice: Choice, path: Path) -> None:
     """Write all steps of a run.
 
-    ``current.csv`` and ``conductance.csv`` have a line for every spectrum under the values of what is
-    swept; ``maps.csv`` a line for every site; ``topography.csv`` a line for every scanned line, the
-    bottom one first; ``about.csv`` what is said of the run.
+    ``current.csv``, ``conductance.csv`` and one for whatever else was recorded at every point have a
+    line for every spectrum under the values of what is swept; ``maps.csv`` a line for every site;
+    ``topography.csv`` a line for every scanned line, the bottom one first; ``about.csv`` what is said
+    of the run.
     """
-    for name in TRACES:
-        _table(path / f"{name}.csv", _spectra(source, name))
+    for variable in source.traces:
+        _table(path / f"{variable.name}.csv", _spectra(source, variable.name))
     _table(path / "maps.csv", _maps(source))
     if source.has_topograph:
         _table(path / "topography.csv", _topograph(source))
@@ -41,7 +41,7 @@ def _spectra(source: RunSource, name: str) -> Iterator[list[Any]]:
     both = source.started.directions == 2
     yield ["step", "row", "column", *(["direction"] if both else []), *source.sweep.tolist()]
     for tile in source.tiles():
-        for direction, values in source.halves(getattr(tile, name)).items():
+        for direction, values in source.halves(tile.traces[name]).items():
             marks = [direction or "there"] if both else []
             for row, line in enumerate(values, tile.first_row):
                 for column, spectrum in enumerate(line):

@@ -40,8 +40,7 @@ class _Plane:
 class _Brick:
     """Spectra of one step and direction: where their bytes are in the file."""
 
-    name: str
-    """"current" or "conductance"."""
+    trace: Variable
     direction: str
     step: int
     offset: int
@@ -79,10 +78,12 @@ def _write_bricks(source: RunSource, file: BinaryIO) -> None:
     if not len(source.sweep):
         return
     bricks: list[_Brick] = []
+    current, conductance, *others = source.traces
+    shown = (conductance, current, *others)  # the first is what Gwyddion shows
     for step in range(source.started.steps):
         for direction in source.halves(source.started.bias):
-            for name in ("conductance", "current"):
-                bricks.append(_reserve(source, file, len(bricks), name, direction, step))
+            for trace in shown:
+                bricks.append(_reserve(source, file, len(bricks), trace, direction, step))
     end = file.tell()
     for tile in source.tiles():
         for brick in bricks:
@@ -92,7 +93,7 @@ def _write_bricks(source: RunSource, file: BinaryIO) -> None:
     file.truncate()
     for number, brick in enumerate(bricks):
         key = f"/brick/{number}"
-        about = describe(brick.name)
+        about = brick.trace
         title = f"{about.meaning} {brick.direction}".strip() + _step_text(source, brick.step)
         file.write(gwy.text(f"{key}/title", title))
         file.write(_field(f"{key}/preview", brick.preview, _site_plane(source), about.unit or ""))
@@ -100,7 +101,7 @@ def _write_bricks(source: RunSource, file: BinaryIO) -> None:
 
 
 def _reserve(
-    source: RunSource, file: BinaryIO, number: int, name: str, direction: str, step: int
+    source: RunSource, file: BinaryIO, number: int, trace: Variable, direction: str, step: int
 ) -> _Brick:
     """Write all of a brick but its data, and leave room for these."""
     rows, columns = source.started.grid_shape
@@ -113,12 +114,12 @@ def _reserve(
     content += gwy.real("zoff", float(sweep[0]))
     content += gwy.unit("si_unit_x", plane.unit) + gwy.unit("si_unit_y", plane.unit)
     content += gwy.unit("si_unit_z", source.started.swept_unit)
-    content += gwy.unit("si_unit_w", describe(name).unit or "")
+    content += gwy.unit("si_unit_w", trace.unit or "")
     content += gwy.objects("calibration", "GwyDataLine", _calibration(source, sweep))
     head = gwy.numbers_head("data", rows * columns * n)
     size = len(content) + len(head) + 8 * rows * columns * n
     file.write(gwy.object_head(f"/brick/{number}", "GwyBrick", size) + content + head)
-    brick = _Brick(name, direction, step, file.tell(), np.full((rows, columns), np.nan))
+    brick = _Brick(trace, direction, step, file.tell(), np.full((rows, columns), np.nan))
     file.seek(8 * rows * columns * n, 1)
     return brick
 
@@ -133,7 +134,7 @@ def _calibration(source: RunSource, sweep: Array) -> bytes:
 def _fill(source: RunSource, file: BinaryIO, brick: _Brick, tile: Tile) -> None:
     """Put the rows of a tile into every plane of a brick; planes go up with the swept value."""
     rows, columns = source.started.grid_shape
-    values = source.halves(getattr(tile, brick.name))[brick.direction]
+    values = source.halves(tile.traces[brick.trace.name])[brick.direction]
     order = np.argsort(source.sweep, kind="stable")
     brick.preview[tile.rows] = values[..., values.shape[-1] // 2]
     top = rows - tile.rows.stop

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from stm_daq.records import Array
 from stm_daq.store.exports.choice import Choice
-from stm_daq.store.exports.layout import TRACES
 from stm_daq.store.exports.source import RunSource
-from stm_daq.store.exports.variables import describe
+from stm_daq.store.exports.variables import Variable
 
 _LETTERS = "xyzt"
 """What Igor calls the dimensions of a wave."""
@@ -38,9 +37,9 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
         lines |= {f"axis_{axis.name}": np.array(axis.values) for axis in started.axes}
         for name, values in lines.items():
             _wave(file, name, values.shape, [values[:, None]], [])
-        for name in TRACES:
+        for trace in source.traces:
             for direction in source.halves(started.bias):
-                _write_spectra(source, file, name, direction)
+                _write_spectra(source, file, trace, direction)
         scales = [_even(started.grid_x, "m"), _even(started.grid_y, "m")]
         for variable in source.variables:
             texts = variable.kind == "O"
@@ -51,7 +50,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
             _write_topograph(source, file)
 
 
-def _write_spectra(source: RunSource, file: TextIO, name: str, direction: str) -> None:
+def _write_spectra(source: RunSource, file: TextIO, trace: Variable, direction: str) -> None:
     started = source.started
     rows, columns = started.grid_shape
     steps = (started.steps,) if started.steps > 1 else ()
@@ -63,12 +62,12 @@ def _write_spectra(source: RunSource, file: TextIO, name: str, direction: str) -
 
     def layers() -> Iterator[Array]:
         for tile in source.tiles():
-            for line in source.halves(getattr(tile, name))[direction]:
+            for line in source.halves(tile.traces[trace.name])[direction]:
                 yield line.T
 
     shape = (len(source.sweep), columns, rows, *steps)
-    unit = describe(name).unit or ""
-    _wave(file, f"{name}_{direction}".rstrip("_"), shape, layers(), scales, unit)
+    name = f"{trace.name}_{direction}".rstrip("_")
+    _wave(file, name, shape, layers(), scales, trace.unit or "")
 
 
 def _write_map(

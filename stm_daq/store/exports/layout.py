@@ -17,8 +17,6 @@ from stm_daq.store.dataset import Dimensions
 from stm_daq.store.exports.source import RunSource, Tile
 from stm_daq.store.exports.variables import Variable, describe
 
-TRACES = ("current", "conductance")
-
 
 class Target(Protocol):
     """An array on the disk."""
@@ -45,8 +43,8 @@ def write_all(source: RunSource, make: Callable[[Described], Target]) -> None:
     """Make every array and fill it, the spectra a tile at a time."""
     targets = {described.name: make(described) for described in _traces(source)}
     for tile in source.tiles():
-        for name in TRACES:
-            for number, values in enumerate(source.halves(getattr(tile, name)).values()):
+        for name, trace in tile.traces.items():
+            for number, values in enumerate(source.halves(trace).values()):
                 _write_pieces(source, targets[name], tile, number, values)
     for described, values in (*_coordinates(source), *_maps(source)):
         make(described)[...] = values
@@ -72,11 +70,11 @@ def _traces(source: RunSource) -> Iterator[Described]:
     inner = ("y", "x", *direction, Dimensions(started).swept)
     points = (*((2,) if direction else ()), len(source.sweep))
     columns = started.grid_shape[1]
-    for name in TRACES:
+    for variable in source.traces:
         shape = (*started.shape, *points)
         chunks = (*(1 for _ in started.axes), source.chunk_rows, columns, *points)
-        dims, attributes = _labels(source, describe(name), inner)
-        yield Described(name, dims, shape, "f", attributes, chunks)
+        dims, attributes = _labels(source, variable, inner)
+        yield Described(variable.name, dims, shape, "f", attributes, chunks)
 
 
 def _coordinates(source: RunSource) -> Iterator[tuple[Described, NDArray[Any]]]:

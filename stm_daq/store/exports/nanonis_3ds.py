@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.protocols.nanonis_files import GridFile, grid_header
-from stm_daq.records import Array
+from stm_daq.protocols.nanonis_frame import nanonis_frame
+from stm_daq.records import Array, Frame
 from stm_daq.store import schema
 from stm_daq.store.exports.choice import Choice
 from stm_daq.store.exports.source import RunSource, Tile
@@ -24,7 +26,6 @@ _FIRST = {
     "Scan:Z (m)": "z",
 }
 """Parameters that readers look for, by name or by place ("Z (m)" is the third); then ours."""
-_SIGNALS = {"Bias": "V", "Current": "A", "Conductance": "S"}
 _SWEEPS = {"bias": "Bias", "z": "Z rel", "microwave_power": "Microwave power"}
 
 
@@ -37,14 +38,13 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
     step = choice.step_of(source, "3ds")
     others = [v for v in source.numbers if v.name not in ("position_x", "position_y")]
     channels = _channels(source)
-    names = [f"{name}{unit}" for name, unit in channels]
     grid = GridFile(
         shape=source.started.grid_shape,
-        frame=_frame(source, step),
+        frame=nanonis_frame(*astuple(_frame(source, step))),
         fixed=("Sweep Start", "Sweep End"),
         parameters=(*_FIRST, *(_parameter(v) for v in others)),
         points=len(source.sweep),
-        channels=names,
+        channels=channels,
         segmented=not _even(source.sweep),
         delay=0.0,
         start=source.started.time,
@@ -78,16 +78,13 @@ def _parameter(variable: Variable) -> str:
     return "Tip z (m)" if variable.name == "z" else variable.label
 
 
-def _channels(source: RunSource) -> list[tuple[str, str]]:
-    """Name and ending of every channel; the bias only where the sweep does not tell it."""
+def _channels(source: RunSource) -> list[str]:
+    """Name of every channel; the bias only where the sweep does not tell it."""
     started = source.started
     told = started.swept_name == "bias" and _even(source.sweep)
-    signals = [
-        (name, f" ({unit})") for name, unit in _SIGNALS.items() if not (told and name == "Bias")
-    ]
-    if started.directions == 1:
-        return signals
-    return [(name, f"{tag}{unit}") for tag in ("", " [bwd]") for name, unit in signals]
+    signals = [Variable("bias", "V", "bias", "f"), *source.traces][1 if told else 0 :]
+    marks = ("", " [bwd]")[: started.directions]
+    return [signal.channel(mark) for mark in marks for signal in signals]
 
 
 def _even(sweep: Array) -> bool:
@@ -98,7 +95,7 @@ def _even(sweep: Array) -> bool:
 def _pixels(
     source: RunSource, tile: Tile, others: list[Variable], channels: int
 ) -> NDArray[np.float32]:
-    rows, columns, n = tile.current.shape
+    rows, columns, n = tile.traces["current"].shape
     points = n // source.started.directions
     head = 2 + len(_FIRST) + len(others)
     out = np.empty((rows, columns, head + channels * points), dtype=">f4")
@@ -109,37 +106,34 @@ def _pixels(
         values = source.values(name)[tile.step, tile.rows]
         out[..., number] = values - source.started.time if name == "time" else values
     traces = out[..., head:].reshape(rows, columns, source.started.directions, -1, points)
-    halves = zip(
-        source.halves(tile.current).values(),
-        source.halves(tile.conductance).values(),
-        source.halves(source.started.bias).values(),
-        strict=True,
-    )
-    for direction, (current, conductance, volts) in enumerate(halves):
+    for direction, volts in enumerate(source.halves(source.started.bias).values()):
         traces[:, :, direction, 0] = volts  # overwritten where there is no channel of the bias
-        traces[:, :, direction, -2] = current
-        traces[:, :, direction, -1] = conductance
+    for number, values in enumerate(tile.traces.values(), -len(tile.traces)):
+        for direction, half in enumerate(source.halves(values).values()):
+            traces[:, :, direction, number] = half
     return out
 
 
-def _frame(source: RunSource, step: int) -> tuple[float, float, float, float, float]:
-    """Centre, width, height and angle of the pixels' grid.
+def _frame(source: RunSource, step: int) -> Frame:
+    """Return the frame whose pixels are the sites.
 
-    Nanonis states the distance of the outermost pixels' centres. A line is as wide as it is long, and
-    turned; of a list of points the width is the way along them.
+    As in files of Nanonis the width is the number of columns times their distance. A line is a frame
+    of one row, turned; of a list of points the width goes along the way from one to the next.
     """
-    started = source.started
+    started, frame = source.started, source.started.frame
     if started.sites == "grid":
         along, up = started.grid_x, started.grid_y
         middle_x, middle_y = (float(a[0] + a[-1]) / 2 for a in (along, up))
-        x, y = started.frame.position(middle_x, middle_y)
-        return x, y, float(np.ptp(along)), float(np.ptp(up)), started.frame.angle
-    length = float(np.ptp(started.grid_x))
-    angle = 0.0
-    frame = started.frame
-    if started.sites == "line":
-        angle = _angle(source, step)
-    return frame.centre_x, frame.centre_y, length, 0.0, angle
+        x, y = frame.position(middle_x, middle_y)
+        return Frame(x, y, _extent(along, frame.width), _extent(up, frame.height), frame.angle)
+    angle = _angle(source, step) if started.sites == "line" else 0.0
+    return Frame(frame.centre_x, frame.centre_y, _extent(started.grid_x, 0.0), 0.0, angle)
+
+
+def _extent(places: Array, alone: float) -> float:
+    """Return the number of places times their distance, m; `alone` if there is one place only."""
+    count = len(places)
+    return float(np.ptp(places)) * count / (count - 1) if count > 1 else alone
 
 
 def _angle(source: RunSource, step: int) -> float:

@@ -38,10 +38,9 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
             header[_key(variable)] = _number(source.maps[variable.name][at])
     swept = "Bias calc (V)" if source.started.swept_name == "bias" else sweep_label(source)
     columns = {swept: source.sweep}
-    for direction, current in source.halves(tile.current[0, column]).items():
-        columns[f"Current{' [bwd]' if direction else ''} (A)"] = current
-    for direction, conductance in source.halves(tile.conductance[0, column]).items():
-        columns[f"Conductance{' [bwd]' if direction else ''} (S)"] = conductance
+    for variable in source.traces:
+        for direction, values in source.halves(tile.traces[variable.name][0, column]).items():
+            columns[variable.channel(" [bwd]" if direction else "")] = values
     wall = wall if math.isfinite(wall) else source.started.time
     content = dat_file(
         "bias spectroscopy", wall, header, list(columns), np.array(list(columns.values()))

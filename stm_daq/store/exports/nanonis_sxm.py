@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 
 from stm_daq.errors import BadInputError
 from stm_daq.protocols.nanonis_files import ScanFile, sxm_file
+from stm_daq.protocols.nanonis_frame import nanonis_frame
 from stm_daq.store.exports.choice import ROOMY, Choice
 from stm_daq.store.exports.nanonis_3ds import ascii_line
 from stm_daq.store.exports.source import RunSource
@@ -26,7 +28,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
         If the run has no topograph.
     """
     step = choice.step_of(source, "sxm")
-    started, frame = source.started, source.started.frame
+    started = source.started
     if not source.has_topograph:
         raise BadInputError(
             f"{source.path}: a .sxm holds a topograph and this run has none; formats with room for "
@@ -41,7 +43,7 @@ def write(source: RunSource, choice: Choice, path: Path) -> None:
         start=started.time,
         duration=source.finished - started.time,
         temperature=source.temperature(step),
-        frame=(frame.centre_x, frame.centre_y, frame.width, frame.height, frame.angle),
+        frame=nanonis_frame(*astuple(started.frame)),
         line_times=(math.nan, math.nan),
         upwards=True,
         bias=bias,

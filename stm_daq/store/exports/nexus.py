@@ -13,7 +13,7 @@ import numpy as np
 
 from stm_daq.store.dataset import Dimensions
 from stm_daq.store.exports.choice import Choice
-from stm_daq.store.exports.layout import TRACES, Described, Target, write_all
+from stm_daq.store.exports.layout import Described, Target, write_all
 from stm_daq.store.exports.nexus_entry import fill_entry, group_of
 from stm_daq.store.exports.source import RunSource
 
@@ -60,7 +60,8 @@ def _array(entry: h5py.Group, source: RunSource, described: Described) -> Target
 
 def _home(entry: h5py.Group, source: RunSource, described: Described) -> h5py.Group:
     sweep = ("direction", Dimensions(source.started).swept)
-    if described.name in (*TRACES, *sweep):
+    traces = [variable.name for variable in source.traces]
+    if described.name in (*traces, *sweep):
         return group_of(entry, "spectra", "NXdata")
     if described.name in _TOPOGRAPH:
         return group_of(entry, "topograph", "NXdata")
@@ -77,7 +78,8 @@ def _finish(entry: h5py.Group, source: RunSource) -> None:
         spectra[name] = maps[name]
     direction = ["direction"] if source.started.directions == 2 else []
     axes = [*outer, "y", "x", *direction, Dimensions(source.started).swept]
-    _as_data(spectra, "conductance", axes, ["current"])
+    beside = [variable.name for variable in source.traces if variable.name != "conductance"]
+    _as_data(spectra, "conductance", axes, beside)
     for variable in source.numbers:
         if variable.name.endswith("_std"):
             maps[f"{variable.name.removesuffix('_std')}_errors"] = maps[variable.name]

@@ -17,7 +17,6 @@ import numpy as np
 from stm_daq.records import Array
 from stm_daq.store.dataset import Dimensions
 from stm_daq.store.exports.choice import Choice
-from stm_daq.store.exports.layout import TRACES
 from stm_daq.store.exports.source import RunSource
 from stm_daq.store.exports.variables import Variable, describe
 
@@ -58,12 +57,12 @@ def _write_spectra(source: RunSource, experiment: Experiment) -> None:
     ]
     sizes = (started.directions,) if started.directions == 2 else ()
     shape = (*started.shape, *sizes, len(source.sweep))
-    dataset = _begin(source, experiment, "spectra", axes, [describe(n) for n in TRACES], shape)
+    dataset = _begin(source, experiment, "spectra", axes, source.traces, shape)
     names = [axis.name for axis in axes]
     inner = (np.arange(2.0), source.sweep) if sizes else (source.sweep,)
     for tile in source.tiles():
-        for number in range(len(tile.current)):
-            values = {name: _stacked(source, getattr(tile, name)[number]) for name in TRACES}
+        for number in range(tile.rows.stop - tile.first_row):
+            values = {name: _stacked(source, v[number]) for name, v in tile.traces.items()}
             places = _places(source, tile.step, tile.first_row + number)
             dataset.add_results([_grid(names, places, inner) | values])
     dataset.mark_completed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,15 +40,14 @@ class Tile:
 
     step: int
     first_row: int
-    current: Array
-    """A, shape (rows, columns, n), in the order of measurement; NaN where nothing was measured."""
-    conductance: Array
-    """S, as `current`."""
+    traces: Mapping[str, Array]
+    """What was recorded at every point, by its name, each of shape (rows, columns, n), in the order of
+    measurement; NaN where nothing was measured."""
 
     @property
     def rows(self) -> slice:
         """Rows of the map."""
-        return slice(self.first_row, self.first_row + len(self.current))
+        return slice(self.first_row, self.first_row + len(self.traces["current"]))
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,12 @@ class RunSource:
         return tuple(describe(name, values.dtype.kind) for name, values in self.maps.items())
 
     @property
+    def traces(self) -> tuple[Variable, ...]:
+        """What was recorded at every point: current, dI/dV and whatever the sweep adds to them."""
+        more = (Variable(name, unit, what, "f") for name, unit, what in self.started.traces)
+        return (describe("current"), describe("conductance"), *more)
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """What is said of the whole run."""
         return run_attributes(self.started, self.ended) | {"fit": self.fit}
@@ -101,7 +106,7 @@ class RunSource:
         """Read all spectra, or those at one step of the outer axes."""
         rows, columns = self.started.grid_shape
         height = min(rows, PIECES * self.chunk_rows)
-        buffer = np.empty((2, height, columns, len(self.started.bias)))
+        buffer = np.empty((len(self.traces), height, columns, len(self.started.bias)))
         check = Checker(self.started)
         for number in range(self.started.steps) if step is None else (step,):
             for first in range(0, rows, height):
@@ -117,15 +122,17 @@ class RunSource:
 
     def row(self, step: int, row: int) -> Tile:
         """Read one row of sites."""
-        buffer = np.empty((2, 1, self.started.grid_shape[1], len(self.started.bias)))
+        columns = self.started.grid_shape[1]
+        buffer = np.empty((len(self.traces), 1, columns, len(self.started.bias)))
         return self._read(step, row, buffer, Checker(self.started))
 
     def _read(self, step: int, first: int, buffer: Array, check: Checker) -> Tile:
         buffer[:] = np.nan
-        tile = Tile(step, first, *buffer)
+        names = (variable.name for variable in self.traces)
+        tile = Tile(step, first, dict(zip(names, buffer, strict=True)))
         rows, columns = self.started.grid_shape
         start = (step * rows + first) * columns
-        flat = buffer.reshape(2, -1, buffer.shape[-1])
+        flat = buffer.reshape(len(buffer), -1, buffer.shape[-1])
         latest = self.latest.reshape(-1)
         version = version_of(self.connection)
         query = "SELECT * FROM spectrum WHERE site >= ? AND site < ? ORDER BY site"
@@ -147,7 +154,7 @@ class RunSource:
         if problem == "damaged":
             return
         n = flat.shape[-1]
-        flat[:, site - start] = np.frombuffer(row[12], "<f8")[n:].reshape(2, n)
+        flat[:, site - start] = np.frombuffer(row[12], "<f8")[n:].reshape(-1, n)
         for name, column in SCALARS.items():
             self.maps[name][at] = schema.number(row[column])
         if self.started.sites != "grid":

@@ -33,6 +33,11 @@ class Variable:
         words = words[0].upper() + words[1:]
         return f"{words} ({self.unit})" if self.unit else words
 
+    def channel(self, mark: str) -> str:
+        """The label with a mark behind the name: ``Current [bwd] (A)``."""
+        words, bracket, unit = self.label.partition(" (")
+        return f"{words}{mark}{bracket}{unit}"
+
 
 def describe(name: str, kind: str = "f") -> Variable:
     """Find unit and meaning of a variable by its name."""

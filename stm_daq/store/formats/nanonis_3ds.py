@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stm_daq.errors import BadInputError
+from stm_daq.protocols.nanonis_frame import other_way
 from stm_daq.records import Array
 from stm_daq.store.formats.columns import Column, choose, column_of
 from stm_daq.store.formats.contents import (
@@ -62,7 +63,7 @@ def parse_3ds(path: Path, data: bytes) -> Contents:
         values = parameters[..., number] * (column.factor * factor)
         channels[variable_name(known, channels)] = Channel(dims, values, unit, name)
     facts = facts_of(header)
-    frame = _frame(header)
+    frame = _frame(header, grid)
     width, height = frame[2:4] if frame else (float(grid.columns), float(grid.rows))
     if frame:
         facts["frame"] = frame
@@ -126,7 +127,7 @@ def _traces(grid: Grid, traces: Array, dims: tuple[str, str, str]) -> dict[str, 
     return channels
 
 
-def _frame(header: dict[str, str]) -> list[float] | None:
+def _frame(header: dict[str, str], grid: Grid) -> list[float] | None:
     """Return centre x, y, width, height (m) and angle (degrees), or None.
 
     Nanonis counts the angle clockwise, as the positions of real grids show; a frame of ours does
@@ -134,8 +135,11 @@ def _frame(header: dict[str, str]) -> list[float] | None:
     """
     parts = [number_of(part) for part in header.get("Grid settings", "").split(";")]
     numbers = [part for part in parts if part is not None]
-    sound = len(numbers) == len(parts) == 5 and 0 < numbers[2] < 1 and 0 < numbers[3] < 1
-    return [*numbers[:4], -numbers[4]] if sound else None
+    if not len(numbers) == len(parts) == 5:
+        return None
+    sides = zip(numbers[2:4], (grid.columns, grid.rows), strict=True)
+    sound = all(0 < side < 1 or (side == 0 and count == 1) for side, count in sides)
+    return [*numbers[:4], other_way(numbers[4])] if sound else None
 
 
 def read_3ds(path: Path, data: bytes, wanted: Wanted) -> MeasuredSpectra:

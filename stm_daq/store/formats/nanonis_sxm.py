@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from stm_daq.errors import BadInputError
+from stm_daq.protocols.nanonis_frame import other_way
 from stm_daq.records import Array
 from stm_daq.store.formats.contents import (
     BOTTOM,
@@ -215,7 +216,7 @@ def _facts(header: dict[str, str], size: tuple[float, float]) -> dict[str, Any]:
     centre = [number_of(part) for part in header.get("SCAN_OFFSET", "").split()[:2]]
     if len(centre) == 2 and None not in centre:
         angle = number_of(header.get("SCAN_ANGLE")) or 0.0
-        facts["frame"] = [*centre, *size, -angle]  # ours turns counter-clockwise
+        facts["frame"] = [*centre, *size, other_way(angle)]
     date = iso_date(f"{header.get('REC_DATE', '').strip()} {header.get('REC_TIME', '').strip()}")
     if date is not None:
         facts["started"] = date

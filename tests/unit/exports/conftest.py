@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stm_daq import open_run
-from stm_daq.records import Axis, RunEnded, Site
+from stm_daq.records import Axis, Frame, RunEnded, Site
 from stm_daq.store.journal import Journal
 
 AXES = (Axis("temperature", "K", (0.1, 0.5)), Axis("repeat", "", (0.0, 1.0, 2.0)))
@@ -61,7 +61,10 @@ def _grid(run, folder, **changes):
 
 def _one_row(run, folder, kind, places):
     steps = np.hypot(*np.diff(np.array(places), axis=0).T) if len(places) > 1 else np.empty(0)
+    low, high = np.min(places, axis=0), np.max(places, axis=0)
+    frame = Frame(*((low + high) / 2).tolist(), *(high - low).tolist())
     started = run.started(
+        frame=frame,
         grid_shape=(1, len(places)), grid_x=np.concatenate([[0.0], np.cumsum(steps)]), grid_y=np.zeros(1),
         topograph_shape=(0, 0), sites=kind,
     )  # fmt: skip

@@ -93,7 +93,7 @@ def test_tiles_of_rows_fit_together(aborted, monkeypatch):
     monkeypatch.setattr("stm_daq.store.exports.source.CHUNK", 4)
     monkeypatch.setattr("stm_daq.store.exports.source.PIECES", 2)
     with open_source(aborted) as source:
-        assert [(tile.first_row, len(tile.current)) for tile in source.tiles()] == [(0, 2), (2, 1)]
+        assert [tile.rows for tile in source.tiles()] == [slice(0, 2), slice(2, 3)]
     assert {name: contents(export_run(aborted, name)) for name in whole} == whole
     with xr.open_zarr(export_run(aborted, "zarr")) as found:
         np.testing.assert_array_equal(found.conductance, open_run(aborted).conductance)

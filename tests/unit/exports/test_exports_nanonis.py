@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import stm_daq
 from stm_daq import open_run
+from stm_daq.records import Frame
 from stm_daq.store.exports import Choice, export_run
 from stm_daq.store.formats import read_spectra
 
@@ -85,8 +87,8 @@ def test_grid_in_nanonispy2(grid, truth):
     check_places(parameters["X (m)"], parameters["Y (m)"])
     header = found.header
     assert header["dim_px"] == [4, 3]
-    assert header["angle"] == "3.000000E+01" or float(header["angle"]) == 30.0
-    same(header["size_xy"], [6e-9, 4e-9])
+    assert float(header["angle"]) == -30.0  # Nanonis counts clockwise
+    same(header["size_xy"], [8e-9, 6e-9])
 
 
 def test_grid_in_xarray_nanonis(grid, truth):
@@ -98,9 +100,9 @@ def test_grid_in_xarray_nanonis(grid, truth):
     same(found.bias, rising.bias, rtol=1e-6)
     same(found["Gap_(eV)"], truth.gap)
     same(found["Scan:Z"], truth.z)
-    # x and y begin at the first site
-    same(found.x, truth.x - truth.x[0], rtol=1e-6)
-    same(found.y, truth.y - truth.y[0], rtol=1e-6)
+    # this reader spreads the sites from edge to edge, in files of Nanonis as well
+    same(found.x, np.linspace(0.0, 8e-9, 4))
+    same(found.y, np.linspace(0.0, 6e-9, 3))
     check_places(found.X.values, found.Y.values)
 
 
@@ -122,6 +124,29 @@ def test_grid_in_stmpy(grid, truth, stmpy):
     same(found.scan["Gap std (eV)"], truth.gap_std)
 
 
+def check_frame(found, positions, frame):
+    """The file states the frame, and a site is where the stated frame has its pixel."""
+    same(found.attrs["frame"], frame, rtol=1e-6)
+    x, y = np.meshgrid(found.x, found.y)
+    same(np.array(Frame(*found.attrs["frame"]).position(x, y)), positions, atol=1e-15)
+
+
+def test_a_frame_comes_back_from_our_own_files(grid, scan, truth):
+    frame = open_run(Path(grid).parents[1]).attrs["frame"]
+    assert frame == [1e-9, -2e-9, 8e-9, 6e-9, 30.0]
+    found = stm_daq.read(grid)
+    x, y = np.meshgrid(truth.x, truth.y)
+    # the sites begin half a nanometre off the edge: the frame of which they are the pixels lies so
+    centre = Frame(*frame).position(3.5e-9, 2.5e-9)
+    check_frame(found, Frame(*frame).position(x, y), [*centre, *frame[2:]])
+    measured = np.isfinite(truth.z.values)
+    for name, places in zip(
+        ("position_x", "position_y"), Frame(*frame).position(x, y), strict=True
+    ):
+        same(found[name].values[measured], places[measured], rtol=1e-6)
+    same(stm_daq.read(scan).attrs["frame"], frame, rtol=1e-6)
+
+
 def test_grid_in_our_own_reader(grid, truth):
     found = read_spectra(Path(grid))
     assert found.conductance_unit == "S"
@@ -137,7 +162,7 @@ def test_scan_in_nanonispy2(scan, truth):
     same(found.header["scan_range"], [8e-9, 6e-9])
     same(found.header["scan_offset"], [1e-9, -2e-9])
     assert found.header["scan_dir"] == "up"
-    assert float(found.header["scan_angle"]) == 30.0
+    assert float(found.header["scan_angle"]) == -30.0  # Nanonis counts clockwise
     assert found.header["bias"] == 4e-3
 
 
@@ -183,7 +208,12 @@ def test_a_line_is_a_turned_grid_of_one_row(shape):
     folder = shape("line")
     found = read.Grid(str(export_run(folder, "3ds")))
     assert found.header["dim_px"] == [4, 1]
-    assert float(found.header["angle"]) == pytest.approx(-45.0)
+    assert float(found.header["angle"]) == pytest.approx(45.0)  # downwards: clockwise
+    along = 1e-9 * np.arange(4.0)
+    places = (along[None], 2e-9 - along[None])
+    check_frame(
+        stm_daq.read(folder / "exports/a_run.3ds"), places, [1.5e-9, 0.5e-9, 4e-9 * 2**0.5, 0, -45]
+    )
     same(found.signals["params"][0, [0, 1, 3], 2], [0.0, 1e-9, 3e-9])
     assert np.isnan(found.signals["Current (A)"][0, 2]).all()
 
