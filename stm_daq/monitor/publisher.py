@@ -48,8 +48,10 @@ _BURST, _EVERY = 10, 0.05
 _HIGH_WATER = {"live": 500, "history": 2000, "control": 100}
 """Messages kept for a slow viewer. Beyond it loses live ones, sees that by the numbering, and asks; an
 answer that is longer is given up."""
-_GRACE, _LONGEST_GRACE = 0.5, 5.0
-"""At the end viewers who still ask are answered (s)."""
+_GRACE, _LONGEST_GRACE = 4.0, 30.0
+"""At the end viewers who are still there may ask, for so long after the last question (s), not for ever."""
+_LAST_HEARTBEAT = 0.25
+"""Heartbeats then come so often (s): by their numbers a viewer sees that it missed the end."""
 _KINDS: dict[str, tuple[int, Level, int]] = {
     "live": (zmq.XPUB, "viewer", LARGEST_REQUEST),
     "history": (zmq.ROUTER, "viewer", LARGEST_REQUEST),
@@ -110,6 +112,7 @@ class Publisher:
                 "keys (`stm-daq keys allow`) and name their folder in station.yaml (`monitor: keys:`)"
             )
         self._clock: Clock = RealClock()  # viewers live in real time, also during a rehearsal
+        self._opened, self._shortest, self._viewers = self._clock.now(), shortest, 0
         self._closing, self._quiet = threading.Event(), threading.Event()
         self._leave = {name: threading.Event() for name in _KINDS}
         self._runs, self._folder = runs, Path()
@@ -183,9 +186,10 @@ class Publisher:
         self.close()
 
     def _answer_the_last(self) -> None:
-        """Give viewers the time to ask for what they missed, if there were any."""
+        """Give viewers the time to hear the end and to ask for what they missed, while there are any."""
         began = self._clock.now()
-        while math.isfinite(self._history.answered):
+        self._history.hurry()
+        while self._viewers or self._clock.now() < self._opened + self._shortest:
             now, quiet_since = self._clock.now(), max(began, self._history.answered)
             if now > min(quiet_since + _GRACE, began + _LONGEST_GRACE):
                 return
@@ -273,7 +277,8 @@ class Publisher:
             last = self._quiet.is_set() and not self._queue and not farewell
             if now >= heartbeat or last:
                 self._send(socket, [self._heartbeat()])
-                heartbeat, farewell = now + _HEARTBEAT, farewell or last
+                beat = _LAST_HEARTBEAT if self._quiet.is_set() else _HEARTBEAT
+                heartbeat, farewell = now + beat, farewell or last
             pause = min(heartbeat - now, allowance.wait()) if self._queue else heartbeat - now
             self._queue.wait(pause, crowded=bool(self._queue))
         self._send_news(socket)
