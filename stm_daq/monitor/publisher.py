@@ -49,7 +49,7 @@ _HIGH_WATER = {"live": 500, "history": 2000, "control": 100}
 """Messages kept for a slow viewer. Beyond it loses live ones, sees that by the numbering, and asks; an
 answer that is longer is given up."""
 _GRACE, _LONGEST_GRACE = 4.0, 30.0
-"""At the end viewers who are still there may ask, for so long after the last question (s), not for ever."""
+"""At the end viewers still there may ask, for so long after the last question (s); not for ever"""
 _LAST_HEARTBEAT = 0.25
 """Heartbeats then come so often (s): by their numbers a viewer sees that it missed the end."""
 _KINDS: dict[str, tuple[int, Level, int]] = {
