@@ -57,8 +57,14 @@ def _what(data: xr.Dataset, quantity: str | None, pixel: str | None) -> tuple[li
     maps = [quantity] if quantity else []
     if quantity is None and pixel is None:
         there = [name for name in map_names(data) if data[name].dims[-1] in ("x", "topograph_x")]
-        maps = [name for name in _MAPS if name in there and data[name].size][:2] or there[:1]
+        maps = [name for name in _MAPS if name in there and _has_values(data[name])][:2]
+        if not maps and ("current" not in data or not _has_values(data[_trace(data)])):
+            maps = [name for name in _MAPS if name in there and data[name].size][:1] or there[:1]
     return maps, pixel is not None or not maps
+
+
+def _has_values(values: xr.DataArray) -> bool:
+    return bool(np.any(np.isfinite(values.values)))
 
 
 def _place(data: xr.Dataset, pixel: str | None) -> dict[str, int]:
@@ -144,9 +150,11 @@ def _spectrum(data: xr.Dataset, place: dict[str, int], console: Console) -> Rend
 
 
 def _trace(data: xr.Dataset) -> str:
-    """Return what to draw as a spectrum: dI/dV, else the current, else the first trace."""
-    for name in ("conductance", "current"):
-        if name in data and data[name].size:
+    """Return what to draw as a spectrum: dI/dV, the current, or the first trace with values."""
+    swept = data["current"].dims[-1] if "current" in data else ""
+    traces = [str(name) for name, values in data.items() if swept in values.dims]
+    for name in ("conductance", "current", *traces):
+        if name in data and _has_values(data[name]):
             return name
     return next(str(name) for name in data.data_vars)
 
