@@ -175,8 +175,13 @@ def cadence(folder: Path, arguments: argparse.Namespace) -> None:
         stage[-1].publish(started[0])
 
     started = []
+
+    def keep_first(record) -> None:
+        if not started:
+            started.append(record)
+
     prepared = night.prepare_night(plan, ROOT / "station.yaml").watched_by(
-        [lambda record: started or started.append(record), publish, pacer]
+        [keep_first, publish, pacer]
     )
     result = night.rehearse(prepared, runs, Rehearsal(epoch=1.8e9))
     verdict = audience.verdict(result.folder)
