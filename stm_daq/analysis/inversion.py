@@ -104,10 +104,7 @@ def invert(
     from scipy.optimize import least_squares
 
     known = sum(2 if math.isfinite(s.calibration_std) else 1 for s in switchings)
-    if not free or not set(free) <= {"critical_temperature", "thermal_length"}:
-        raise BadInputError("free is critical_temperature, thermal_length, or both")
-    if known < len(free):
-        raise BadInputError(f"{known} numbers cannot tell {len(free)}; measure at more frequencies")
+    _require_enough(known, free)
     if not phonon_temperature < critical_temperature:
         raise BadInputError("no bistability here: the phonons are not colder than Tc")
     start = {"critical_temperature": critical_temperature, "thermal_length": thermal_length}
@@ -135,16 +132,9 @@ def invert(
         )
 
     fit = least_squares(residuals, zero, jac=slopes_at, xtol=1e-6, ftol=1e-8)
-    slopes = np.asarray(fit.jac)
-    covariance = np.linalg.pinv(slopes.T @ slopes)
-    if np.any(np.diag(covariance) > _VAGUE**2):
-        raise BadInputError(
-            f"these switching powers do not tell {' and '.join(free)}: they are known to no better "
-            f"than {100 * math.sqrt(np.max(np.diag(covariance))):.0f} %; fit one of them, or measure "
-            "switching powers and calibration more exactly"
-        )
+    relative = _uncertainty(np.asarray(fit.jac), free)
     values = start | {n: start[n] * math.exp(v) for n, v in zip(free, fit.x, strict=True)}
-    std = {n: values[n] * math.sqrt(covariance[k, k]) for k, n in enumerate(free)}
+    std = {n: values[n] * float(relative[k]) for k, n in enumerate(free)}
     return Local(
         values["critical_temperature"],
         std.get("critical_temperature", 0.0),
@@ -153,6 +143,28 @@ def invert(
         2 * float(fit.cost),
         known - len(free),
     )
+
+
+def _require_enough(known: int, free: tuple[str, ...]) -> None:
+    if not free or not set(free) <= {"critical_temperature", "thermal_length"}:
+        raise BadInputError("free is critical_temperature, thermal_length, or both")
+    if known < len(free):
+        raise BadInputError(f"{known} numbers cannot tell {len(free)}; measure at more frequencies")
+
+
+def _uncertainty(slopes: Array, free: tuple[str, ...]) -> Array:
+    """Return the relative standard deviations of a fit, which must mean something."""
+    curvatures, directions = np.linalg.eigh(slopes.T @ slopes)
+    with np.errstate(divide="ignore"):
+        variances = np.square(directions) @ (1.0 / np.maximum(curvatures, 0.0))
+    relative: Array = np.sqrt(variances)
+    if not np.all(relative <= _VAGUE):
+        raise BadInputError(
+            f"these switching powers do not tell {' and '.join(free)}: they are known to no better "
+            f"than {100 * np.max(relative):.0f} %; fit one of them, or measure switching powers and "
+            "calibration more exactly"
+        )
+    return relative
 
 
 def _misfit(
