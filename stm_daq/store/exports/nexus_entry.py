@@ -38,6 +38,7 @@ def fill_entry(entry: h5py.Group, source: RunSource) -> None:
     process = group_of(entry, "process", "NXprocess")
     _put(process, "program", "stm_daq")
     process["program"].attrs["version"] = _version(source)
+    process["program"].attrs["program_url"] = "urn:stm_daq"
     _put(group_of(entry, "user", "NXuser"), "name", "unknown")
     _put(group_of(entry, "sample", "NXsample"), "name", started.sample or "unknown")
     run = group_of(entry, "run", "NXcollection")
