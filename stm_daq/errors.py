@@ -55,6 +55,15 @@ class BadInputError(StmDaqError):
         return cls("\n".join(str(problem) for problem in ordered), ordered)
 
 
+class CannotTellError(StmDaqError):
+    """The data do not hold the answer: too few of them, constant, or of the wrong kind.
+
+    An analysis raises it in place of a plausible number; the text says what is missing.
+    """
+
+    exit_code = 2
+
+
 class OutOfRangeError(StmDaqError):
     """A value outside the limits of the station or instrument; refused, never clipped."""
 

@@ -76,7 +76,11 @@ def read_yaml(path: str | Path) -> YamlSource:
         If there is no such file, it is not UTF-8, not YAML, empty, or not a mapping.
     """
     path = Path(path)
-    text = _read_text(path)
+    return parse_yaml(_read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> YamlSource:
+    """Read the text of a YAML file, which came from `path`, as :func:`read_yaml` does."""
     reader = _Reader(path)
     try:
         root = YAML(typ="safe", pure=True).compose(io.StringIO(text))

@@ -30,6 +30,7 @@ from stm_daq.plan.units import (
     Seconds,
     Volts,
 )
+from stm_daq.report_settings import ReportBlock
 from stm_daq.yaml_model import Block, Number, Text, Whole
 
 
@@ -240,3 +241,4 @@ class PlanFile(Block):
     again: AgainBlock | None = None
     finish_before: Text | None = None
     alerts: PlanAlertsBlock | None = None
+    report: ReportBlock = ReportBlock()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.analysis.sites import Mask, sites_of
 from stm_daq.report.facts import facts_of
-from stm_daq.report.sites import Mask, sites_of
 
 if TYPE_CHECKING:
     import xarray as xr

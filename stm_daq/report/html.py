@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stm_daq.analysis.sites import Mask, Sites, count_flags, sites_of
 from stm_daq.quantities import show, show_duration
 from stm_daq.records import Event
+from stm_daq.report.chapter import Chapter
 from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.embed import data_uri, write_atomically
 from stm_daq.report.facts import Facts, facts_of, show_date
@@ -24,9 +26,8 @@ from stm_daq.report.numbers import (
     show_percent,
     spread_of,
 )
-from stm_daq.report.outline import Chapter, chapters
+from stm_daq.report.outline import chapters
 from stm_daq.report.shape import axis_title, outer_axes
-from stm_daq.report.sites import Mask, Sites, count_flags, sites_of
 from stm_daq.report.style import NothingToShowError
 from stm_daq.report.timeline import notable
 

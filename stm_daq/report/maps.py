@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stm_daq.analysis.sites import Mask, Sites, sites_of
 from stm_daq.records import Array
 from stm_daq.report.numbers import BARRIER, GAP, TEMPERATURE, Quantity
 from stm_daq.report.raster import (
@@ -17,7 +18,6 @@ from stm_daq.report.raster import (
     panel_height,
     robust_limits,
 )
-from stm_daq.report.sites import Mask, Sites, sites_of
 from stm_daq.report.style import (
     BLUE,
     DOUBTFUL,

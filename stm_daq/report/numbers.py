@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stm_daq.analysis.sites import Mask, sites_of
 from stm_daq.records import Array
-from stm_daq.report.sites import Mask, sites_of
 
 if TYPE_CHECKING:
     import xarray as xr

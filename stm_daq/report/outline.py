@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from stm_daq.analysis.sites import sites_of
 from stm_daq.records import Event
+from stm_daq.report.chapter import Chapter
 from stm_daq.report.curve import FitCurve
 from stm_daq.report.examples import Example, pick_examples
 from stm_daq.report.facts import Facts, facts_of
@@ -23,7 +24,6 @@ from stm_daq.report.shape import (
     outer_steps,
     trace_of,
 )
-from stm_daq.report.sites import sites_of
 from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.timeline import figure_timeline
@@ -31,18 +31,6 @@ from stm_daq.report.topograph import figure_topograph
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A figure, not yet drawn."""
-
-    title: str
-    caption: str
-    alternative: str
-    """What the figure shows, for those who cannot see it."""
-    draw: Callable[[], Figure]
 
 
 def chapters(

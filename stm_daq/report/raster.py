@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stm_daq.analysis.sites import Mask
 from stm_daq.records import Array
-from stm_daq.report.sites import Mask
 from stm_daq.report.style import FAILED, shade_not_measured
 
 if TYPE_CHECKING:

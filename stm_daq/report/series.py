@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stm_daq.analysis.sites import sites_of
 from stm_daq.records import Array
 from stm_daq.report.maps import GOODNESS
 from stm_daq.report.numbers import FITTED, GAP, Quantity, spread_of
@@ -22,7 +23,6 @@ from stm_daq.report.shape import (
     swept_of,
     trace_of,
 )
-from stm_daq.report.sites import sites_of
 from stm_daq.report.style import (
     BLUE,
     DATA,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stm_daq.analysis.sites import sites_of
 from stm_daq.fitting.lag import remember
 from stm_daq.records import Array
 from stm_daq.report.curve import FitCurve, fitted_curve
@@ -23,7 +24,6 @@ from stm_daq.report.shape import (
     swept_of,
     trace_of,
 )
-from stm_daq.report.sites import sites_of
 from stm_daq.report.style import (
     BLUE,
     DATA,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stm_daq.analysis.sites import Mask, sites_of
 from stm_daq.records import Array
 from stm_daq.report.numbers import (
     BARRIER,
@@ -25,7 +26,6 @@ from stm_daq.report.numbers import (
     values_of,
     without_plane,
 )
-from stm_daq.report.sites import Mask, sites_of
 from stm_daq.report.style import (
     BLUE,
     DATA,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from stm_daq.analysis.sites import sites_of
 from stm_daq.report.facts import facts_of
 from stm_daq.report.numbers import (
     FITTED,
@@ -15,7 +16,6 @@ from stm_daq.report.numbers import (
     spread_of,
 )
 from stm_daq.report.shape import axis_title, outer_axes
-from stm_daq.report.sites import sites_of
 
 if TYPE_CHECKING:
     import xarray as xr

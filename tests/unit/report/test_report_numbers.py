@@ -10,12 +10,12 @@ import pytest
 import xarray as xr
 from scipy.stats import spearmanr
 
+from stm_daq.analysis.sites import count_flags, sites_of
 from stm_daq.report import numbers
 from stm_daq.report.curve import fitted_curve
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.maps import round_length
 from stm_daq.report.raster import robust_limits
-from stm_daq.report.sites import count_flags, sites_of
 from stm_daq.report.spectra import values_at
 from stm_daq.report.timeline import pace_of
 
