@@ -24,7 +24,9 @@ Vertex = tuple[Annotated[float, quantity("m")], Annotated[float, quantity("m")]]
 class ReportBlock(Block):
     """What a report has to know beyond the run; what is not given is not used."""
 
-    recipe: Literal["auto", "none", "tin", "nbn-line", "nbn-map", "contact", "bistability"] = "auto"
+    recipe: Literal[
+        "auto", "none", "tin", "nbn-line", "nbn-map", "contact", "bistability", "general"
+    ] = "auto"
     critical_temperature: Kelvin | None = None
     sheet_resistance: Ohms | None = None
     thickness: Metres | None = None

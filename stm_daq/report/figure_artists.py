@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stm_daq.records import Array
+from stm_daq.report.style import DECORATION
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.container import ErrorbarContainer
-
-DECORATION = "decoration"
-"""Identifier (`gid`) of artists that show no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +124,23 @@ def _of_artist(artist: Any, axes: Axes) -> Iterator[Drawn]:
                 yield Drawn("area", label, {"x": vertices[:, 0], "y": vertices[:, 1]})
         case image.AxesImage():
             yield _image(artist, label)
-        case patches.StepPatch():
-            yield _steps(artist, label)
-        case patches.Rectangle() if not artist.get_angle():
-            sides = _boxes(np.array([artist.get_bbox().extents]))
-            along = dict(zip("xy", _along(artist, axes), strict=True))
-            yield Drawn("rectangle", label, {n: v for n, v in sides.items() if along[n[0]]})
         case patches.Patch():
-            vertices = artist.get_patch_transform().transform(artist.get_path().vertices)
-            yield Drawn("area", label, {"x": vertices[:, 0], "y": vertices[:, 1]})
+            yield _patch(artist, axes, label)
         case _:
             yield Drawn(type(artist).__name__, label, None)
+
+
+def _patch(patch: Any, axes: Axes, label: str) -> Drawn:
+    from matplotlib import patches
+
+    if isinstance(patch, patches.StepPatch):
+        return _steps(patch, label)
+    if isinstance(patch, patches.Rectangle) and not patch.get_angle():
+        sides = _boxes(np.array([patch.get_bbox().extents]))
+        along = dict(zip("xy", _along(patch, axes), strict=True))
+        return Drawn("rectangle", label, {n: v for n, v in sides.items() if along[n[0]]})
+    vertices = patch.get_patch_transform().transform(patch.get_path().vertices)
+    return Drawn("area", label, {"x": vertices[:, 0], "y": vertices[:, 1]})
 
 
 def _floats(values: Any) -> Array:

@@ -35,7 +35,7 @@ class Series:
     """What one artist shows."""
 
     panel: str
-    """Its letter; of a panel without one its number from 1."""
+    """Its letter; of a panel without one that of the panel before it and its number: "a.2"."""
     kind: str
     """"line", "points", "bars", "image", "area", "rectangle", "step"."""
     name: str
@@ -64,8 +64,9 @@ def panels_of(figure: Figure) -> list[Panel]:
     those of the colour bar. What belongs to the picture only (text, hatching, scale bars, the colour
     bars themselves) is left out, and so is every value that is not finite.
     """
-    shown = (axes for axes in figure.axes if axes.get_visible())
-    panels = (_panel(axes, number) for number, axes in enumerate(shown, 1))
+    panels: list[Panel] = []
+    for number, axes in enumerate((axes for axes in figure.axes if axes.get_visible()), 1):
+        panels.append(_panel(axes, panels[-1].letter if panels else "", number))
     return [panel for panel in panels if panel.series or panel.left_out]
 
 
@@ -88,7 +89,8 @@ def _head(panels: Iterable[Panel], caption: str) -> Iterator[str]:
     if caption:
         yield " ".join(caption.split())
     for panel in panels:
-        labels = "; ".join(f"{name}: {label}" for name, label in panel.labels.items() if label)
+        known = {name: " ".join(label.split()) for name, label in panel.labels.items() if label}
+        labels = "; ".join(f"{name}: {label}" for name, label in known.items())
         yield f"panel {panel.letter}: {panel.title or 'no title'}; {labels}".rstrip("; ")
         if panel.left_out:
             yield f"panel {panel.letter}: not in this table: {', '.join(panel.left_out)}"
@@ -108,20 +110,24 @@ def _rows(series: Series, used: list[str]) -> Iterator[list[str]]:
         yield [*start, *cells]
 
 
-def _panel(axes: Axes, number: int) -> Panel:
-    title = axes.get_title(loc="left") or axes.get_title()
+def _panel(axes: Axes, before: str, number: int) -> Panel:
+    title = " ".join((axes.get_title(loc="left") or axes.get_title()).split())
     found = _LETTER.match(title)
-    name = found[1] if found else str(number)
-    series, values, left_out = [], "", []
-    for count, drawn in enumerate(drawn_in(axes), 1):
+    name = found[1] if found else f"{before.split('.')[0]}.{number}".lstrip(".")
+    series: list[Series] = []
+    values, left_out = "", []
+    for drawn in drawn_in(axes):
         if drawn.columns is None:
             left_out.append(drawn.kind)
             continue
         values = values or drawn.value_label
         columns = _finite(drawn.columns)
         if len(next(iter(columns.values()))):
-            series.append(Series(name, drawn.kind, drawn.label or str(count), columns))
-    labels = {"x": axes.get_xlabel(), "y": axes.get_ylabel(), "value": values}
+            label = drawn.label or str(len(series) + 1)
+            series.append(Series(name, drawn.kind, label, columns))
+    unit = f" ({axes.get_label()})" if axes.get_label() else ""
+    labels = {"x": axes.get_xlabel() or (unit and f"x{unit}"),
+              "y": axes.get_ylabel() or (unit and f"y{unit}"), "value": values}  # fmt: skip
     return Panel(name, _LETTER.sub("", title), labels, tuple(series), tuple(left_out))
 
 
