@@ -151,7 +151,8 @@ def _fits(dataset: xr.Dataset, facts: Facts) -> str:
     used = int(sites.representative.sum())
     return (
         f"Every spectrum was fitted with the model {facts.fit_model}: {said or 'none'}. Maps and "
-        f"numbers use {used} of {sites.total} sites; the other {sites.total - used} are listed below with reasons."
+        f"numbers use {used} of {sites.total} sites; the other "
+        f"{sites.total - used} are listed below with reasons."
     )
 
 
