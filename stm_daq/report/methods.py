@@ -104,7 +104,8 @@ def _sweep(plan: Mapping[str, Any]) -> str:
     bias = _at(plan, "sweep", "bias")
     if isinstance(bias, Mapping) and {"start", "end", "points"} <= set(bias):
         dwell = f", {bias['dwell']} each" if "dwell" in bias else ""
-        return f"The bias was swept from {bias['start']} to {bias['end']} in {bias['points']} points{dwell}."
+        ends = f"{bias['start']} to {bias['end']}"
+        return f"The bias was swept from {ends} in {bias['points']} points{dwell}."
     power = _at(plan, "sweep", "power_sweep")
     if isinstance(power, Mapping) and {"start", "end", "points"} <= set(power):
         lines = power.get("frequencies") or ()
