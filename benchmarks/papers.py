@@ -7,8 +7,8 @@ paper's numbers), rehearses every plan, two at a time, and takes the findings of
 is missed stays in the table; the exit code is that of a failure only if a run fails.
 
 A row has `finding` (its key), `paper` (a number, or [lowest, highest]), and optionally `unit`,
-`tolerance` ("10 %" of the paper's number, or a number in its unit), `where`, `remark`, and `truth` (what the
-twin's world was made with; else the finding "true_<key>" is taken if the recipe states one).
+`tolerance` ("10 %" of the paper's number, or a number in its unit), `where`, `remark`, and `truth` (what
+the twin's world was made with; else the finding "true_<key>" is taken if the recipe states one).
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ EPOCH = 1.8e9
 HEAD = ("quantity", "paper", "this run", "twin's truth", "verdict", "where")
 INTRO = """# The papers, rehearsed
 
-`make papers` rehearses the experiments of the papers on the twin and writes this page: the papers' numbers beside those that the recipes of
-`stm-daq report` find, and the truth of the twin's world where it is known. A number that is missed stays here, with why. The twin's
-worlds are made after the papers' films; that their numbers come back says that measurement, fits and analyses are right, not that
-the films are.
+`make papers` rehearses the experiments of the papers on the twin and writes this page: the papers'
+numbers beside those that the recipes of `stm-daq report` find, and the truth of the twin's world where
+it is known. A number that is missed stays here, with why. The twin's worlds are made after the papers'
+films; that their numbers come back says that measurement, fits and analyses are right, not that the
+films are.
 
 """
 
