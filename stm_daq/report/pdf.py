@@ -136,7 +136,7 @@ def _table(rows: Sequence[Sequence[str]], widths: Sequence[float], head: bool = 
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import Table, TableStyle
 
-    width = A4[0] - 2 * MARGIN
+    width = A4[0] - 2 * MARGIN - 12  # the text's own padding
     total = sum(widths)
     cells = [[_text(cell, 7.5, bold=head and not n) for cell in row] for n, row in enumerate(rows)]
     table = Table(cells, [width * w / total for w in widths], repeatRows=int(head))
