@@ -89,7 +89,8 @@ def _boxes(corners: Array) -> dict[str, Array]:
 
 def _error_bars(container: ErrorbarContainer) -> dict[str, Array]:
     """Return the points and the ends of their bars."""
-    data, _, bars = container.lines
+    data: Any = container.lines[0]  # None if only bars were asked for
+    bars = container.lines[2]
     segments = [np.array(bar.get_segments(), dtype=np.float64).reshape(-1, 2, 2) for bar in bars]
     directions = [n for n, has in (("x", container.has_xerr), ("y", container.has_yerr)) if has]
     if data is not None:
@@ -144,13 +145,8 @@ def _patch(patch: Any, axes: Axes, label: str) -> Drawn:
 
 
 def _floats(values: Any) -> Array:
-    """Return numbers as they are; dates become days since 1970, as on the axis."""
-    from matplotlib.dates import date2num
-
-    array = np.asarray(values)
-    if array.dtype.kind in "MO":
-        array = np.asarray(date2num(array))
-    return np.asarray(np.ma.filled(np.ma.asarray(array, dtype=np.float64), np.nan))
+    """Return numbers as they are; masked ones are NaN."""
+    return np.asarray(np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan))
 
 
 def _line(line: Any, axes: Axes, label: str) -> Iterator[Drawn]:
