@@ -47,11 +47,12 @@ def drawn_in(axes: Axes) -> Iterator[Drawn]:
 
 def _along(artist: Any, axes: Axes) -> tuple[bool, bool]:
     """Return whether x and y of an artist are those of the axes."""
-    from matplotlib.collections import PathCollection
+    from matplotlib.collections import Collection
 
-    scattered = isinstance(artist, PathCollection)
-    transform = artist.get_offset_transform() if scattered else artist.get_transform()
-    along_x, along_y = transform.contains_branch_seperately(axes.transData)
+    along_x, along_y = artist.get_transform().contains_branch_seperately(axes.transData)
+    if not (along_x or along_y) and isinstance(artist, Collection):  # signs that stand at places
+        transform = artist.get_offset_transform()
+        along_x, along_y = transform.contains_branch_seperately(axes.transData)
     return bool(along_x), bool(along_y)
 
 
@@ -108,7 +109,7 @@ def _error_bars(container: ErrorbarContainer) -> dict[str, Array]:
 
 def _of_artist(artist: Any, axes: Axes) -> Iterator[Drawn]:
     """Yield what one artist shows; several for one that is made of curves."""
-    from matplotlib import collections, contour, image, lines, patches
+    from matplotlib import collections, contour, image, lines, patches, quiver
 
     label = _label(artist)
     match artist:
@@ -120,6 +121,8 @@ def _of_artist(artist: Any, axes: Axes) -> Iterator[Drawn]:
             yield _scatter(artist, label)
         case collections.QuadMesh():
             yield _mesh(artist, label)
+        case quiver.Quiver():
+            yield Drawn("Quiver", label, None)
         case collections.PolyCollection():
             for vertices in _paths(artist):
                 yield Drawn("area", label, {"x": vertices[:, 0], "y": vertices[:, 1]})

@@ -29,8 +29,9 @@ def draw_one() -> Figure:
     return figure
 
 
-def chapter(title: str, draw: Callable[[], Figure] = draw_one) -> Chapter:
-    return Chapter(title, f"Caption of {title}.", "A figure.", draw)
+def chapter(title: str, draw: Callable[[], Figure] | None = None) -> Chapter:
+    """A chapter with a function of its own, unless one is given."""
+    return Chapter(title, f"Caption of {title}.", "A figure.", draw or (lambda: draw_one()))
 
 
 def given(monkeypatch: pytest.MonkeyPatch, name: str, **parts: object) -> None:
@@ -46,7 +47,8 @@ def test_a_recipe_replaces_what_it_draws_too_and_stands_before_the_night() -> No
         return draw_one()
 
     common = [chapter("Topograph"), chapter("Maps", partial(shared)), chapter("The night")]
-    theirs = [chapter("New"), chapter("Better maps", partial(shared)), chapter("New")]
+    new = chapter("New")
+    theirs = [new, chapter("Better maps", partial(shared)), new]
     titles = [c.title for c in merged(common, theirs)]
     assert titles == ["Topograph", "Better maps", "New", "The night"]
 
@@ -132,12 +134,13 @@ def test_every_excluded_site_is_listed_with_its_reason(
     night: Night, spoiled: Night, tmp_path: Path
 ) -> None:
     run = spoiled(night(4, 4), failed=slice(0, 3))
+    run["fit_flags"].values[0, 0] = "no_gap"
     run["flags"].values[3, 3], run["fit_ok"].values[3, 3] = "overload", False
     report = make_report(run, recipe="none")
     path = save_report(report, tmp_path / "report.html")
     table = (figure_folder(path) / "excluded.csv").read_text().splitlines()
     assert len(table) == 1 + 4
-    assert "bad_fit" in table[1]
+    assert "fit: no_gap" in table[1]
     assert "spectrum: overload" in table[-1]
     assert "4 sites do not count" in path.read_text()
     assert "12 of 16 sites; the other 4" in path.read_text()
@@ -162,7 +165,7 @@ def test_methods_and_provenance_come_from_the_run(night: Night, tmp_path: Path) 
     )
     run.attrs["metadata"] = json.dumps({"fit_model": "btk", "rehearsal": {"seed": 7}})
     text = save_report(make_report(run, recipe="none"), tmp_path / "report.html").read_text()
-    for said in ("swept from 4 mV to -4 mV in 256 points, 10 ms each", "140 µV peak (99 µV rms) at 797 Hz",
+    for said in ("from 4 mV to -4 mV in 256 points, 10 ms each", "140 µV peak (99 µV rms) at 797 Hz",
                  "a time constant of 3 ms", "model btk: 9 trusted", "with seed 7", "--seed 7",
                  "stm-daq report 2027-01-15_0800_tin --recipe none"):  # fmt: skip
         assert said in text
