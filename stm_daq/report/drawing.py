@@ -7,12 +7,16 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stm_daq.clock import RealClock
 from stm_daq.errors import StmDaqError
 from stm_daq.report.chapter import Chapter
 from stm_daq.report.embed import data_uri, picture_of, rendered
 from stm_daq.report.figure_data import figure_csv
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 type Progress = Callable[[str], None]
 """Told in a sentence what goes on."""
@@ -96,12 +100,21 @@ def _drawn(number: int, chapter: Chapter, pdf: bool, clock: RealClock) -> DrawnF
             *text,
             image=image,
             svg=svg,
-            csv=figure_csv(figure, f"{chapter.title}: {chapter.caption}"),
+            csv=_numbers(figure, chapter),
             pdf=rendered(figure, "pdf") if pdf else b"",
             seconds=clock.now() - start,
         )
     except Exception as error:  # noqa: BLE001 - one bad figure must not cost the reader the others
         return DrawnFigure(*text, missing=excuse("This figure could not be drawn", error))
+
+
+def _numbers(figure: Figure, chapter: Chapter) -> str:
+    """Return the CSV of a figure; one that cannot be read back still shows."""
+    try:
+        return figure_csv(figure, f"{chapter.title}: {chapter.caption}")
+    except Exception as error:
+        log.exception("the numbers of figure '%s' could not be read", chapter.title)
+        return f"# the numbers of this figure could not be read back: {error}\n"
 
 
 def excuse(what: str, error: Exception) -> str:

@@ -92,7 +92,11 @@ def _error_bars(container: ErrorbarContainer) -> dict[str, Array]:
     """Return the points and the ends of their bars."""
     data: Any = container.lines[0]  # None if only bars were asked for
     bars = container.lines[2]
-    segments = [np.array(bar.get_segments(), dtype=np.float64).reshape(-1, 2, 2) for bar in bars]
+    # not get_segments(): it drops the ends that are not finite
+    segments = [
+        np.array([path.vertices for path in bar.get_paths()], dtype=np.float64).reshape(-1, 2, 2)
+        for bar in bars
+    ]
     directions = [n for n, has in (("x", container.has_xerr), ("y", container.has_yerr)) if has]
     if data is not None:
         columns = {"x": _floats(data.get_xdata()), "y": _floats(data.get_ydata())}

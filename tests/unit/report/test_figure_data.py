@@ -53,6 +53,13 @@ def test_points_with_error_bars_once() -> None:
     np.testing.assert_allclose(series.columns["x_high"], [1.1, 2.2])
 
 
+def test_a_point_whose_error_is_not_known_stays() -> None:
+    figure, _ = panel(lambda a: a.errorbar([1, 2, 3], [5, np.nan, 7], [0.5, 0.5, np.nan], fmt="o"))
+    _, series = only(figure)
+    np.testing.assert_array_equal(series.columns["x"], [1, 3])
+    np.testing.assert_array_equal(series.columns["y_low"], [4.5, np.nan])
+
+
 def test_bars_of_a_histogram() -> None:
     figure, _ = panel(lambda a: a.hist([1, 1, 2, 3], bins=3, range=(0.5, 3.5)))
     _, series = only(figure)
