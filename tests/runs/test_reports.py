@@ -73,7 +73,7 @@ def test_without_calibration_there_are_powers_and_no_drives(run: Path) -> None:
     dataset = stm_daq.open_run(run)
     text = dataset.attrs["plan_text"]
     dataset.attrs["plan_text"] = text[: text.index("report:")]
-    found = {finding.key for finding in findings_of(dataset)[1]}
+    found = {finding.key for finding in findings_of(dataset, "bistability")[1]}
     assert "width_18ghz" in found
     assert not any("drive" in key or "length" in key for key in found)
 

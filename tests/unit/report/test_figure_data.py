@@ -156,6 +156,19 @@ def test_every_figure_of_a_report_gives_what_it_plots(night: Night) -> None:
                     assert {float(f"{v:.9g}") for v in known} <= written["value"]
 
 
+def test_a_label_that_stands_only_at_the_lowest_or_first_panel_holds_for_the_others() -> None:
+    figure = Figure()
+    panels = figure.subplots(2, 2)
+    for axes in panels.ravel():
+        axes.plot([1, 2], [3, 4])
+    panels[1, 0].set(xlabel="Bias (mV)", ylabel="Residual (nS)")
+    panels[0, 0].set(ylabel="dI/dV (nS)")
+    a, b, c, d = panels_of(figure)
+    assert (a.labels["x"], a.labels["y"]) == ("Bias (mV)", "dI/dV (nS)")
+    assert (b.labels["x"], b.labels["y"]) == ("", "dI/dV (nS)")
+    assert (c.labels["x"], d.labels["y"]) == ("Bias (mV)", "Residual (nS)")
+
+
 def test_figures_of_the_theory() -> None:
     figure = hot_spot.figure_branches(frequencies=(2.0,))
     names = {row["series"] for row in rows_of(figure_csv(figure))}
