@@ -187,6 +187,20 @@ def _coefficient(a: Array, b: Array, pairs: Pairs, level: float) -> Coefficient:
     return Coefficient(r, math.tanh(z - reach), math.tanh(z + reach), p_value, effective, naive)
 
 
+def rank_correlation(x: Array, y: Array) -> float:
+    """Return Spearman's correlation of values that are no map; nothing is said of its significance.
+
+    Equal values share their mean rank. NaN for fewer than ten pairs of finite values, or if one
+    of the two is constant.
+    """
+    from scipy import stats
+
+    both = np.isfinite(x) & np.isfinite(y)
+    if both.sum() < 10 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+        return math.nan
+    return float(np.corrcoef(stats.rankdata(x[both]), stats.rankdata(y[both]))[0, 1])
+
+
 def _ranked(values: Array, known: Mask) -> Array:
     """Return the ranks of the known values, mean zero; ties share their mean rank."""
     from scipy import stats
