@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from stm_daq.analysis.images import Image, image_of, is_constant, plane_of
+from stm_daq.analysis.images import Image, Numbers, image_of, is_constant, plane_of
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
@@ -177,7 +178,7 @@ def radial_average(spectrum: xr.DataArray) -> xr.Dataset:
     )
 
 
-def rings(kx: Array, ky: Array) -> tuple[Array, float, Array]:
+def rings(kx: Array, ky: Array) -> tuple[Numbers, float, Mask]:
     """Return the number of the ring of every wave vector, the width of a ring, and which are used.
 
     Used are those whose ring lies within the spectrum on all sides, without zero.

@@ -30,6 +30,8 @@ CRAMER_RAO = math.sqrt(6) / (2 * math.pi)
 to noise (D. C. Rife and R. R. Boorstyn, IEEE Trans. Inf. Theory 20, 591 (1974))."""
 FADED = 1.25
 """So much larger it is with a Hann window, if the noise is that of the windowed spectrum."""
+THIRD = 0.05
+"""A third wave is where a lattice has one if it misses by less than this part of the shortest."""
 PERIODS = 3
 """A wave has at least so many periods in the frame; longer ones are the shape of the surface."""
 
@@ -113,8 +115,8 @@ def find_peaks(
     upper = (ky[:, None] > 0) | ((ky[:, None] == 0) & (kx > 0))
     ring, _, _ = rings(kx, ky)
     clear = upper & (np.abs(kx) >= streak * (kx[1] - kx[0]) * 0.999) & (ring >= PERIODS)
-    places = np.argwhere(clear & _is_highest(power) & (power > limit * background))
-    places = sorted(places.tolist(), key=lambda place: -power[*place])[:most]
+    high = np.argwhere(clear & _is_highest(power) & (power > limit * background))
+    places = sorted(high.tolist(), key=lambda place: -power[*place])[:most]
     return [_refined(image, window, kx, ky, background[*place], place) for place in places]
 
 
@@ -192,6 +194,9 @@ def lattice_of(
 ) -> Lattice:
     """Find the two peaks that span a lattice.
 
+    A third peak has to be where their lattice has one: at their difference; of a square lattice
+    also at their sum, or at twice one of them.
+
     Parameters
     ----------
     peaks : sequence of Peak
@@ -219,6 +224,7 @@ def lattice_of(
         for one, other in combinations(peaks, 2)
         if _alike(one, other, tolerance)
         and _fits(one, other, symmetry, tolerance)
+        and _supported(one, other, symmetry, peaks)
         and (
             near is None
             or all(abs(p.wavelength / (near * spacing) - 1) < tolerance for p in (one, other))
@@ -240,6 +246,26 @@ def lattice_of(
         float(np.hypot(*stds)) / 2,
         _between(one, other),
         max(one.k, other.k) / min(one.k, other.k),
+    )
+
+
+def _supported(one: Peak, other: Peak, symmetry: Symmetry, peaks: Sequence[Peak]) -> bool:
+    """Return whether a third wave belongs to the lattice of two: chance and interference give pairs."""
+    other = _turned(one, other, symmetry)
+    difference = (one.kx - other.kx, one.ky - other.ky)
+    thirds = [difference]
+    if symmetry == "square":
+        thirds += [
+            (one.kx + other.kx, one.ky + other.ky),
+            (2 * one.kx, 2 * one.ky),
+            (2 * other.kx, 2 * other.ky),
+        ]
+    near = THIRD * min(one.k, other.k)
+    return any(
+        min(math.hypot(p.kx - x, p.ky - y), math.hypot(p.kx + x, p.ky + y)) < near
+        for p in peaks
+        if p not in (one, other)
+        for x, y in thirds
     )
 
 

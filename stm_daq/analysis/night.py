@@ -118,8 +118,7 @@ def night_of(dataset: xr.Dataset, expected_noise: Mapping[str, float] | None = N
         name: _level(one, (expected_noise or {}).get(name, np.nan))
         for name, one in noise_maps.items()
     }
-    maps = {f"noise of {name}": one["noise"] for name, one in noise_maps.items()}
-    maps |= _maps(dataset)
+    maps = _series(dataset, noise_maps)
     series: dict[str, Stationarity] = {}
     stripes: dict[str, Stripes] = {}
     for name, one in maps.items():
@@ -137,6 +136,15 @@ def night_of(dataset: xr.Dataset, expected_noise: Mapping[str, float] | None = N
         tip_changes=_together({n: s.jumps for n, s in series.items()}, time),
         untold=untold,
     )
+
+
+def series_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return what :func:`night_of` judges, by name, each over ``y`` and ``x`` in SI."""
+    return _series(dataset, _noise_maps(dataset, {}))
+
+
+def _series(dataset: xr.Dataset, noise: Mapping[str, xr.Dataset]) -> dict[str, xr.DataArray]:
+    return {f"noise of {name}": one["noise"] for name, one in noise.items()} | _maps(dataset)
 
 
 def _noise_maps(dataset: xr.Dataset, untold: dict[str, str]) -> dict[str, xr.Dataset]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stm_daq.analysis.images import image_of
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
@@ -78,7 +79,7 @@ def noise_of_spectra(spectra: xr.DataArray) -> xr.Dataset:
     )
 
 
-def _next_correlation(third: Array, enough: Array) -> Array:
+def _next_correlation(third: Array, enough: Mask) -> Array:
     """Return the correlation of differences with the next; those of outliers are held back."""
     limit = 4 * 1.4826 * np.nanmedian(np.abs(third[enough]), axis=-1, keepdims=True)
     held = np.clip(third[enough], -limit, limit)
