@@ -29,8 +29,8 @@ SEPARABLE = 0.9
 """Time of which more than this part is told by the place cannot be told from it."""
 NOISY = 5.0
 """A site is noisy if its noise is so many robust standard deviations above the median."""
-WHITE = (-0.8, -0.65)
-"""Correlation of third differences that counts as white noise (-0.75)."""
+WHITE = 0.03
+"""Noise is white if third differences have the correlation -0.75 within this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _level(noise: xr.Dataset, expected: float) -> NoiseLevel:
     correlation = float(np.nanmedian(noise["correlation"].values))
     with np.errstate(invalid="ignore"):
         noisy = values > median + NOISY * scatter
-    return NoiseLevel(median, scatter, noisy, WHITE[0] <= correlation <= WHITE[1], expected)
+    return NoiseLevel(median, scatter, noisy, abs(correlation + 0.75) < WHITE, expected)
 
 
 def _maps(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
