@@ -16,6 +16,8 @@ from stm_daq.records import Array
 if TYPE_CHECKING:
     import xarray as xr
 
+NOISE_OF_THIRD = 1.4826 / math.sqrt(20)
+"""Standard deviation of white noise over the median size of third differences."""
 POINTS_LEAST = 16
 ELEMENTARY_CHARGE = 1.602176634e-19
 BOLTZMANN = 1.380649e-23
@@ -67,7 +69,7 @@ def noise_of_spectra(spectra: xr.DataArray) -> xr.Dataset:
             f"no spectrum has {POINTS_LEAST + 3} points in a row: noise cannot be told"
         )
     noise = np.full(enough.shape, np.nan)
-    noise[enough] = 1.4826 * np.nanmedian(np.abs(third[enough]), axis=-1) / math.sqrt(20)
+    noise[enough] = NOISE_OF_THIRD * np.nanmedian(np.abs(third[enough]), axis=-1)
     sites = {name: spectra[name] for name in spectra.dims[:-1] if name in spectra.coords}
     dims = spectra.dims[:-1]
     return xr.Dataset(
@@ -77,6 +79,11 @@ def noise_of_spectra(spectra: xr.DataArray) -> xr.Dataset:
         },
         coords=sites,
     )
+
+
+def third_difference_noise(values: Array) -> float:
+    """Return the standard deviation of white noise on a smooth curve, shape (n,), without gaps."""
+    return NOISE_OF_THIRD * float(np.median(np.abs(np.diff(values, 3))))
 
 
 def _next_correlation(third: Array, enough: Mask) -> Array:
