@@ -57,9 +57,8 @@ def fourier(
     import xarray as xr
 
     image = image_of(data, least=64, most_missing=most_missing)
-    weight = weights(image, window)
-    centred = _centred(image.values, weight)
-    transform = np.fft.fftshift(np.fft.fft2(weight * centred))
+    weight, faded = faded_out(image, window)
+    transform = np.fft.fftshift(np.fft.fft2(faded))
     unit = str(data.attrs.get("units", ""))
     dims, area = ("ky", "kx"), image.step[0] * image.step[1]
     size = np.abs(transform)
@@ -74,7 +73,7 @@ def fourier(
             "missing": image.missing,
             "window": window,
             "name": image.name,
-            "mean_square": float(np.sum((weight * centred) ** 2) / np.sum(weight**2)),
+            "mean_square": float(np.sum(faded**2) / np.sum(weight**2)),
         },
     )
 
@@ -189,6 +188,12 @@ def rings(kx: Array, ky: Array) -> tuple[Numbers, float, Mask]:
     if largest < 1:
         raise CannotTellError("the map is too narrow for an average over directions")
     return ring, float(step), (ring >= 1) & (ring <= largest)
+
+
+def faded_out(image: Image, window: Window) -> tuple[Array, Array]:
+    """Return the weights of the pixels, and the map less its weighted mean times these."""
+    weight = weights(image, window)
+    return weight, weight * _centred(image.values, weight)
 
 
 def weights(image: Image, window: Window) -> Array:
