@@ -212,7 +212,7 @@ def lattice_of(
         "square" or "hexagonal".
     near : float, optional
         Expected lattice constant, m: only waves within `tolerance` of it count. Without it the
-        strongest pair counts, which may be that of a superlattice.
+        strongest pair counts, which may be that of a superlattice or of a sublattice.
     tolerance : float
         How much lengths may differ, as a part, and angles, in rad.
 

@@ -75,5 +75,6 @@ def figure_curves(spectra: xr.DataArray) -> Figure:
     mesh.set_clim(*robust_limits(values))
     figure.colorbar(mesh, ax=image, label=label)
     image.set(xlabel=position_label, ylabel="Number of the spectrum")
+    image.yaxis.get_major_locator().set_params(integer=True)
     letter(image, 1, "The same as an image")
     return figure
