@@ -1,0 +1,181 @@
+"""Grains of a granular surface, segmented from its topograph, and how large they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stm_daq.analysis.images import image_of, like
+from stm_daq.analysis.regions import Regions
+from stm_daq.analysis.sites import Mask
+from stm_daq.analysis.surface import level
+from stm_daq.errors import CannotTellError
+from stm_daq.records import Array
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PART_OF_RELIEF = 0.1
+"""A grain rises above the saddle to its neighbours by this part of the relief, unless told."""
+SMOOTHING = 0.5
+"""Width of the Gaussian that the heights are smoothed with, pixels."""
+FEWEST_PIXELS = 16
+"""A grain of fewer pixels (median) is not resolved: noise looks the same."""
+FEWEST_GRAINS = 5
+"""Fewer whole grains have no distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrainSizes:
+    """Sizes of the grains that are whole: none of their pixels at the edge or beside missing ones."""
+
+    labels: NDArray[np.int64]
+    """Number of each in the regions, shape (n,)."""
+    diameters: Array
+    """Of the circle of the same area, m, shape (n,)."""
+
+    @property
+    def median(self) -> float:
+        """m."""
+        return float(np.median(self.diameters))
+
+    @property
+    def mean(self) -> float:
+        """m."""
+        return float(np.mean(self.diameters))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the distribution, m."""
+        return float(np.std(self.diameters, ddof=1))
+
+    @property
+    def mean_error(self) -> float:
+        """Standard deviation of `mean`, m; that of the segmentation itself is not in it."""
+        return self.std / math.sqrt(len(self.diameters))
+
+    @property
+    def large(self) -> float:
+        """Diameter that nine of ten grains do not reach, m."""
+        return float(np.percentile(self.diameters, 90))
+
+
+@dataclass(frozen=True, slots=True)
+class Roughness:
+    """How rough a levelled surface is, m."""
+
+    rms: float
+    peak_to_valley: float
+    """From the lowest to the highest pixel, but for one in a thousand at each end."""
+
+
+def segment_grains(
+    topograph: xr.DataArray, depth: float | None = None, smoothing: float = SMOOTHING
+) -> Regions:
+    """Divide a topograph into grains: water that is poured over it upside down fills one each.
+
+    The best plane is subtracted, the heights are smoothed a little, and the grains are the
+    catchment basins of the inverted surface (watershed: L. Vincent, P. Soille, IEEE Trans. PAMI
+    13, 583 (1991)) around those maxima that rise by at least `depth` above the saddle to a
+    higher one (h-maxima). The boundaries between grains are lines without width.
+
+    Parameters
+    ----------
+    topograph : xarray.DataArray
+        Heights, m, over (``topograph_y``, ``topograph_x``) or (``y``, ``x``); NaN = not scanned.
+    depth : float, optional
+        m; by default a tenth of the relief (5th to 95th percentile). It has to be above the
+        roughness on top of the grains and below the valleys between them.
+    smoothing : float, optional
+        Width (sigma) of the smoothing, pixels.
+
+    Returns
+    -------
+    Regions
+        Named "1", "2", ... from the bottom.
+
+    Raises
+    ------
+    BadInputError, CannotTellError
+        If the topograph will not do (see :func:`stm_daq.analysis.images.image_of`), or its grains
+        are not resolved: their median is below 16 pixels.
+    """
+    from scipy.ndimage import gaussian_filter
+    from skimage.measure import label
+    from skimage.morphology import h_maxima
+    from skimage.segmentation import watershed
+
+    image = image_of(level(topograph), least=10 * FEWEST_PIXELS)
+    low, high = np.percentile(image.values[image.known], [5, 95])
+    depth = PART_OF_RELIEF * float(high - low) if depth is None else depth
+    lowest = float(image.values[image.known].min())
+    filled = np.where(image.known, image.values, lowest)
+    weight = gaussian_filter(image.known.astype(float), smoothing)
+    smooth = gaussian_filter(filled - lowest, smoothing) / np.maximum(weight, 1e-6)
+    smooth = np.where(image.known, smooth / depth, 0.0)
+    seeds = label(h_maxima(smooth, 1.0).astype(bool) & image.known)
+    labels = watershed(-smooth, seeds, mask=image.known).astype(np.int64)
+    count = int(labels.max())
+    _require_resolved(labels, count, image.name)
+    regions = like(topograph, labels).rename("grain").assign_attrs(units="", long_name="grain")
+    return Regions(regions, tuple(str(number) for number in range(1, count + 1)))
+
+
+def grain_sizes(grains: Regions) -> GrainSizes:
+    """Return the diameters of the whole grains.
+
+    Raises
+    ------
+    CannotTellError
+        If fewer than five are whole: the map is too small.
+    """
+    image = image_of(grains.labels, least=1, constant=True)
+    labels = np.asarray(grains.labels.values, dtype=np.int64)
+    count = len(grains.names)
+    cut = np.unique(labels[_beside_nothing(labels)])
+    whole = np.setdiff1d(np.arange(1, count + 1), cut)
+    if len(whole) < FEWEST_GRAINS:
+        raise CannotTellError(
+            f"only {len(whole)} of {count} grains lie wholly in the map; {FEWEST_GRAINS} are needed: "
+            "scan a larger frame"
+        )
+    step_x, step_y = image.step
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[whole] * step_x * step_y
+    return GrainSizes(whole, 2 * np.sqrt(areas / math.pi))
+
+
+def roughness(topograph: xr.DataArray) -> Roughness:
+    """Return the roughness after subtraction of the best plane.
+
+    Raises
+    ------
+    BadInputError, CannotTellError
+        See :func:`stm_daq.analysis.images.image_of`.
+    """
+    image = image_of(level(topograph), least=100)
+    heights = image.values[image.known]
+    low, high = np.percentile(heights, [0.1, 99.9])
+    return Roughness(float(np.std(heights)), float(high - low))
+
+
+def _require_resolved(labels: NDArray[np.int64], count: int, name: str) -> None:
+    pixels = (
+        float(np.median(np.bincount(labels.ravel(), minlength=count + 1)[1:])) if count else 0.0
+    )
+    if pixels < FEWEST_PIXELS:
+        raise CannotTellError(
+            f"the grains of '{name}' are not resolved: half of them have no more than {pixels:.0f} "
+            "pixels, as in noise; scan finer, or give a larger `depth`"
+        )
+
+
+def _beside_nothing(labels: NDArray[np.int64]) -> Mask:
+    """Return the pixels at the edge of the map or beside a missing one."""
+    from scipy.ndimage import binary_erosion
+
+    inner = binary_erosion(labels > 0, np.ones((3, 3)), border_value=0)
+    return np.asarray(~inner & (labels > 0))
