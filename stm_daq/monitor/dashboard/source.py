@@ -19,7 +19,7 @@ class Formulas:
     curve: Callable[[Array, Mapping[str, float], str, float], Array]
     """See :func:`stm_daq.report.curve.fitted_curve`."""
     level: Callable[[Array, Array, Array], Array]
-    """See :func:`stm_daq.report.numbers.without_plane`."""
+    """See :func:`stm_daq.analysis.surface.without_plane`."""
 
 
 @dataclass(frozen=True, slots=True)
