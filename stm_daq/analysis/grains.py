@@ -64,15 +64,6 @@ class GrainSizes:
         return float(np.percentile(self.diameters, 90))
 
 
-@dataclass(frozen=True, slots=True)
-class Roughness:
-    """How rough a levelled surface is, m."""
-
-    rms: float
-    peak_to_valley: float
-    """From the lowest to the highest pixel, but for one in a thousand at each end."""
-
-
 def segment_grains(
     topograph: xr.DataArray, depth: float | None = None, smoothing: float = SMOOTHING
 ) -> Regions:
@@ -146,20 +137,6 @@ def grain_sizes(grains: Regions) -> GrainSizes:
     step_x, step_y = image.step
     areas = np.bincount(labels.ravel(), minlength=count + 1)[whole] * step_x * step_y
     return GrainSizes(whole, 2 * np.sqrt(areas / math.pi))
-
-
-def roughness(topograph: xr.DataArray) -> Roughness:
-    """Return the roughness after subtraction of the best plane.
-
-    Raises
-    ------
-    BadInputError, CannotTellError
-        See :func:`stm_daq.analysis.images.image_of`.
-    """
-    image = image_of(level(topograph), least=100)
-    heights = image.values[image.known]
-    low, high = np.percentile(heights, [0.1, 99.9])
-    return Roughness(float(np.std(heights)), float(high - low))
 
 
 def _require_resolved(labels: NDArray[np.int64], count: int, name: str) -> None:

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stm_daq.analysis.heating_likelihood import Measured, Profile, profile, solve_at
-from stm_daq.analysis.images import image_of, robust_std
+from stm_daq.analysis.heating_likelihood import (
+    Measured,
+    Profile,
+    Solution,
+    most_likely,
+    profile,
+    solve_at,
+)
+from stm_daq.analysis.images import image_of, is_constant, robust_std
 from stm_daq.analysis.regions import Regions, require_same_axes
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 FEWEST = 12
 """A region needs so many sites, or it does not count."""
+ENOUGH_FOR_HALVES = 10
 MIDDLE = 5.0
 """r at which the scatter about the model is first estimated."""
 
@@ -36,11 +44,14 @@ class Estimate:
     low: float
     """68 % interval by profile likelihood: all other parameters follow."""
     high: float
+    model: float = 0.0
+    """What the model's own faults add: half the difference between the value at the r of the
+    cooler half of the regions and at that of the hotter half; 0 with fewer than ten regions."""
 
     @property
     def std(self) -> float:
-        """Half the width of the interval."""
-        return (self.high - self.low) / 2
+        """Half the width of the interval and `model` together."""
+        return math.hypot((self.high - self.low) / 2, self.model)
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,9 @@ def fit_heating(maps: xr.Dataset, regions: Regions | None = None) -> Heating:
     std_Z)^2 + scatter^2)``, where the slope is the model's and the scatter is what the stated
     errors leave unexplained. Residuals follow Student's distribution with four degrees of
     freedom, so that sites on the edge of a region do little harm. r and dT are strongly correlated:
-    intervals are those of the profile likelihood, not of its curvature.
+    intervals are those of the profile likelihood, not of its curvature. The heat flow need not be
+    proportional to temperature differences: whether one r suits all regions is asked of
+    the cooler and the hotter half of them.
 
     Parameters
     ----------
@@ -114,10 +127,11 @@ def fit_heating(maps: xr.Dataset, regions: Regions | None = None) -> Heating:
             f"the heating model cannot be told from {len(data.group)} sites with Z from {low:.2g} to "
             f"{high:.2g}: {error}; it needs Z well below and well above 1"
         ) from None
+    halves = _halves(data, found.best)
     return Heating(
-        base=_estimate(found, "base", "base_variance"),
-        rise=_estimate(found, "mean_rise", "mean_variance"),
-        ratio=Estimate(found.best.ratio, *found.ratio_interval),
+        base=_estimate(found, "base", "base_variance", halves),
+        rise=_estimate(found, "mean_rise", "mean_variance", halves),
+        ratio=Estimate(found.best.ratio, *found.ratio_interval, _apart(halves, "ratio")),
         regions=names,
         rises=_rises(found),
         scatter=scatter,
@@ -147,6 +161,8 @@ def _sites(maps: xr.Dataset, regions: Regions | None) -> tuple[Measured, tuple[s
         )
     used = known & np.isin(labels, kept + 1)
     group: NDArray[np.int64] = np.searchsorted(kept + 1, labels[used])
+    if is_constant(T[used]) or is_constant(Z[used]):
+        raise CannotTellError("temperature or barrier is the same at all sites: there is no T(Z)")
     data = Measured(T[used], T_std[used], Z[used], Z_std[used], group)
     return data, tuple(names[number] for number in kept)
 
@@ -163,16 +179,41 @@ def _with_scatter(data: Measured) -> tuple[Measured, float]:
     return measured, scatter
 
 
-def _estimate(found: Profile, value: str, variance: str) -> Estimate:
-    values, variances = (np.array([getattr(s, key) for s in found.around]) for key in (value, variance))
-    low, high = found.interval(values, variances)
-    return Estimate(float(getattr(found.best, value)), float(low), float(high))
+def _halves(data: Measured, best: Solution) -> tuple[Solution, ...]:
+    """Return what all regions say at the r of the cooler, and at that of the hotter half of them."""
+    if len(best.rises) < ENOUGH_FOR_HALVES:
+        return ()
+    hot = best.rises > np.median(best.rises)
+    found = []
+    for half in (~hot, hot):
+        used = half[data.group]
+        number = np.cumsum(half) - 1
+        of_half = Measured(
+            data.temperature[used], data.temperature_std[used], data.barrier[used],
+            data.barrier_std[used], number[data.group[used]],
+        )  # fmt: skip
+        found.append(solve_at(data, most_likely(of_half).ratio, best))
+    return tuple(found)
+
+
+def _apart(halves: tuple[Solution, ...], value: str) -> float:
+    if not halves:
+        return 0.0
+    cool, hot = (float(getattr(half, value)) for half in halves)
+    return abs(cool - hot) / 2
+
+
+def _estimate(found: Profile, value: str, variance: str, halves: tuple[Solution, ...]) -> Estimate:
+    low, high = found.interval(_along(found, value), _along(found, variance))
+    best = float(getattr(found.best, value))
+    return Estimate(best, float(low), float(high), _apart(halves, value))
+
+
+def _along(found: Profile, name: str) -> Array:
+    return np.array([getattr(solution, name) for solution in found.around])
 
 
 def _rises(found: Profile) -> tuple[Estimate, ...]:
-    values, variances = (
-        np.array([getattr(s, key) for s in found.around]) for key in ("rises", "rise_variances")
-    )
-    low, high = found.interval(values, variances)
+    low, high = found.interval(_along(found, "rises"), _along(found, "rise_variances"))
     triples = zip(found.best.rises, low, high, strict=True)
     return tuple(Estimate(float(v), float(a), float(b)) for v, a, b in triples)

@@ -20,8 +20,8 @@ FREEDOM = 4.0
 """Degrees of freedom of Student's distribution of the residuals."""
 SMALLEST, LARGEST = 1e-2, 1e4
 """r that are tried."""
-COARSE = 13
-FINE = 17
+COARSE = 11
+STEPS = 5
 ROUNDS = 60
 REACH = 4.0
 """By how much chi-square has to grow on both sides of r: two standard deviations."""
@@ -181,14 +181,8 @@ class Profile:
         return low, high
 
 
-def profile(data: Measured) -> Profile:
-    """Find the most likely r and follow the likelihood around it.
-
-    Raises
-    ------
-    CannotTellError
-        If r has no bounds.
-    """
+def most_likely(data: Measured) -> Solution:
+    """Find the r of the highest likelihood."""
     from scipy.optimize import minimize_scalar
 
     coarse = np.linspace(math.log(SMALLEST), math.log(LARGEST), COARSE)
@@ -199,17 +193,28 @@ def profile(data: Measured) -> Profile:
         lambda log: solve_at(data, math.exp(log), near).misfit,
         bounds=(coarse[max(lowest - 1, 0)], coarse[min(lowest + 1, COARSE - 1)]),
         method="bounded",
-        options={"xatol": 1e-4},
+        options={"xatol": 1e-3},
     )
-    best = solve_at(data, math.exp(float(found.x)), near)
+    return solve_at(data, math.exp(float(found.x)), near)
+
+
+def profile(data: Measured) -> Profile:
+    """Find the most likely r and follow the likelihood around it.
+
+    Raises
+    ------
+    CannotTellError
+        If r has no bounds.
+    """
+    best = most_likely(data)
     inflation, scale = _calibration(best.pull)
-    ends = [_end(data, best, side, scale) for side in (math.log(SMALLEST), math.log(LARGEST))]
-    around = _solve_all(data, np.linspace(*ends, FINE), best)
+    sides = (math.log(SMALLEST), math.log(LARGEST))
+    ends = [_end(data, best, side, scale) for side in sides]
+    below = _solve_all(data, np.linspace(ends[0], math.log(best.ratio), STEPS + 1)[:-1], best)
+    above = _solve_all(data, np.linspace(math.log(best.ratio), ends[1], STEPS + 1)[1:], best)
+    around = (*below, best, *above)
     excess = np.array([(s.misfit - best.misfit) / scale for s in around])
-    order = int(np.searchsorted([s.ratio for s in around], best.ratio))
-    return Profile(
-        best, (*around[:order], best, *around[order:]), np.insert(excess, order, 0.0), inflation
-    )
+    return Profile(best, around, excess, inflation)
 
 
 def _solve_all(data: Measured, logs: Array, start: Solution | None = None) -> list[Solution]:
@@ -242,6 +247,8 @@ def _end(data: Measured, best: Solution, side: float, scale: float) -> float:
         return (solve_at(data, math.exp(log), best).misfit - best.misfit) / scale - REACH
 
     if over(side) <= 0:
-        beyond = f"below {best.ratio:.2g}" if side < math.log(best.ratio) else f"above {best.ratio:.2g}"
+        beyond = (
+            f"below {best.ratio:.2g}" if side < math.log(best.ratio) else f"above {best.ratio:.2g}"
+        )
         raise CannotTellError(f"every r {beyond} describes them as well")
-    return float(brentq(over, math.log(best.ratio), side, xtol=1e-3))
+    return float(brentq(over, math.log(best.ratio), side, xtol=1e-2))

@@ -8,7 +8,7 @@ import xarray as xr
 
 from sim.samples.random_field import nearest_points, stream_key
 from sim.samples.tin import TinFilm, TinFilm25
-from stm_daq.analysis.grains import grain_sizes, roughness, segment_grains
+from stm_daq.analysis.grains import grain_sizes, segment_grains
 from stm_daq.analysis.regions import drawn, on_sites, thresholded, values_by_region
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.report_settings import settings_of
@@ -141,11 +141,3 @@ def test_what_has_no_grains_is_not_divided():
         segment_grains(surface(np.full((80, 80), np.nan)))
     with pytest.raises(CannotTellError, match="larger frame"):
         grain_sizes(segment_grains(honeycomb(count=3)[0]))
-
-
-def test_roughness_of_a_wave_on_a_plane():
-    x = np.arange(200)
-    wave = 1e-9 * np.cos(2 * np.pi * (x - 99.5) / 20)[None, :] + 0 * x[:, None]
-    found = roughness(surface(wave + 3e-9 * x[:, None] / 200))
-    assert found.rms == pytest.approx(1e-9 / np.sqrt(2), rel=1e-2)
-    assert found.peak_to_valley == pytest.approx(2e-9, rel=3e-2)
