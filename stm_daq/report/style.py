@@ -25,6 +25,8 @@ FAILED = "#8f8f8f"
 """A site that was measured but has no fit to show."""
 NOT_MEASURED = "#f4f4f4"
 _NOT_MEASURED_HATCH = "#d0d0d0"
+DECORATION = "decoration"
+"""Identifier (`gid`) of artists that show no data: they are not among the numbers of a figure."""
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
