@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PART_OF_RELIEF = 0.1
 """A grain rises above the saddle to its neighbours by this part of the relief, unless told."""
+VARIED = 1.5
+"""Factor by which that is varied to see what the diameters depend on."""
 SMOOTHING = 0.5
 """Width of the Gaussian that the heights are smoothed with, pixels."""
 FEWEST_PIXELS = 16
@@ -101,8 +103,7 @@ def segment_grains(
     from skimage.segmentation import watershed
 
     image = image_of(level(topograph), least=10 * FEWEST_PIXELS)
-    low, high = np.percentile(image.values[image.known], [5, 95])
-    depth = PART_OF_RELIEF * float(high - low) if depth is None else depth
+    depth = usual_depth(topograph) if depth is None else depth
     lowest = float(image.values[image.known].min())
     filled = np.where(image.known, image.values, lowest)
     weight = gaussian_filter(image.known.astype(float), smoothing)
@@ -114,6 +115,31 @@ def segment_grains(
     _require_resolved(labels, count, image.name)
     regions = like(topograph, labels).rename("grain").assign_attrs(units="", long_name="grain")
     return Regions(regions, tuple(str(number) for number in range(1, count + 1)))
+
+
+def usual_depth(topograph: xr.DataArray) -> float:
+    """Return a tenth of the relief (5th to 95th percentile of the levelled heights), m."""
+    heights = level(topograph).values
+    low, high = np.percentile(heights[np.isfinite(heights)], [5, 95])
+    return PART_OF_RELIEF * float(high - low)
+
+
+def diameter_error(topograph: xr.DataArray) -> float:
+    """Return how much the median diameter depends on the depth that separates grains, m.
+
+    It is half the difference between the medians with 1 / 1.5 and 1.5 times the usual depth.
+
+    Raises
+    ------
+    BadInputError, CannotTellError
+        See :func:`segment_grains` and :func:`grain_sizes`.
+    """
+    usual = usual_depth(topograph)
+    fine, coarse = (
+        grain_sizes(segment_grains(topograph, depth)).median
+        for depth in (usual / VARIED, usual * VARIED)
+    )
+    return abs(coarse - fine) / 2
 
 
 def grain_sizes(grains: Regions) -> GrainSizes:

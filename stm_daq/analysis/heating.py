@@ -29,7 +29,7 @@ from stm_daq.records import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-FEWEST = 12
+FEWEST = 6
 """A region needs so many sites, or it does not count."""
 ENOUGH_FOR_HALVES = 10
 MIDDLE = 5.0
@@ -106,7 +106,7 @@ def fit_heating(maps: xr.Dataset, regions: Regions | None = None) -> Heating:
         ``temperature``, ``barrier`` and their ``_std`` over (y, x), as from
         :func:`stm_daq.analysis.fitted_maps.fitted_maps`.
     regions : Regions, optional
-        On the same axes, such as grains; those with fewer than 12 sites and sites outside all of
+        On the same axes, such as grains; those with fewer than six sites and sites outside all of
         them are left out. Without: one region.
 
     Raises

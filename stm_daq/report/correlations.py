@@ -60,11 +60,14 @@ def figure_correlations(
         reach = [[value - found["_low"]], [found["_high"] - value]]
         axes.errorbar(value, place, xerr=reach, color=DATA, capsize=2.5, linewidth=1)
         effective = float(table["pearson_effective"].values[row])
-        axes.text(1.08, place, f"{_p(p_value)}, {effective:.0f} independent", va="center")
+        axes.text(1.08, place, f"{_p(p_value)}, {effective:.0f} independent pixels", va="center")
     keys = [str(table["map"].values[row]) for row in rows]
     labels = [(names or {}).get(key, key) for key in keys]
     axes.set(
-        yticks=range(len(rows)), yticklabels=labels, xlim=(-1.05, 1.05), xlabel="Correlation coefficient"
+        yticks=range(len(rows)),
+        yticklabels=labels,
+        xlim=(-1.05, 1.05),
+        xlabel="Correlation coefficient",
     )
     axes.axvline(0, color=DATA, linewidth=0.8)
     letter(axes, 0, title or f"Correlation with {table.attrs.get('with', 'another map')}")

@@ -65,7 +65,7 @@ def figure_grains(dataset: xr.Dataset, grains: Regions, drawn: Regions | None = 
     letter(image, 0, f"Topograph: {len(grains.names)} grains")
     scale_bar(image, extent)
     _draw_sizes(histogram, grains)
-    letter(histogram, 1, "Diameter of the whole grains")
+    letter(histogram, 1, "Circles of equal area")
     return figure
 
 
@@ -80,7 +80,7 @@ def _name(axes: Axes, regions: Regions) -> None:
 
 
 def _draw_sizes(axes: Axes, grains: Regions) -> None:
-    axes.set(xlabel="Diameter of the circle of equal area (nm)", ylabel="Grains")
+    axes.set(xlabel="Diameter (nm)", ylabel="Grains")
     try:
         sizes = grain_sizes(grains)
     except CannotTellError as error:
@@ -90,11 +90,19 @@ def _draw_sizes(axes: Axes, grains: Regions) -> None:
     diameters = sizes.diameters * NM
     bins = int(np.clip(round(np.sqrt(len(diameters)) * 1.5), 5, 40))
     counts, _, _ = axes.hist(diameters, bins=bins, color=BLUE, alpha=0.85)
-    axes.axvline(sizes.median * NM, color=DATA, linestyle="--", linewidth=1)
+    axes.axvline(sizes.median * NM, ymax=0.7, color=DATA, linestyle="--", linewidth=1)
     lines = [
         f"median {sizes.median * NM:.1f} nm",
         f"90 % below {sizes.large * NM:.1f} nm",
         f"{len(diameters)} grains",
     ]
-    axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", linespacing=1.4)
+    axes.text(
+        0.97,
+        0.97,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        va="top",
+        ha="right",
+        linespacing=1.4,
+    )
     axes.set_ylim(0, 1.4 * float(np.max(counts)))

@@ -17,7 +17,6 @@ from stm_daq.report.numbers import BARRIER, GAP, TEMPERATURE, Quantity
 from stm_daq.report.raster import draw_image, panel_height, robust_limits
 from stm_daq.report.region_colours import colour_of, outline, plane_extent
 from stm_daq.report.style import (
-    DATA,
     NothingToShowError,
     in_house_style,
     letter,
@@ -57,7 +56,9 @@ def figure_heating(maps: xr.Dataset, regions: Regions, heating: Heating | None =
         raise NothingToShowError("No site has gap, temperature and barrier.")
     extent = plane_extent(maps["gap"])
     figure = new_figure(max(panel_height(extent, PANEL) + 0.6, 2.2) + 2.6)
-    panels = figure.subplots(2, 2, height_ratios=(max(panel_height(extent, PANEL), 1.9), 2.1)).ravel()
+    panels = figure.subplots(
+        2, 2, height_ratios=(max(panel_height(extent, PANEL), 1.9), 2.1)
+    ).ravel()
     gap = maps["gap"].values * GAP.factor
     draw_image(panels[0], gap, extent, "viridis", GAP.unit, robust_limits(gap))
     outline(panels[0], regions, named=True)
@@ -65,15 +66,15 @@ def figure_heating(maps: xr.Dataset, regions: Regions, heating: Heating | None =
     scale_bar(panels[0], extent)
     letter(panels[0], 0, "Gap, and the regions")
     pairs = ((TEMPERATURE, GAP), (BARRIER, TEMPERATURE), (BARRIER, GAP))
-    titles = ("with BCS gap(T)", "with the heating model", "both together")
+    titles = (r"BCS $\Delta(T)$", "Temperature and barrier", r"Gap and barrier, $\Delta(T(Z))$")
     for number, (axes, (x, y), title) in enumerate(zip(panels[1:], pairs, titles, strict=True), 1):
         _draw_sites(axes, maps, regions, x, y)
-        letter(axes, number, f"{y.symbol} against {x.symbol}, {title}")
+        letter(axes, number, title)
     gaps: list[RegionGap] = []
     with suppress(CannotTellError):  # regions without enough sites have points, but no curve
         gaps = region_gaps(zero_temperature_gap(maps)["gap0"], regions)
     _draw_curves(panels, maps, regions, heating, gaps)
-    _legend(panels[1], regions, gaps)
+    _legend(panels[0], regions, gaps)
     return figure
 
 
@@ -86,12 +87,12 @@ def _draw_sites(axes: Axes, maps: xr.Dataset, regions: Regions, x: Quantity, y: 
             across[here],
             up[here],
             ".",
-            markersize=2.0 if number == 0 else 3.5,
+            markersize=2.0 if number == 0 or here.sum() > 500 else 5.0,
             markeredgewidth=0,
             color=ELSEWHERE if number == 0 else colour_of(number - 1),
             alpha=0.5 if number == 0 else 0.8,
             rasterized=bool(here.sum() > 300),
-            zorder=1 if number == 0 else 2,
+            zorder=1 if number == 0 else 3,
         )
     axes.set(xlabel=x.label, ylabel=y.label, xlim=_range(across), ylim=_range(up))
 
@@ -123,15 +124,17 @@ def _draw_curves(
             warm = one.curve(heating.curve(barriers, one.name))
             _curve(panels[3], barriers, warm * GAP.factor, colours[one.name])
     base, ratio = heating.base, heating.ratio
-    text = rf"$T_n$ = {base.value:.2f} ± {base.std:.2f} K, $r$ = {ratio.value:.1f} ± {ratio.std:.1f}"
-    panels[2].text(0.03, 0.95, text, transform=panels[2].transAxes, va="top")
+    said = (
+        rf"$T_n$ = {base.value:.2f} ± {base.std:.2f} K, $r$ = {ratio.value:.1f} ± {ratio.std:.1f}"
+    )
+    letter(panels[2], 2, f"Heating model: {said}")
 
 
 def _curve(axes: Axes, x: Array, y: Array, colour: str) -> None:
     from matplotlib.patheffects import withStroke
 
-    edge = [withStroke(linewidth=2.8, foreground="white")]
-    axes.plot(x, y, color=colour, linewidth=1.4, path_effects=edge, zorder=3)
+    edge = [withStroke(linewidth=2.0, foreground="white")]
+    axes.plot(x, y, color=colour, linewidth=1.0, path_effects=edge, zorder=2)
 
 
 def _legend(axes: Axes, regions: Regions, gaps: list[RegionGap]) -> None:
@@ -143,6 +146,7 @@ def _legend(axes: Axes, regions: Regions, gaps: list[RegionGap]) -> None:
         for number, name in enumerate(regions.names)
     ]
     axes.legend(
-        handles=handles, loc="upper right", title=r"$\Delta(0)$", title_fontsize=7.5,
-        fontsize=6.5, labelcolor=DATA, framealpha=0.8, frameon=True, edgecolor="none",
+        handles=handles, loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=2,
+        fontsize=7, columnspacing=1.0, title=r"Regions and their $\Delta(0)$", title_fontsize=7,
+        alignment="left",
     )  # fmt: skip

@@ -17,7 +17,6 @@ from stm_daq.report.region_colours import plane_extent
 from stm_daq.report.style import (
     BLUE,
     FAILED,
-    FIT,
     NothingToShowError,
     in_house_style,
     letter,
@@ -92,7 +91,14 @@ def _draw_spectra(axes: Axes, spectra: xr.DataArray) -> None:
     values = spectra.values.T
     low, high = robust_limits(values)
     image = axes.pcolormesh(
-        position, bias, values, cmap="magma", vmin=low, vmax=high, shading="nearest", rasterized=True
+        position,
+        bias,
+        values,
+        cmap="magma",
+        vmin=low,
+        vmax=high,
+        shading="nearest",
+        rasterized=True,
     )
     axes.figure.colorbar(image, cax=axes.inset_axes((1.03, 0, 0.02, 1)), label="dI/dV")
     axes.set(xlabel="Position (nm)", ylabel="Bias (mV)")

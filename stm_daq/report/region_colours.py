@@ -10,6 +10,7 @@ from stm_daq.analysis.images import plane_of
 from stm_daq.analysis.regions import Regions
 from stm_daq.records import Array
 from stm_daq.report.raster import Extent, extent_of
+from stm_daq.report.style import DECORATION
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,7 +42,9 @@ def outline(axes: Axes, regions: Regions, named: bool) -> None:
         _lines(axes, labels == number + 1, extent, colour_of(number), 1.4)
 
 
-def _lines(axes: Axes, labels: Array | np.ndarray, extent: Extent, colour: str, width: float) -> None:
+def _lines(
+    axes: Axes, labels: Array | np.ndarray, extent: Extent, colour: str, width: float
+) -> None:
     """Draw the edges between pixels of different labels."""
     from matplotlib.collections import LineCollection
 
@@ -54,4 +57,5 @@ def _lines(axes: Axes, labels: Array | np.ndarray, extent: Extent, colour: str, 
     i, j = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
     level = np.stack([np.stack([x[j], y[i]], -1), np.stack([x[j + 1], y[i]], -1)], axis=1)
     lines = LineCollection(np.concatenate([upright, level]), colors=colour, linewidths=width)
+    lines.set_gid(DECORATION)
     axes.add_collection(lines, autolim=False)

@@ -44,6 +44,7 @@ def figure_uncertainty(found: Sequence[NeighbourScatter]) -> Figure:
         axes.set(xticks=(), yticks=())
         scale_bar(axes, extent)
         std, stated = one.std * quantity.factor, one.stated * quantity.factor
-        text = f"{quantity.title}: ratio {one.ratio:.1f}\n{std:.2g} {quantity.unit} between neighbours,"
-        letter(axes, number, text.replace("  ", " ") + f"\n{stated:.2g} {quantity.unit} stated")
+        unit = f" {quantity.unit}".rstrip()
+        numbers = f"{std:.2g}{unit} between neighbours,\n{stated:.2g}{unit} stated"
+        letter(axes, number, f"{quantity.title}: ratio {one.ratio:.1f}\n{numbers}")
     return figure

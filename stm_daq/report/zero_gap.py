@@ -52,14 +52,17 @@ def figure_zero_gap(maps: xr.Dataset, critical_temperature: float | None = None)
     most = 0.0
     for values, colour, name in ((measured, BLUE, r"$\Delta(T)$"), (at_zero, FIT, r"$\Delta(0)$")):
         label = f"{name}: mean {values.mean():.3f}, FWHM {fwhm(values):.3f} meV"
-        counts, _, _ = axes.hist(values, bins=bins, histtype="step", color=colour, lw=1.4, label=label)
+        counts, _, _ = axes.hist(
+            values, bins=bins, histtype="step", color=colour, lw=1.4, label=label
+        )
         most = max(most, float(np.max(counts)))
     axes.set(xlabel=r"Gap $\Delta$ (meV)", ylabel="Sites", ylim=(0, 1.45 * most))
     if critical_temperature is not None:
         gap = expected_gap(critical_temperature) * 1e3
         axes.annotate(
-            rf"$1.764\,k_B T_c$ = {gap:.2f} meV", (gap, 0), (gap, 0.55 * most),
-            arrowprops={"arrowstyle": "->", "color": DATA}, ha="center", color=DATA,
+            rf"$1.764\,k_B T_c$ = {gap:.2f} meV", (gap, 0.02 * most), (gap, 1.1 * most),
+            arrowprops={"arrowstyle": "->", "color": DATA}, ha="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )  # fmt: skip
         left, right = axes.get_xlim()
         margin = 0.12 * (right - left)
