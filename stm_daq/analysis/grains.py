@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,13 +95,11 @@ def segment_grains(
     ------
     BadInputError, CannotTellError
         If the topograph will not do (see :func:`stm_daq.analysis.images.image_of`), or its grains
-        are not resolved: their median is below 16 pixels.
+        are not resolved (their median is below 16 pixels), or scikit-image is not installed.
     """
-    from scipy.ndimage import gaussian_filter
-    from skimage.measure import label
-    from skimage.morphology import h_maxima
-    from skimage.segmentation import watershed
+    from scipy.ndimage import gaussian_filter, label
 
+    morphology, segmentation = _skimage()
     image = image_of(level(topograph), least=10 * FEWEST_PIXELS)
     depth = usual_depth(topograph) if depth is None else depth
     lowest = float(image.values[image.known].min())
@@ -109,8 +107,9 @@ def segment_grains(
     weight = gaussian_filter(image.known.astype(float), smoothing)
     smooth = gaussian_filter(filled - lowest, smoothing) / np.maximum(weight, 1e-6)
     smooth = np.where(image.known, smooth / depth, 0.0)
-    seeds = label(h_maxima(smooth, 1.0).astype(bool) & image.known)
-    labels = watershed(-smooth, seeds, mask=image.known).astype(np.int64)
+    maxima = morphology.h_maxima(smooth, 1.0).astype(bool) & image.known
+    seeds, _ = label(maxima, np.ones((3, 3)))
+    labels = segmentation.watershed(-smooth, seeds, mask=image.known).astype(np.int64)
     count = int(labels.max())
     _require_resolved(labels, count, image.name)
     regions = like(topograph, labels).rename("grain").assign_attrs(units="", long_name="grain")
@@ -163,6 +162,17 @@ def grain_sizes(grains: Regions) -> GrainSizes:
     step_x, step_y = image.step
     areas = np.bincount(labels.ravel(), minlength=count + 1)[whole] * step_x * step_y
     return GrainSizes(whole, 2 * np.sqrt(areas / math.pi))
+
+
+def _skimage() -> tuple[Any, Any]:
+    """Import what is used of scikit-image, an extra of this package."""
+    try:
+        from skimage import morphology, segmentation
+    except ImportError:
+        raise CannotTellError(
+            "finding grains needs scikit-image, which is not installed: pip install 'stm-daq[analysis]'"
+        ) from None
+    return morphology, segmentation
 
 
 def _require_resolved(labels: NDArray[np.int64], count: int, name: str) -> None:

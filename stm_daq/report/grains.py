@@ -76,7 +76,9 @@ def _name(axes: Axes, regions: Regions) -> None:
         Line2D([], [], color=colour_of(number), label=name)
         for number, name in enumerate(regions.names)
     ]
-    axes.legend(handles=handles, loc="upper right", bbox_to_anchor=(1, -0.01), ncols=3)
+    axes.legend(
+        handles=handles, loc="upper right", bbox_to_anchor=(1, -0.09), ncols=4, columnspacing=1.2
+    )
 
 
 def _draw_sizes(axes: Axes, grains: Regions) -> None:

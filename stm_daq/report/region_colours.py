@@ -47,6 +47,7 @@ def _lines(
 ) -> None:
     """Draw the edges between pixels of different labels."""
     from matplotlib.collections import LineCollection
+    from matplotlib.patheffects import withStroke
 
     left, right, bottom, top = extent
     framed = np.pad(labels.astype(np.int64), 1)
@@ -58,4 +59,6 @@ def _lines(
     level = np.stack([np.stack([x[j], y[i]], -1), np.stack([x[j + 1], y[i]], -1)], axis=1)
     lines = LineCollection(np.concatenate([upright, level]), colors=colour, linewidths=width)
     lines.set_gid(DECORATION)
+    if width > 1:
+        lines.set_path_effects([withStroke(linewidth=2.2 * width, foreground="white")])
     axes.add_collection(lines, autolim=False)
