@@ -190,5 +190,5 @@ def _beside_nothing(labels: NDArray[np.int64]) -> Mask:
     """Return the pixels at the edge of the map or beside a missing one."""
     from scipy.ndimage import binary_erosion
 
-    inner = binary_erosion(labels > 0, np.ones((3, 3)), border_value=0)
+    inner = binary_erosion(labels > 0, np.ones((3, 3), dtype=np.bool_), border_value=0)
     return np.asarray(~inner & (labels > 0))

@@ -150,7 +150,8 @@ def _sites(maps: xr.Dataset, regions: Regions | None) -> tuple[Measured, tuple[s
         image_of(maps[key], least=FEWEST, most_missing=1.0, constant=True).values for key in keys
     )
     known = np.isfinite(T) & np.isfinite(Z) & (T_std > 0) & (Z_std >= 0)
-    labels, names = np.ones(T.shape, dtype=np.int64), ("map",)
+    labels = np.ones(T.shape, dtype=np.int64)
+    names: tuple[str, ...] = ("map",)
     if regions is not None:
         require_same_axes(maps["temperature"], regions)
         labels, names = regions.labels.values, regions.names

@@ -57,7 +57,7 @@ def _lines(
     upright = np.stack([np.stack([x[j], y[i]], -1), np.stack([x[j], y[i + 1]], -1)], axis=1)
     i, j = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
     level = np.stack([np.stack([x[j], y[i]], -1), np.stack([x[j + 1], y[i]], -1)], axis=1)
-    lines = LineCollection(np.concatenate([upright, level]), colors=colour, linewidths=width)
+    lines = LineCollection(list(np.concatenate([upright, level])), colors=colour, linewidths=width)
     lines.set_gid(DECORATION)
     if width > 1:
         lines.set_path_effects([withStroke(linewidth=2.2 * width, foreground="white")])

@@ -48,7 +48,7 @@ def figure_zero_gap(maps: xr.Dataset, critical_temperature: float | None = None)
     figure = new_figure(2.9, 4.6)
     axes = figure.subplots()
     low, high = np.percentile(np.concatenate([measured, at_zero]), [0.2, 99.8])
-    bins = np.linspace(low, high, int(np.clip(math.sqrt(len(at_zero)), 8, 60)))
+    bins = np.linspace(low, high, int(np.clip(math.sqrt(len(at_zero)), 8, 60))).tolist()
     most = 0.0
     for values, colour, name in ((measured, BLUE, r"$\Delta(T)$"), (at_zero, FIT, r"$\Delta(0)$")):
         label = f"{name}: mean {values.mean():.3f}, FWHM {fwhm(values):.3f} meV"
