@@ -7,16 +7,12 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from stm_daq.clock import RealClock
 from stm_daq.errors import StmDaqError
 from stm_daq.report.chapter import Chapter
-from stm_daq.report.embed import SMALL, data_uri, rendered
+from stm_daq.report.embed import data_uri, picture_of, rendered
 from stm_daq.report.figure_data import figure_csv
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 type Progress = Callable[[str], None]
 """Told in a sentence what goes on."""
@@ -95,7 +91,7 @@ def _drawn(number: int, chapter: Chapter, pdf: bool, clock: RealClock) -> DrawnF
     text = (number, chapter.title, chapter.caption, chapter.alternative)
     try:
         figure = chapter.draw()
-        image, svg = _pictures(figure)
+        image, svg = picture_of(figure)
         return DrawnFigure(
             *text,
             image=image,
@@ -106,16 +102,6 @@ def _drawn(number: int, chapter: Chapter, pdf: bool, clock: RealClock) -> DrawnF
         )
     except Exception as error:  # noqa: BLE001 - one bad figure must not cost the reader the others
         return DrawnFigure(*text, missing=excuse("This figure could not be drawn", error))
-
-
-def _pictures(figure: Figure) -> tuple[str, bytes]:
-    """Return what the page shows (SVG, or PNG where that is smaller by far) and the SVG."""
-    svg = rendered(figure, "svg")
-    if len(svg) > SMALL:
-        png = rendered(figure, "png")
-        if len(png) < len(svg):
-            return data_uri("png", png), svg
-    return data_uri("svg", svg), svg
 
 
 def excuse(what: str, error: Exception) -> str:

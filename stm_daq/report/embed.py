@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -38,7 +40,11 @@ def rendered(figure: Figure, form: Form) -> bytes:
 
     _rasterize_crowds(figure)
     buffer = BytesIO()
-    settings = {"svg.hashsalt": "stm-daq", "svg.fonttype": "path", "pdf.fonttype": 42}
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "stm-daq",
+        "svg.fonttype": "path",
+        "pdf.fonttype": 42,
+    }
     with rc_context(settings):
         figure.savefig(buffer, format=form, dpi=DPI, metadata=_NO_DATE[form])
     figure.set_layout_engine("none")
@@ -51,11 +57,21 @@ def _rasterize_crowds(figure: Figure) -> None:
     for axes in figure.axes:
         for line in axes.lines:
             if line.get_marker() not in ("None", "none", "", " ", None):
-                line.set_rasterized(line.get_rasterized() or len(line.get_xdata()) > CROWD)
+                line.set_rasterized(line.get_rasterized() or np.size(line.get_xdata()) > CROWD)
         for artist in axes.collections:
             if isinstance(artist, Collection):
-                count = max(len(artist.get_offsets()), len(artist.get_paths()))
+                count = max(np.size(artist.get_offsets()) // 2, len(artist.get_paths()))
                 artist.set_rasterized(artist.get_rasterized() or count > CROWD)
+
+
+def picture_of(figure: Figure) -> tuple[str, bytes]:
+    """Return a figure as a ``data:`` URI (SVG, or PNG where that is smaller by far), and its SVG."""
+    svg = rendered(figure, "svg")
+    if len(svg) > SMALL:
+        png = rendered(figure, "png")
+        if len(png) < len(svg):
+            return data_uri("png", png), svg
+    return data_uri("svg", svg), svg
 
 
 def data_uri(kind: str, content: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,28 +158,41 @@ def save_report(report: Report, path: Path) -> Path:
     """
     folder = figure_folder(path)
     write_atomically(path, page_of(report, folder.name))
-    folder.mkdir(exist_ok=True)
-    wanted = _files(report)
-    for old in [*folder.glob("[0-9][0-9]-*.svg"), *folder.glob("*.csv")]:
-        if old.name not in wanted:  # of an earlier report, with another recipe
-            old.unlink()
-    for name, content in wanted.items():
-        (folder / name).write_bytes(content)
+    save_figures(folder, report.figures, report.tables)
     return path
 
 
-def _files(report: Report) -> dict[str, bytes]:
-    """Return the files of the folder, by name."""
-    files = {name: text.encode("utf-8") for name, text in report.tables.items()}
-    for figure in report.figures:
+def save_figures(folder: Path, figures: Sequence[DrawnFigure], tables: Mapping[str, str]) -> None:
+    """Write figures (SVG and CSV) and tables into a folder, and clear what an earlier report left."""
+    wanted = {name: text.encode("utf-8") for name, text in tables.items()}
+    for figure in figures:
         if figure.svg:
-            files[f"{figure.name}.svg"] = figure.svg
-            files[f"{figure.name}.csv"] = figure.csv.encode("utf-8")
-    return files
+            wanted[f"{figure.name}.svg"] = figure.svg
+            wanted[f"{figure.name}.csv"] = figure.csv.encode("utf-8")
+    folder.mkdir(exist_ok=True)
+    for old in [*folder.glob("[0-9][0-9]-*.svg"), *folder.glob("*.csv")]:
+        if old.name not in wanted:
+            old.unlink()
+    for name, content in wanted.items():
+        (folder / name).write_bytes(content)
 
 
 def page_of(report: Report, folder: str) -> str:
     """Return the page as HTML; `folder` is the name of the folder beside it."""
+    return rendered_page(
+        "report.html",
+        **report.content,
+        folder=folder,
+        figures=report.figures,
+        downloads=_downloads(report.figures),
+        tables={
+            name: data_uri("csv", text.encode("utf-8")) for name, text in report.tables.items()
+        },
+    )
+
+
+def rendered_page(template: str, **content: Any) -> str:
+    """Return a page from a template and everything that it names."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -189,15 +202,7 @@ def page_of(report: Report, folder: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(
-        **report.content,
-        folder=folder,
-        figures=report.figures,
-        downloads=_downloads(report.figures),
-        tables={
-            name: data_uri("csv", text.encode("utf-8")) for name, text in report.tables.items()
-        },
-    )
+    return environment.get_template(template).render(**content)
 
 
 def _downloads(figures: Sequence[DrawnFigure]) -> dict[int, tuple[str, str]]:

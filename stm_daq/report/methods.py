@@ -32,7 +32,7 @@ def methods_of(dataset: xr.Dataset) -> list[str]:
     plan = _plan(facts.plan_text)
     sentences = [
         _when(dataset, facts),
-        _where(dataset),
+        _where(dataset, plan),
         _junction(dataset, plan),
         _sweep(plan),
         _lockin(facts, plan),
@@ -68,7 +68,7 @@ def _when(dataset: xr.Dataset, facts: Facts) -> str:
     )
 
 
-def _where(dataset: xr.Dataset) -> str:
+def _where(dataset: xr.Dataset, plan: Mapping[str, Any]) -> str:
     rows, columns = dataset.sizes["y"], dataset.sizes["x"]
     steps = ", ".join(
         f"{dataset.sizes[name]} steps of {axis_title(dataset, name)}"
@@ -77,6 +77,9 @@ def _where(dataset: xr.Dataset) -> str:
     after = f", each at {steps}" if steps else ""
     if rows * columns == 1:
         return f"They were taken at one place{after}." if after else ""
+    points = _at(plan, "sites", "points")
+    if isinstance(points, list):
+        return f"They were taken at {len(points)} places{after}."
     step = [
         f"{np.ptp(dataset[name].values) / (len(dataset[name]) - 1) * 1e9:.3g} nm"
         for name in ("x", "y")
@@ -152,9 +155,12 @@ def _fits(dataset: xr.Dataset, facts: Facts) -> str:
     used = int(sites.representative.sum())
     return (
         f"Every spectrum was fitted with the model {facts.fit_model}: {said or 'none'}. Maps and "
-        f"numbers use {used} of {sites.total} sites; the other "
-        f"{sites.total - used} are listed below with reasons."
+        f"numbers use {used} of {sites.total} sites{_others(sites.total - used)}."
     )
+
+
+def _others(count: int) -> str:
+    return f"; the other {count} are listed below with reasons" if count else ""
 
 
 def _twin(dataset: xr.Dataset, facts: Facts) -> str:

@@ -44,7 +44,7 @@ def _checksums(
                 yield path.name, hashlib.file_digest(file, "sha256").hexdigest()
     for name, text in (("plan.yaml", facts.plan_text), ("station.yaml", facts.station_text)):
         if text:
-            yield f"{name} (as shown below)", checksum(text.encode("utf-8"))
+            yield f"{name} (as the run keeps it)", checksum(text.encode("utf-8"))
     for figure in figures:
         if figure.csv:
             yield f"{figure.name}.csv", checksum(figure.csv.encode("utf-8"))
@@ -70,10 +70,10 @@ def commands(dataset: xr.Dataset, facts: Facts, recipe: str) -> list[tuple[str, 
     if facts.rehearsed:
         seed = seed_of(dataset)
         chosen = "" if seed is None else f" --seed {seed}"
-        made += [("The rehearsal, from plan and station as shown below",
+        made += [("The rehearsal, from the plan and station that the run keeps",
                   f"stm-daq rehearse plan.yaml --station station.yaml{chosen}")]  # fmt: skip
     elif facts.plan_text:
-        made += [("The measurement, from plan and station as shown below",
+        made += [("The measurement, from the plan and station that the run keeps",
                   "stm-daq run plan.yaml --station station.yaml")]  # fmt: skip
     return made
 
@@ -81,7 +81,7 @@ def commands(dataset: xr.Dataset, facts: Facts, recipe: str) -> list[tuple[str, 
 def citation(facts: Facts, sums: Sequence[tuple[str, str]]) -> str:
     """Return how to refer to the data, so that a reader can tell whether they are the same."""
     program = facts.versions.get("stm-daq", version("stm-daq"))
-    data = next((f", SHA-256 {found}" for name, found in sums if name != "plan.yaml"), "")
+    data = f", SHA-256 of {sums[0][0]} {sums[0][1]}" if sums else ""
     sample = f"{facts.sample}. " if facts.sample else ""
     return (
         f"{sample}{facts.name}, {facts.kind} {facts.run_id}{data}. Measured with stm_daq {program}."
