@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stm_daq.analysis.images import is_constant
+from stm_daq.analysis.images import Numbers, is_constant
 from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
@@ -61,6 +61,11 @@ class Clusters:
         """Number of clusters; 1: the spectra are all of a kind, as far as can be told."""
         return len(self.sizes)
 
+    @property
+    def continuum(self) -> bool:
+        """Whether the spectra are neither of one kind nor of several: they vary without a break."""
+        return self.count == 1 and bool(self.silhouettes) and self.p_value <= 1 / (NULLS + 1)
+
 
 def cluster_spectra(
     spectra: xr.DataArray, most: int = 6, seed: int = 0, count: int | None = None
@@ -107,6 +112,8 @@ def cluster_spectra(
     silhouettes: dict[int, float] = {}
     homogeneous: dict[int, float] = {}
     p_value, chosen = 1.0, count or 1
+    if (count or 1) > 1 and not scores.shape[1]:
+        raise CannotTellError("nothing stands out of the noise: there are no kinds of spectra")
     with _sklearn_alone():
         if scores.shape[1] and count is None:
             silhouettes, homogeneous, p_value = _judged(scores, most, rng)
@@ -152,16 +159,13 @@ def _principal(values: Array) -> tuple[Array, Array, Array]:
     """Return explained parts of the variance, the components above noise, and the scores in them."""
     learn = _sklearn()
     scale = float(np.abs(values).max())
-    pca = learn.decomposition.PCA(svd_solver="covariance_eigh" if _tall(values) else "full")
+    tall = values.shape[0] > values.shape[1]
+    pca = learn.decomposition.PCA(svd_solver="covariance_eigh" if tall else "full")
     pca.fit(values / scale)
     count = _above_noise(np.asarray(pca.explained_variance_), len(values))
     axes = np.asarray(pca.components_[:count])
     scores = (values - values.mean(axis=0)) / scale @ axes.T
     return np.asarray(pca.explained_variance_ratio_), axes, np.asarray(scores)
-
-
-def _tall(values: Array) -> bool:
-    return len(values) > values.shape[1]
 
 
 def _above_noise(variance: Array, spectra: int) -> int:
@@ -200,7 +204,7 @@ def _best_separated(scores: Array, silhouettes: dict[int, float]) -> int:
     return 1
 
 
-def _separated(scores: Array, labels: Array) -> bool:
+def _separated(scores: Array, labels: Numbers) -> bool:
     """Return whether hardly anything lies halfway between any two clusters."""
     means = np.array([scores[labels == k].mean(axis=0) for k in range(int(labels.max()) + 1)])
     for first, second in combinations(range(len(means)), 2):
@@ -226,7 +230,7 @@ def _silhouettes(points: Array, most: int) -> dict[int, float]:
     return found
 
 
-def _silhouette(distance: Array, labels: Array, counts: Array) -> float:
+def _silhouette(distance: Array, labels: Numbers, counts: Numbers) -> float:
     """Return the mean of (b - a) / max(a, b).
 
     a is the mean distance to the others of the own cluster, b that to the nearest other cluster.
@@ -241,7 +245,7 @@ def _silhouette(distance: Array, labels: Array, counts: Array) -> float:
     return float(np.mean((other - own) / np.maximum(np.maximum(own, other), 1e-300)))
 
 
-def _labelled(scores: Array, count: int, rng: np.random.Generator) -> tuple[Array, float]:
+def _labelled(scores: Array, count: int, rng: np.random.Generator) -> tuple[Numbers, float]:
     """Return the labels, the largest cluster first, and how well other seeds agree."""
     if count == 1 or not scores.shape[1]:
         return np.zeros(len(scores), dtype=np.int64), 1.0
@@ -253,7 +257,7 @@ def _labelled(scores: Array, count: int, rng: np.random.Generator) -> tuple[Arra
     return np.argsort(order)[runs[0]], float(np.mean(agreement))
 
 
-def _k_means(points: Array, count: int, seed: int, starts: int) -> Array:
+def _k_means(points: Array, count: int, seed: int, starts: int) -> Numbers:
     learn = _sklearn()
     means = learn.cluster.KMeans(count, n_init=starts, random_state=seed, max_iter=100)
     return np.asarray(means.fit_predict(points))
@@ -263,7 +267,7 @@ def _result(
     spectra: xr.DataArray,
     values: Array,
     whole: Mask,
-    labels: Array,
+    labels: Numbers,
     explained: Array,
     axes: Array,
     silhouettes: dict[int, float],

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from stm_daq.analysis.images import Image, image_of, is_constant, plane_of
+from stm_daq.analysis.images import Image, Numbers, image_of, is_constant, plane_of
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
@@ -56,9 +57,8 @@ def fourier(
     import xarray as xr
 
     image = image_of(data, least=64, most_missing=most_missing)
-    weight = weights(image, window)
-    centred = _centred(image.values, weight)
-    transform = np.fft.fftshift(np.fft.fft2(weight * centred))
+    weight, faded = faded_out(image, window)
+    transform = np.fft.fftshift(np.fft.fft2(faded))
     unit = str(data.attrs.get("units", ""))
     dims, area = ("ky", "kx"), image.step[0] * image.step[1]
     size = np.abs(transform)
@@ -73,7 +73,7 @@ def fourier(
             "missing": image.missing,
             "window": window,
             "name": image.name,
-            "mean_square": float(np.sum((weight * centred) ** 2) / np.sum(weight**2)),
+            "mean_square": float(np.sum(faded**2) / np.sum(weight**2)),
         },
     )
 
@@ -177,7 +177,7 @@ def radial_average(spectrum: xr.DataArray) -> xr.Dataset:
     )
 
 
-def rings(kx: Array, ky: Array) -> tuple[Array, float, Array]:
+def rings(kx: Array, ky: Array) -> tuple[Numbers, float, Mask]:
     """Return the number of the ring of every wave vector, the width of a ring, and which are used.
 
     Used are those whose ring lies within the spectrum on all sides, without zero.
@@ -188,6 +188,12 @@ def rings(kx: Array, ky: Array) -> tuple[Array, float, Array]:
     if largest < 1:
         raise CannotTellError("the map is too narrow for an average over directions")
     return ring, float(step), (ring >= 1) & (ring <= largest)
+
+
+def faded_out(image: Image, window: Window) -> tuple[Array, Array]:
+    """Return the weights of the pixels, and the map less its weighted mean times these."""
+    weight = weights(image, window)
+    return weight, weight * _centred(image.values, weight)
 
 
 def weights(image: Image, window: Window) -> Array:

@@ -15,6 +15,9 @@ from stm_daq.records import Array
 if TYPE_CHECKING:
     import xarray as xr
 
+type Numbers = NDArray[np.integer[Any]]
+"""Whole numbers: of clusters, rings, terraces."""
+
 PLANES = (("y", "x"), ("topograph_y", "topograph_x"))
 EVEN = 1e-3
 """Steps of an axis may differ by this part of the mean step."""

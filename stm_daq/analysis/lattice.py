@@ -9,8 +9,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stm_daq.analysis.fourier import Window, fourier, rings, weights
+from stm_daq.analysis.fourier import Window, faded_out, fourier, rings
 from stm_daq.analysis.images import Image, image_of
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
@@ -23,13 +24,17 @@ ANGLES: dict[Symmetry, tuple[float, ...]] = {"square": (90.0,), "hexagonal": (60
 """Angles between two shortest vectors of the reciprocal lattice."""
 LEVEL = 0.01
 """A peak in noise alone is found in this part of all maps."""
-STREAK = 2
-"""Peaks with fewer columns than this from kx = 0 are stripes of rows."""
+STREAK = 4
+"""Noise of rows is seen in fewer columns than this from kx = 0."""
+ALONG = 15
+"""Half of the points along ky over which its median is taken."""
 CRAMER_RAO = math.sqrt(6) / (2 * math.pi)
 """Standard deviation of the frequency of a wave, in steps of the spectrum, times the ratio of wave
 to noise (D. C. Rife and R. R. Boorstyn, IEEE Trans. Inf. Theory 20, 591 (1974))."""
 FADED = 1.25
 """So much larger it is with a Hann window, if the noise is that of the windowed spectrum."""
+THIRD = 0.05
+"""A third wave is where a lattice has one if it misses by less than this part of the shortest."""
 PERIODS = 3
 """A wave has at least so many periods in the frame; longer ones are the shape of the surface."""
 
@@ -67,18 +72,16 @@ class Peak:
 
 
 def find_peaks(
-    data: xr.DataArray,
-    window: Window = "hann",
-    most: int = 24,
-    level: float = LEVEL,
-    stripes: bool = False,
+    data: xr.DataArray, window: Window = "hann", most: int = 24, level: float = LEVEL
 ) -> list[Peak]:
     """Find the waves that stand out of a map, strongest first; none in noise.
 
     The powers of noise are exponentially distributed around a mean that depends on the wavelength
-    only; it is taken from the median of a ring, times 1/ln 2. A peak is higher than all its
-    neighbours and than the highest that so many values of noise have in a part `level` of all maps.
-    Its place between the points of the spectrum is where the windowed transform itself is largest.
+    only; it is taken from the median of a ring, times 1/ln 2. With rows scanned along x their
+    offsets add noise to the few columns around kx = 0, where the median along ky counts if it is
+    larger. A peak is higher than all its neighbours, than the highest that so many values of noise
+    have in a part `level` of all maps, and has three periods in the frame. Its place between the
+    points of the spectrum is where the windowed transform itself is largest.
 
     Parameters
     ----------
@@ -90,9 +93,6 @@ def find_peaks(
         The strongest so many are returned.
     level : float
         Probability of finding any peak in noise.
-    stripes : bool
-        Whether to include waves along y with hardly any kx: with rows scanned along x they are
-        noise of the rows.
 
     Returns
     -------
@@ -107,19 +107,32 @@ def find_peaks(
     spectrum = fourier(data, window)
     kx, ky, power = (spectrum[name].values for name in ("kx", "ky", "power"))
     background = _background(kx, ky, power)
-    image = image_of(data, 64)
     limit = -math.log(level / (power.size / 2))
-    streak = 0 if stripes else STREAK
     upper = (ky[:, None] > 0) | ((ky[:, None] == 0) & (kx > 0))
     ring, _, _ = rings(kx, ky)
-    clear = upper & (np.abs(kx) >= streak * (kx[1] - kx[0]) * 0.999) & (ring >= PERIODS)
-    places = np.argwhere(clear & _is_highest(power) & (power > limit * background))
-    places = sorted(places.tolist(), key=lambda place: -power[*place])[:most]
-    return [_refined(image, window, kx, ky, background[*place], place) for place in places]
+    clear = upper & (ring >= PERIODS)
+    high = np.argwhere(clear & _is_highest(power) & (power > limit * background))
+    places = sorted(high.tolist(), key=lambda place: -power[*place])[:most]
+    image = image_of(data, 64)
+    weight, real = faded_out(image, window)
+    faded = real.astype(np.complex128)
+    # a wave of this amplitude would have the power of the noise
+    area, total = image.step[0] * image.step[1], float(weight.sum())
+    noise = 2 * np.sqrt(background * np.sum(weight**2) / area) / total
+    widening = FADED if window == "hann" else 1.0
+    found = []
+    for row, column in places:
+        x, y, height = _top(image, faded, (kx, ky), (row, column))
+        amplitude, beside = 2 * height / total, float(noise[row, column])
+        std = CRAMER_RAO * widening * max(kx[1] - kx[0], ky[1] - ky[0]) * beside / amplitude
+        found.append(Peak(x, y, float(std), amplitude, amplitude / beside))
+    return found
 
 
 def _background(kx: Array, ky: Array, power: Array) -> Array:
-    """Return the mean power of noise at every wave vector, from the medians of rings."""
+    """Return the mean power of noise at every wave vector, from medians of rings and of columns."""
+    from scipy import ndimage
+
     ring, _, _ = rings(kx, ky)
     order = np.argsort(ring, axis=None)
     numbers, starts = np.unique(ring.ravel()[order], return_index=True)
@@ -128,7 +141,11 @@ def _background(kx: Array, ky: Array, power: Array) -> Array:
     medians[numbers] = [float(np.median(group)) for group in groups]
     if len(medians) > 2:  # rings of few points tell little: the larger of the neighbours counts
         medians[1:-1] = np.maximum(medians[1:-1], (medians[2:] + medians[:-2]) / 2)
-    return np.asarray(np.maximum(medians[ring] / math.log(2), 1e-300))
+    found = medians[ring]
+    streak = np.abs(kx) < STREAK * (kx[1] - kx[0])
+    along = ndimage.median_filter(power[:, streak], size=(2 * ALONG + 1, 1), mode="wrap")
+    found[:, streak] = np.maximum(found[:, streak], along)
+    return np.asarray(np.maximum(found / math.log(2), 1e-300))
 
 
 def _is_highest(power: Array) -> Array:
@@ -137,30 +154,22 @@ def _is_highest(power: Array) -> Array:
     return np.asarray(power >= ndimage.maximum_filter(power, size=3, mode="wrap"))
 
 
-def _refined(
-    image: Image, window: Window, kx: Array, ky: Array, background: float, place: list[int]
-) -> Peak:
-    """Look for the top of a peak between the points of the spectrum, in two finer grids."""
-    weight = weights(image, window)
-    filled = np.where(weight > 0, image.values, 0.0)
-    wz = weight * (filled - np.sum(weight * filled) / weight.sum())
-    step_x, step_y = kx[1] - kx[0], ky[1] - ky[0]
-    px, py = float(kx[place[1]]), float(ky[place[0]])
-    height = 0.0
-    for reach in (1.0, 0.1, 0.01):
-        fine = reach * np.linspace(-1, 1, 21)
-        at_x, at_y = px + fine * step_x, py + fine * step_y
+def _top(
+    image: Image, faded: NDArray[np.complex128], k: tuple[Array, Array], place: tuple[int, int]
+) -> tuple[float, float, float]:
+    """Return where a peak of the transform is highest, 1/m, and how high, in finer and finer grids."""
+    (row, column), (kx, ky) = place, k
+    x, y, height = float(kx[column]), float(ky[row]), 0.0
+    for reach in (1.0, 0.35, 0.12, 0.04, 0.013):
+        fine = reach * np.linspace(-1, 1, 7)
+        at_x, at_y = x + fine * (kx[1] - kx[0]), y + fine * (ky[1] - ky[0])
         along_x = np.exp(-1j * np.multiply.outer(image.x - image.x[0], at_x))
         along_y = np.exp(-1j * np.multiply.outer(at_y, image.y - image.y[0]))
-        size = np.abs(along_y @ wz @ along_x)
-        row, column = np.unravel_index(int(np.argmax(size)), size.shape)
-        px, py, height = float(at_x[column]), float(at_y[row]), float(size[row, column])
-    amplitude = 2 * height / float(weight.sum())
-    area = image.step[0] * image.step[1]
-    noise = 2 * math.sqrt(background * float(np.sum(weight**2)) / area) / float(weight.sum())
-    faded = FADED if window == "hann" else 1.0
-    std = float(CRAMER_RAO * faded * max(step_x, step_y) * noise / amplitude)
-    return Peak(px, py, std, amplitude, amplitude / noise)
+        # not by @: for factors this thin the threads of BLAS cost more than they save
+        size = np.abs(np.einsum("ky,yx->kx", along_y, faded) @ along_x)
+        row, column = (int(i) for i in np.unravel_index(int(np.argmax(size)), size.shape))
+        x, y, height = float(at_x[column]), float(at_y[row]), float(size[row, column])
+    return x, y, height
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +201,9 @@ def lattice_of(
 ) -> Lattice:
     """Find the two peaks that span a lattice.
 
+    A third peak has to be where their lattice has one: at their difference; of a square lattice
+    also at their sum, or at twice one of them.
+
     Parameters
     ----------
     peaks : sequence of Peak
@@ -219,6 +231,7 @@ def lattice_of(
         for one, other in combinations(peaks, 2)
         if _alike(one, other, tolerance)
         and _fits(one, other, symmetry, tolerance)
+        and _supported(one, other, symmetry, peaks)
         and (
             near is None
             or all(abs(p.wavelength / (near * spacing) - 1) < tolerance for p in (one, other))
@@ -240,6 +253,26 @@ def lattice_of(
         float(np.hypot(*stds)) / 2,
         _between(one, other),
         max(one.k, other.k) / min(one.k, other.k),
+    )
+
+
+def _supported(one: Peak, other: Peak, symmetry: Symmetry, peaks: Sequence[Peak]) -> bool:
+    """Return whether a third wave belongs to the lattice of two: chance and interference give pairs."""
+    other = _turned(one, other, symmetry)
+    difference = (one.kx - other.kx, one.ky - other.ky)
+    thirds = [difference]
+    if symmetry == "square":
+        thirds += [
+            (one.kx + other.kx, one.ky + other.ky),
+            (2 * one.kx, 2 * one.ky),
+            (2 * other.kx, 2 * other.ky),
+        ]
+    near = THIRD * min(one.k, other.k)
+    return any(
+        min(math.hypot(p.kx - x, p.ky - y), math.hypot(p.kx + x, p.ky + y)) < near
+        for p in peaks
+        if p not in (one, other)
+        for x, y in thirds
     )
 
 

@@ -29,8 +29,8 @@ SEPARABLE = 0.9
 """Time of which more than this part is told by the place cannot be told from it."""
 NOISY = 5.0
 """A site is noisy if its noise is so many robust standard deviations above the median."""
-WHITE = (-0.8, -0.65)
-"""Correlation of third differences that counts as white noise (-0.75)."""
+WHITE = 0.03
+"""Noise is white if third differences have the correlation -0.75 within this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,7 @@ def night_of(dataset: xr.Dataset, expected_noise: Mapping[str, float] | None = N
         name: _level(one, (expected_noise or {}).get(name, np.nan))
         for name, one in noise_maps.items()
     }
-    maps = {f"noise of {name}": one["noise"] for name, one in noise_maps.items()}
-    maps |= _maps(dataset)
+    maps = _series(dataset, noise_maps)
     series: dict[str, Stationarity] = {}
     stripes: dict[str, Stripes] = {}
     for name, one in maps.items():
@@ -137,6 +136,15 @@ def night_of(dataset: xr.Dataset, expected_noise: Mapping[str, float] | None = N
         tip_changes=_together({n: s.jumps for n, s in series.items()}, time),
         untold=untold,
     )
+
+
+def series_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return what :func:`night_of` judges, by name, each over ``y`` and ``x`` in SI."""
+    return _series(dataset, _noise_maps(dataset, {}))
+
+
+def _series(dataset: xr.Dataset, noise: Mapping[str, xr.Dataset]) -> dict[str, xr.DataArray]:
+    return {f"noise of {name}": one["noise"] for name, one in noise.items()} | _maps(dataset)
 
 
 def _noise_maps(dataset: xr.Dataset, untold: dict[str, str]) -> dict[str, xr.Dataset]:
@@ -158,7 +166,7 @@ def _level(noise: xr.Dataset, expected: float) -> NoiseLevel:
     correlation = float(np.nanmedian(noise["correlation"].values))
     with np.errstate(invalid="ignore"):
         noisy = values > median + NOISY * scatter
-    return NoiseLevel(median, scatter, noisy, WHITE[0] <= correlation <= WHITE[1], expected)
+    return NoiseLevel(median, scatter, noisy, abs(correlation + 0.75) < WHITE, expected)
 
 
 def _maps(dataset: xr.Dataset) -> dict[str, xr.DataArray]:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stm_daq.analysis.images import image_of
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
+NOISE_OF_THIRD = 1.4826 / math.sqrt(20)
+"""Standard deviation of white noise over the median size of third differences."""
 POINTS_LEAST = 16
 ELEMENTARY_CHARGE = 1.602176634e-19
 BOLTZMANN = 1.380649e-23
@@ -66,7 +69,7 @@ def noise_of_spectra(spectra: xr.DataArray) -> xr.Dataset:
             f"no spectrum has {POINTS_LEAST + 3} points in a row: noise cannot be told"
         )
     noise = np.full(enough.shape, np.nan)
-    noise[enough] = 1.4826 * np.nanmedian(np.abs(third[enough]), axis=-1) / math.sqrt(20)
+    noise[enough] = NOISE_OF_THIRD * np.nanmedian(np.abs(third[enough]), axis=-1)
     sites = {name: spectra[name] for name in spectra.dims[:-1] if name in spectra.coords}
     dims = spectra.dims[:-1]
     return xr.Dataset(
@@ -78,7 +81,12 @@ def noise_of_spectra(spectra: xr.DataArray) -> xr.Dataset:
     )
 
 
-def _next_correlation(third: Array, enough: Array) -> Array:
+def third_difference_noise(values: Array) -> float:
+    """Return the standard deviation of white noise on a smooth curve, shape (n,), without gaps."""
+    return NOISE_OF_THIRD * float(np.median(np.abs(np.diff(values, 3))))
+
+
+def _next_correlation(third: Array, enough: Mask) -> Array:
     """Return the correlation of differences with the next; those of outliers are held back."""
     limit = 4 * 1.4826 * np.nanmedian(np.abs(third[enough]), axis=-1, keepdims=True)
     held = np.clip(third[enough], -limit, limit)

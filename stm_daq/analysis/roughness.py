@@ -151,7 +151,7 @@ def _smoothing(shaped: Array, z: Array) -> float:
     noise = robust_std(np.diff(shaped, axis=-1)) / math.sqrt(2)
     whole = float(z.std())
     narrow = min(whole, max(noise, 0.01 * whole))
-    return 0.9 * narrow * len(z) ** -0.2 + 0.005 * float(np.ptp(z))
+    return float(0.9 * narrow * len(z) ** -0.2 + 0.005 * np.ptp(z))
 
 
 def _smoothed(z: Array, grid: Array, width: float) -> Array:

@@ -78,7 +78,7 @@ def scars_of(
     for sign in (1.0, -1.0):
         for width in range(1, min(rows, len(z) - 2) + 1):
             found |= _raised(sign * z, width, limit)
-    whole = ndimage.binary_opening(found, np.ones((1, length)))
+    whole = ndimage.binary_opening(found, np.ones((1, length), dtype=np.bool_))
     return like(heights, whole).assign_attrs(units="", long_name="scar")
 
 

@@ -19,10 +19,14 @@ BLOCKS_LEAST = 16
 INDEPENDENT = 0.2
 """Blocks are made longer until neighbours are correlated less than this."""
 LEVEL = 0.01
-"""Probability of calling a stationary series something else, for each test."""
+"""Probability of calling a stationary series one that drifts."""
+WANDERS = 0.025
+"""The same for a level that is not constant: few blocks tell less."""
 KPSS = ((0.347, 0.10), (0.463, 0.05), (0.574, 0.025), (0.739, 0.01))
 """Statistic of the test and its p-value: D. Kwiatkowski et al., J. Econometrics 54, 159 (1992),
 table 1, level."""
+RISING = 0.9
+"""Allan deviation of the longest average over the largest, from which on a series wanders."""
 SHORTEST = 12
 """Values on each side of a jump."""
 WHITE = -0.4
@@ -82,7 +86,12 @@ class Stationarity:
             return "jumps"
         if self.trend_p < LEVEL:
             return "drifts"
-        return "wanders" if self.kpss_p <= LEVEL else "stationary"
+        return "wanders" if self.kpss_p <= WANDERS or self._grows else "stationary"
+
+    @property
+    def _grows(self) -> bool:
+        """Whether longer averages differ as much as any: averaging does not help, as in a walk."""
+        return len(self.allan) >= 4 and bool(self.allan[-1] >= RISING * self.allan.max())
 
 
 def stationarity(values: Array, time: Array) -> Stationarity:
@@ -250,11 +259,24 @@ def _split(values: Array, start: int, end: int, noise: float) -> list[tuple[int,
     bridge = np.cumsum(part - part.mean())[SHORTEST - 1 : n - SHORTEST] / (noise * math.sqrt(n))
     at = int(np.argmax(np.abs(bridge)))
     height, edge = float(abs(bridge[at])), at + SHORTEST
-    if height < JUMP or not _step_beats_line(part, edge):
+    if height < JUMP or not (_step_beats_line(part, edge) and _is_abrupt(part, edge)):
         return []
     p = 2 * sum((-1) ** (j + 1) * math.exp(-2 * (j * height) ** 2) for j in range(1, 6))
     left = _split(values, start, start + edge, noise)
     return [*left, (start + edge, p), *_split(values, start + edge, end, noise)]
+
+
+def _is_abrupt(part: Array, edge: int) -> bool:
+    """Return whether half of the step is there at once.
+
+    The means of so many values on both sides are compared as are needed to see it in the noise.
+    """
+    step = abs(float(part[edge:].mean() - part[:edge].mean()))
+    noise = robust_std(np.diff(part)) / math.sqrt(2)
+    wanted = 32 * (noise / step) ** 2 if step > 0 else math.inf
+    near = int(min(max(wanted, SHORTEST / 2), edge, len(part) - edge))
+    after, before = part[edge : edge + near].mean(), part[edge - near : edge].mean()
+    return abs(float(after - before)) > 0.5 * step
 
 
 def _step_beats_line(part: Array, edge: int) -> bool:

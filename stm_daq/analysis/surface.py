@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.images import Image, image_of, like, robust_std
+from stm_daq.analysis.images import Image, Numbers, image_of, like, robust_std
 from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
@@ -216,7 +216,7 @@ def _between_edges(flat: Array, known: Mask, smoothing: float) -> Mask:
     return np.asarray(known & ~edge)
 
 
-def _minus_mean(values: Array, number: Array) -> Array:
+def _minus_mean(values: Array, number: Numbers) -> Array:
     """Subtract from each value the mean of those with the same number."""
     counts = np.bincount(number)
     means = np.bincount(number, values) / np.maximum(counts, 1)

@@ -5,25 +5,37 @@
 >>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
 """
 
+from stm_daq.report.clusters import figure_clusters
+from stm_daq.report.curves import figure_curves
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
+from stm_daq.report.fourier import figure_energies, figure_fourier
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
 from stm_daq.report.spectra import figure_spectra
+from stm_daq.report.stationarity import figure_stationarity
 from stm_daq.report.statistics import figure_histogram, figure_truth
+from stm_daq.report.surface import figure_profile, figure_surface
 from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
 
 __all__ = [
+    "figure_clusters",
+    "figure_curves",
+    "figure_energies",
     "figure_fits",
+    "figure_fourier",
     "figure_histogram",
     "figure_loops",
     "figure_maps",
+    "figure_profile",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",
+    "figure_stationarity",
     "figure_supercurrent",
+    "figure_surface",
     "figure_switches",
     "figure_timeline",
     "figure_topograph",
