@@ -6,10 +6,14 @@
 """
 
 from stm_daq.report.clusters import figure_clusters
+from stm_daq.report.correlations import figure_correlations
 from stm_daq.report.curves import figure_curves
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.fourier import figure_energies, figure_fourier
+from stm_daq.report.grains import figure_grains
+from stm_daq.report.heating import figure_heating
+from stm_daq.report.line_cut import figure_line_cut
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
@@ -19,14 +23,20 @@ from stm_daq.report.statistics import figure_histogram, figure_truth
 from stm_daq.report.surface import figure_profile, figure_surface
 from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
+from stm_daq.report.uncertainty import figure_uncertainty
+from stm_daq.report.zero_gap import figure_zero_gap
 
 __all__ = [
     "figure_clusters",
+    "figure_correlations",
     "figure_curves",
     "figure_energies",
     "figure_fits",
     "figure_fourier",
+    "figure_grains",
+    "figure_heating",
     "figure_histogram",
+    "figure_line_cut",
     "figure_loops",
     "figure_maps",
     "figure_profile",
@@ -40,6 +50,8 @@ __all__ = [
     "figure_timeline",
     "figure_topograph",
     "figure_truth",
+    "figure_uncertainty",
     "figure_waterfall",
+    "figure_zero_gap",
     "pick_examples",
 ]

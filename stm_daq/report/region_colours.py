@@ -47,7 +47,6 @@ def _lines(
 ) -> None:
     """Draw the edges between pixels of different labels."""
     from matplotlib.collections import LineCollection
-    from matplotlib.patheffects import withStroke
 
     left, right, bottom, top = extent
     framed = np.pad(labels.astype(np.int64), 1)
@@ -57,8 +56,8 @@ def _lines(
     upright = np.stack([np.stack([x[j], y[i]], -1), np.stack([x[j], y[i + 1]], -1)], axis=1)
     i, j = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
     level = np.stack([np.stack([x[j], y[i]], -1), np.stack([x[j + 1], y[i]], -1)], axis=1)
-    lines = LineCollection(list(np.concatenate([upright, level])), colors=colour, linewidths=width)
-    lines.set_gid(DECORATION)
-    if width > 1:
-        lines.set_path_effects([withStroke(linewidth=2.2 * width, foreground="white")])
-    axes.add_collection(lines, autolim=False)
+    segments = list(np.concatenate([upright, level]))
+    for ink, wide in ((colour, width),) if width < 1 else (("white", 2.2 * width), (colour, width)):
+        lines = LineCollection(segments, colors=ink, linewidths=wide, capstyle="projecting")
+        lines.set_gid(DECORATION)
+        axes.add_collection(lines, autolim=False)
