@@ -46,6 +46,8 @@ class ReportBlock(Block):
     thickness: Metres | None = None
     regions: dict[Text, Annotated[tuple[Vertex, ...], Field(min_length=3)]] | None = None
     """Polygons by name, in the coordinates of the sites."""
+    line_cut: tuple[Vertex, Vertex] | None = None
+    """Ends of the line along which spectra are shown, in the coordinates of the sites."""
     exponent_window: tuple[Volts, Volts] | None = None
     """Where the exponent of dI/dV is fitted, on each side of zero bias."""
     microwave: MicrowaveBlock | None = None
