@@ -32,6 +32,8 @@ class ReportBlock(Block):
     """Polygons by name, in the coordinates of the sites."""
     exponent_window: tuple[Volts, Volts] | None = None
     """Where the exponent of dI/dV is fitted, on each side of zero bias."""
+    background_window: tuple[Volts, Volts] | None = None
+    """Where the linear background of the spectra of a line is fitted, on each side of zero bias."""
 
 
 def settings_of(dataset: xr.Dataset) -> ReportBlock:
