@@ -121,15 +121,13 @@ def _slope_variance(distance: Array, rest: Array, excess: float) -> float:
 
 
 def _autocorrelations(rest: Array) -> Array:
-    """Return r_k for k = 1 up to a quarter of the line; pairs with a gap in them do not count."""
-    centred = rest - np.nanmean(rest)
-    variance = np.nanmean(centred**2)
-    lags = range(1, max(len(rest) // 4, 1) + 1)
+    """Return r_k for k = 1 up to a quarter of the line; pairs of which one is missing do not count."""
     found = []
-    for lag in lags:
-        products = centred[lag:] * centred[:-lag]
-        pairs = np.isfinite(products)
-        found.append(float(np.mean(products[pairs]) / variance) if pairs.any() else 0.0)
+    for lag in range(1, max(len(rest) // 4, 1) + 1):
+        pairs = np.isfinite(rest[lag:]) & np.isfinite(rest[:-lag])
+        one, other = rest[lag:][pairs], rest[:-lag][pairs]
+        size = float(np.sqrt((one @ one) * (other @ other)))
+        found.append(float(one @ other) / size if size > 0.0 else 0.0)
     return np.array(found)
 
 
@@ -141,8 +139,13 @@ def _excess(correlations: Array) -> float:
 
 
 def _neighbours_p(rest: Array) -> float:
-    """Return how probable the correlation of neighbours is if the order does not matter."""
+    """Return how probable the correlation of neighbours is if the order does not matter.
+
+    NaN where no two neighbours are known.
+    """
     known = np.isfinite(rest)
+    if not (known[1:] & known[:-1]).any():
+        return math.nan
     rng = np.random.default_rng(SEED)
     orders = np.tile(rest, (PERMUTATIONS, 1))
     orders[:, known] = rng.permuted(np.tile(rest[known], (PERMUTATIONS, 1)), axis=1)

@@ -76,7 +76,9 @@ def gaussian_histogram(values: Array, bins: int | None = None) -> GaussianHistog
     outliers, known = int(np.count_nonzero(~near)), known[near]
     wanted = bins or _bins(known)
     low, high = float(known.min()), float(known.max())
-    beyond = (high - low) / wanted  # an empty bin on each side tells that there is nothing further out
+    beyond = (
+        high - low
+    ) / wanted  # an empty bin on each side tells that there is nothing further out
     counts, edges = np.histogram(known, wanted + 2, (low - beyond, high + beyond))
     centre, scale = float(np.mean(known)), float(np.std(known))
     limits = np.concatenate([[-np.inf], edges[1:-1], [np.inf]])
@@ -85,7 +87,9 @@ def gaussian_histogram(values: Array, bins: int | None = None) -> GaussianHistog
         below = ndtr((limits - centre - scale * p[0]) / (scale * np.exp(p[1])))
         return -float(counts @ np.log(np.maximum(np.diff(below), 1e-300)))
 
-    found = minimize(cost, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9})
+    found = minimize(
+        cost, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}
+    )
     mean, sigma = centre + scale * float(found.x[0]), scale * float(np.exp(found.x[1]))
     return GaussianHistogram(
         edges=edges,

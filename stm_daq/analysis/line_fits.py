@@ -116,9 +116,7 @@ def fit_line(line: LineSpectra, model: str = "bcs") -> LineFits:
     CannotTellError
         If no fit is trusted, or fewer than half: the others would be a selection.
     """
-    found = fit(
-        line.bias, line.conductance, model, free=_free(model), modulation=line.modulation
-    )
+    found = fit(line.bias, line.conductance, model, free=_free(model), modulation=line.modulation)
     flags = tuple(str(text) for text in found["flags"].values)
     trusted = found["ok"].values & line.used
 
@@ -140,9 +138,7 @@ def fit_line(line: LineSpectra, model: str = "bcs") -> LineFits:
     return fits
 
 
-def fit_average(
-    line: LineSpectra, average: AverageSpectrum, model: str = "bcs"
-) -> AverageFit:
+def fit_average(line: LineSpectra, average: AverageSpectrum, model: str = "bcs") -> AverageFit:
     """Fit the mean spectrum of a line.
 
     Its uncertainties come from `RESAMPLES` means over blocks of neighbouring spectra, drawn with
@@ -159,12 +155,16 @@ def fit_average(
     found = fit(average.bias, average.conductance, model, **options)  # type: ignore[arg-type]
     flags = tuple(text for text in str(found["flags"].values).split(",") if text)
     if grade(flags) == "failed":
-        raise CannotTellError(f"the mean of {line.note} shows no gap of {model}: {', '.join(flags)}")
+        raise CannotTellError(
+            f"the mean of {line.note} cannot be described by {model}: {', '.join(flags)}"
+        )
     values = {name: float(found[name]) for name in _free(model)}
     _check_window(average, values["gap"])
     again = fit(average.bias, _resampled(line, average), model, **options)  # type: ignore[arg-type]
     good = np.isfinite(again["gap"].values)
-    spread = {name: float(np.std(again[name].values[good], ddof=1)) for name in ("gap", "temperature")}
+    spread = {
+        name: float(np.std(again[name].values[good], ddof=1)) for name in ("gap", "temperature")
+    }
     return AverageFit(
         model=model,
         gap=values["gap"],

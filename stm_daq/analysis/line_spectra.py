@@ -126,7 +126,9 @@ def line_of(dataset: xr.Dataset, modulation: float | None = None) -> LineSpectra
 def _stack(dataset: xr.Dataset) -> Array:
     """Return the spectra without lag in the order of the bias in the dataset, shape (m, n)."""
     if "conductance" not in dataset or dataset["conductance"].dims[-1] != "bias":
-        raise BadInputError("no dI/dV against the bias here: a line needs `conductance` over `bias`")
+        raise BadInputError(
+            "no dI/dV against the bias here: a line needs `conductance` over `bias`"
+        )
     conductance = dataset["conductance"]
     along = [d for d in conductance.dims[:-1] if d != "direction" and conductance.sizes[d] > 1]
     if len(along) > 1:
@@ -141,10 +143,11 @@ def _stack(dataset: xr.Dataset) -> Array:
     ways = conductance.transpose(..., "direction", "bias").values.reshape(-1, 2, points)
     measured = np.concatenate([ways[:, 0], ways[:, 1, ::-1]], axis=1)
     settled = forget(measured, memory)
-    both = np.stack([settled[:, :points], settled[:, :points - 1:-1]])
+    both = np.stack([settled[:, :points], settled[:, : points - 1 : -1]])
     known = np.isfinite(both).sum(axis=0)
     mean = np.full(known.shape, np.nan)
-    return np.divide(np.nansum(both, axis=0), known, out=mean, where=known > 0)
+    np.divide(np.nansum(both, axis=0), known, out=mean, where=known > 0)
+    return mean
 
 
 def _distance(dataset: xr.Dataset, count: int) -> Array:
@@ -228,8 +231,10 @@ def average_spectrum(
     bias, rows, known = line.bias[kept], rows[:, kept], known[kept]
     mean = np.nanmean(rows, axis=0)
     std = np.nanstd(rows, axis=0, ddof=1) / np.sqrt(known)
-    if not np.any(std > 0.0):
-        raise CannotTellError("all spectra of the line are exactly alike: this is not a measurement")
+    if not np.any(std > 1e-12 * np.abs(mean)):
+        raise CannotTellError(
+            "all spectra of the line are exactly alike: this is not a measurement"
+        )
     background = fit_background(bias, mean, window or default_window(line), std)
     normalised, normalised_std = divided(bias, mean, std, background)
     return AverageSpectrum(bias, mean, std, len(rows), background, normalised, normalised_std)

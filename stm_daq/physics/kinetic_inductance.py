@@ -46,7 +46,9 @@ def sheet_inductance(
     """
     ohms, energy, kelvin = (np.asarray(a, dtype=np.float64) for a in (resistance, gap, temperature))
     if np.any(ohms < 0) or np.any(kelvin < 0) or np.any(energy <= 0):
-        raise ValueError("resistance and temperature must not be negative, the gap must be positive")
+        raise ValueError(
+            "resistance and temperature must not be negative, the gap must be positive"
+        )
     with np.errstate(divide="ignore"):
         share = np.tanh(energy / (2.0 * K_B * kelvin))
     return np.asarray(PLANCK_OVER_CHARGE * ohms / (2.0 * np.pi**2 * energy * share))

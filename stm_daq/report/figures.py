@@ -7,6 +7,12 @@
 
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
+from stm_daq.report.line_spectra import (
+    figure_line,
+    figure_line_average,
+    figure_line_course,
+    figure_line_histogram,
+)
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
@@ -18,6 +24,10 @@ from stm_daq.report.topograph import figure_topograph
 __all__ = [
     "figure_fits",
     "figure_histogram",
+    "figure_line",
+    "figure_line_average",
+    "figure_line_course",
+    "figure_line_histogram",
     "figure_loops",
     "figure_maps",
     "figure_series",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stm_daq.analysis.line_spectra import FEWEST
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics.btk import K_B
 from stm_daq.physics.kinetic_inductance import sheet_inductance
@@ -105,12 +106,14 @@ def _gap_online(line: LineResults) -> Told:
 
 
 def _temperature(line: LineResults) -> Told:
-    kelvin, std = line.fits.temperature[line.fits.trusted], line.fits.temperature_std[line.fits.trusted]
-    weight = std**-2.0
-    mean = float(weight @ kelvin / weight.sum())
+    trusted = line.fits.trusted
+    if trusted.sum() < FEWEST:
+        raise CannotTellError(f"{line.fits.note}: a mean with an error needs at least {FEWEST}")
+    kelvin, weight = line.fits.temperature[trusted], line.fits.temperature_std[trusted] ** -2.0
     scatter = float(np.std(kelvin, ddof=1)) / math.sqrt(len(kelvin))
-    truth = _twin(line, "temperature", "{:.3f} K", lambda t: float(t.mean()))
     error = max(scatter, float(weight.sum() ** -0.5))
+    truth = _twin(line, "temperature", "{:.3f} K", lambda t: float(t.mean()))
+    mean = float(weight @ kelvin / weight.sum())
     return mean, error, f"Weighted mean over the spectra{truth}"
 
 
@@ -148,18 +151,25 @@ def _sheet_inductance(line: LineResults) -> Told:
         f"the last factor adds {100 * (value / cold - 1):.1g} % at {film:.3g} K"
     )
     truth = _twin(
-        line, "gap", "{:.2f} pH", lambda g: PICO * float(sheet_inductance(resistance, g.mean(), film))
+        line,
+        "gap",
+        "{:.2f} pH",
+        lambda g: PICO * float(sheet_inductance(resistance, g.mean(), film)),
     )
     return value * PICO, value * PICO * found.gap_std / found.gap, remark + truth
 
 
 def _background_slope(line: LineResults) -> Told:
-    background, joint = line.average.background, line.average_fit
+    background = line.average.background
     begins, ends = (v * MILLI for v in background.window)
-    remark = (
-        f"Straight line from {begins:.3g} to {ends:.3g} mV on both sides; fitted together with the gap "
-        f"{0.1 * joint.slope:.4f} ± {0.1 * joint.slope_std:.4f}. A tip that drifts during a sweep makes "
-        "one too"
+    remark = f"Straight line from {begins:.3g} to {ends:.3g} mV on both sides"
+    try:
+        joint = line.average_fit
+    except CannotTellError:
+        return 0.1 * background.slope, 0.1 * background.slope_std, remark
+    together = f"{0.1 * joint.slope:.4f} ± {0.1 * joint.slope_std:.4f}"
+    remark += (
+        f"; fitted together with the gap {together}. A tip that drifts during a sweep makes one too"
     )
     return 0.1 * background.slope, 0.1 * background.slope_std, remark
 
@@ -193,7 +203,12 @@ _WANTED = (
     ("gap_average", "Gap of the mean spectrum", "meV", _gap_average),
     ("gap_mean_online", "Mean gap of the fit during the run", "meV", _gap_online),
     ("tip_temperature", "Effective tip temperature, single spectra", "K", _temperature),
-    ("tip_temperature_average", "Effective tip temperature, mean spectrum", "K", _temperature_average),
+    (
+        "tip_temperature_average",
+        "Effective tip temperature, mean spectrum",
+        "K",
+        _temperature_average,
+    ),
     ("gap_over_ktc", "Gap over k Tc", "", _gap_over_ktc),
     ("sheet_inductance", "Sheet kinetic inductance", "pH", _sheet_inductance),
     ("background_slope", "Slope of the background", "%/mV", _background_slope),

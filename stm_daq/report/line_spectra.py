@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 type Array = NDArray[np.float64]
 
-MILLI, NM, MICRO = 1e3, 1e9, 1e6
+MILLI, MICRO, NANO = 1e3, 1e6, 1e9
 TALLEST = 40
 """So many spectra are apart by a fifth of their height; more of them are closer."""
 
@@ -63,7 +63,8 @@ def figure_line(line: LineSpectra, window: tuple[float, float] | None = None) ->
     bias = line.bias * MILLI
     figure = new_figure(4.6)
     stack, image = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1, 1.25]})
-    height = float(np.nanmedian(np.ptp(values[shown][:, np.isfinite(values[shown]).all(axis=0)], axis=1)))
+    tops, bottoms = np.nanmax(values[shown], axis=1), np.nanmin(values[shown], axis=1)
+    height = float(np.median(tops - bottoms))
     apart = 0.2 * height * min(1.0, TALLEST / len(shown))
     for row in shown:
         stack.plot(bias, values[row] + row * apart, color=DATA, linewidth=0.5, alpha=0.8)
@@ -81,7 +82,9 @@ def figure_line(line: LineSpectra, window: tuple[float, float] | None = None) ->
     figure.colorbar(mesh, ax=image, label="dI/dV over its background")
     image.set(xlabel=label, ylabel="Bias (mV)")
     first, last = window or default_window(line)
-    letter(image, 1, f"Along the line; background from {first * MILLI:.3g} to {last * MILLI:.3g} mV")
+    letter(
+        image, 1, f"Along the line; background from {first * MILLI:.3g} to {last * MILLI:.3g} mV"
+    )
     return figure
 
 
@@ -90,41 +93,50 @@ def figure_line_average(average: AverageSpectrum, fit: AverageFit | None = None)
     """Draw the mean spectrum with its background, and normalised with its fit and the residuals."""
     figure = new_figure(4.2)
     grid = figure.add_gridspec(2, 2, height_ratios=[2.6, 1])
-    raw = figure.add_subplot(grid[:, 0])
+    _draw_mean(figure.add_subplot(grid[:, 0]), average)
     normal = figure.add_subplot(grid[0, 1])
     rest = figure.add_subplot(grid[1, 1], sharex=normal)
-    bias, background = average.bias * MILLI, average.background
-    straight = background.at(average.bias) * 1e9
-    raw.plot(bias, average.conductance * 1e9, ".", color=DATA, markersize=2.5, label="mean")
-    raw.plot(bias, straight, color=GREEN, linewidth=1.2, label="background")
-    for side in (-1, 1):
-        ends = sorted(side * v * MILLI for v in background.window)
-        label = "fitted here" if side > 0 else None
-        raw.axvspan(*ends, color=GREEN, alpha=0.12, linewidth=0, label=label)
-    raw.set(xlabel="Bias (mV)", ylabel="Mean dI/dV (nS)", xlim=(bias[0], bias[-1]))
-    raw.legend(loc="lower right")
-    slope = plus_minus(background.slope * 0.1, background.slope_std * 0.1)
-    letter(raw, 0, _signed(f"Mean of {average.count} spectra; {slope} % per mV"))
-    band = average.normalised_std
-    normal.fill_between(
-        bias, average.normalised - band, average.normalised + band,
-        color=BLUE, alpha=0.3, linewidth=0, label="standard error",
-    )  # fmt: skip
-    normal.plot(bias, average.normalised, ".", color=DATA, markersize=2.5, label="mean / background")
-    normal.tick_params(labelbottom=False)
-    normal.set_ylabel("Normalised dI/dV")
+    bias, band = average.bias * MILLI, average.normalised_std
+    _draw_band(normal, bias, average.normalised, band)
+    normal.plot(
+        bias, average.normalised, ".", color=DATA, markersize=2.5, label="mean / background"
+    )
     letter(normal, 1, "Over its background" if fit is None else _values_of(fit))
     if fit is None:
         rest.text(0.5, 0.5, "no fit", transform=rest.transAxes, ha="center", va="center")
+        rest.set_yticks(())
     else:
         normal.plot(bias, fit.curve, color=FIT, linewidth=1.1, label=f"{fit.model.upper()} fit")
-        rest.fill_between(bias, -100 * band, 100 * band, color=BLUE, alpha=0.3, linewidth=0)
-        rest.plot(bias, 100 * (average.normalised - fit.curve), color=DATA, linewidth=0.6)
+        _draw_band(rest, bias, np.zeros_like(bias), 100 * band)
+        difference = 100 * (average.normalised - fit.curve)
+        rest.plot(bias, difference, color=DATA, linewidth=0.6, label="residual")
         rest.axhline(0, color=FIT, linewidth=0.8)
     normal.legend(loc="lower right", fontsize=6.5)
+    normal.tick_params(labelbottom=False)
+    normal.set_ylabel("Normalised dI/dV")
     rest.set(xlabel="Bias (mV)", ylabel="Residual (%)")
-    letter(rest, 2, "")
+    letter(rest, 2)
     return figure
+
+
+def _draw_band(axes: Axes, bias: Array, middle: Array, std: Array) -> None:
+    label, low, high = "standard error", middle - std, middle + std
+    axes.fill_between(bias, low, high, color=BLUE, alpha=0.3, linewidth=0, label=label)
+
+
+def _draw_mean(axes: Axes, average: AverageSpectrum) -> None:
+    """Draw the mean, its background, and where that was fitted."""
+    bias, background = average.bias * MILLI, average.background
+    straight = background.at(average.bias) * NANO
+    axes.plot(bias, average.conductance * NANO, ".", color=DATA, markersize=2.5, label="mean")
+    axes.plot(bias, straight, color=GREEN, linewidth=1.2, label="background")
+    for side, label in ((-1, None), (1, "fitted here")):
+        low, high = sorted(side * v * MILLI for v in background.window)
+        axes.axvspan(low, high, color=GREEN, alpha=0.12, linewidth=0, label=label)
+    axes.set(xlabel="Bias (mV)", ylabel="Mean dI/dV (nS)", xlim=(bias[0], bias[-1]))
+    axes.legend(loc="lower right")
+    slope = plus_minus(background.slope * 0.1, background.slope_std * 0.1)
+    letter(axes, 0, _signed(f"Mean of {average.count} spectra; {slope} % per mV"))
 
 
 def _values_of(fit: AverageFit) -> str:
@@ -134,9 +146,7 @@ def _values_of(fit: AverageFit) -> str:
 
 
 @in_house_style
-def figure_line_histogram(
-    fits: LineFits, spread: Spread, online: Array | None = None
-) -> Figure:
+def figure_line_histogram(fits: LineFits, spread: Spread, online: Array | None = None) -> Figure:
     """Draw the histogram of the gaps with its Gaussian and the width that fit noise alone would have.
 
     Parameters
@@ -223,19 +233,21 @@ def figure_line_course(fits: LineFits, course: Course, truth: Array | None = Non
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1.6, 1]})
     gap = fits.gap * MILLI
     mean, sigma = float(np.nanmean(gap)), float(np.nanstd(gap, ddof=1))
-    upper.axhspan(mean - sigma, mean + sigma, color=BLUE, alpha=0.12, linewidth=0, label=r"$\pm\sigma$")
+    upper.axhspan(
+        mean - sigma, mean + sigma, color=BLUE, alpha=0.12, linewidth=0, label=r"$\pm\sigma$"
+    )
     middle = fits.distance - float(np.mean(fits.distance[fits.trusted]))
     upper.plot(place, mean + course.trend * middle * MILLI, color=FIT, linewidth=1, label="trend")
     if truth is not None:
         upper.plot(place, truth * MILLI, color=GREEN, linewidth=0.8, label="twin")
     dots = {"fmt": ".", "color": DATA, "markersize": 3, "linewidth": 0.7}
-    upper.errorbar(place, gap, fits.gap_std * MILLI, label="fitted", **dots)  # type: ignore[arg-type]
+    upper.errorbar(place, gap, fits.gap_std * MILLI, label="fitted", **dots)
     upper.set(ylabel=r"Gap $\Delta$ (meV)")
     upper.legend(loc="upper right", ncols=4, fontsize=6.5)
     low, high = upper.get_ylim()
     upper.set_ylim(low, high + 0.2 * (high - low))
     letter(upper, 0, _said(course))
-    lower.errorbar(place, fits.temperature, fits.temperature_std, **dots)  # type: ignore[arg-type]
+    lower.errorbar(place, fits.temperature, fits.temperature_std, **dots)
     lower.axhline(float(np.nanmean(fits.temperature)), color=FIT, linewidth=0.9)
     lower.set(xlabel=label, ylabel="Tip temperature (K)")
     letter(lower, 1, "Effective temperature of the tip")
@@ -256,5 +268,5 @@ def _signed(text: str) -> str:
 def _places(distance: Array) -> tuple[Array, str]:
     """Return positions for an axis, and its label; numbers of spectra where places are unknown."""
     if np.isfinite(distance).all() and np.ptp(distance) > 0:
-        return distance * NM, "Along the line (nm)"
+        return distance * NANO, "Along the line (nm)"
     return np.arange(1.0, len(distance) + 1), "Spectrum"

@@ -33,8 +33,8 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
     return [
         Chapter(
             "Spectra along the line",
-            "Every spectrum, the lag of the lock-in taken out, divided by its own straight line, which is "
-            "fitted outside the gap (title of the right panel). Hatched: not measured, or flagged.",
+            "Every spectrum, the lag of the lock-in taken out, divided by its own straight line, "
+            "which is fitted outside the gap (title of the right panel). Hatched: left out.",
             "All spectra as shifted curves, and as an image of bias against place.",
             line.draw_line,
         ),
@@ -49,15 +49,15 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
         ),
         Chapter(
             "How uniform is the gap?",
-            "Histogram of the gaps of single spectra (BCS) with its Gaussian, and the width that the noise "
-            "of the fits alone would give. Right: the same gaps by the fit during the run.",
+            "Histogram of the gaps of single spectra (BCS) with its Gaussian, and the width that the "
+            "noise of the fits alone would give. Right: the same gaps by the fit during the run.",
             "Histogram of the gap with a Gaussian; gaps of two models against each other.",
             line.draw_histogram,
         ),
         Chapter(
             "The gap along the line",
-            "Gap and effective temperature of the tip of every spectrum with standard deviations. The p of "
-            "the trend allows for neighbours that are alike; that of the neighbours is by permutation.",
+            "Gap and effective temperature of the tip of every spectrum with standard deviations. The p "
+            "of the trend allows for neighbours that are alike; theirs is by permutation.",
             "Gap and temperature against place.",
             line.draw_course,
         ),
