@@ -136,7 +136,8 @@ def _fit(part: _Part, start: Array, power: float | None) -> tuple[Array, Array]:
     scale = np.array([1.0, start[1], 1.0])[: len(start)]
     first = np.clip(start, low * (1 + 1e-9), high * (1 - 1e-9))
     found = optimize.least_squares(residuals, first, bounds=(low, high), x_scale=scale)
-    inverse = np.linalg.pinv(found.jac / (1 / scale)) * scale[:, None]
+    jacobian = np.asarray(found.jac, dtype=float)
+    inverse = np.linalg.pinv(jacobian * scale) * scale[:, None]
     covariance = inverse @ part.covariance @ inverse.T
     return found.x, np.sqrt(np.maximum(np.diag(covariance), 0.0))
 
