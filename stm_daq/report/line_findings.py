@@ -21,8 +21,11 @@ MILLI, MICRO, PICO = 1e3, 1e6, 1e12
 
 
 def findings_of(line: LineResults) -> list[Finding]:
-    """Return all numbers; what cannot be told is NaN, and its remark says why."""
-    return [_told(line, *row) for row in _WANTED]
+    """Return all numbers; what cannot be told is NaN, and its remark says why.
+
+    Of a rehearsal also the truth of the twin, under the same names with ``true_`` before them.
+    """
+    return [_told(line, *row) for row in _WANTED] + _truths(line)
 
 
 def _told(
@@ -35,28 +38,19 @@ def _told(
     return Finding(key, title, value, std, unit, remark)
 
 
-def _twin(line: LineResults, name: str, text: str, what: Callable[[np.ndarray], float]) -> str:
-    """Return the truth of a rehearsal as a part of a sentence; empty without one."""
-    true = line.true(name)
-    if true is None or not np.isfinite(true).any():
-        return ""
-    return f"; the twin's along this line: {text.format(what(true[np.isfinite(true)]))}"
-
-
 def _gap_mean(line: LineResults) -> Told:
-    found, truth = line.histogram, _twin(line, "gap", "{:.4f} meV", lambda g: MILLI * g.mean())
+    found = line.histogram
     std = found.sigma / math.sqrt(line.course.independent)
     remark = f"Model BCS; {line.spectra.note}; {line.fits.note}; {found.outliers} far off"
     alike = f"; neighbours are alike, they count as {line.course.independent:.0f}"
-    return found.mean * MILLI, std * MILLI, remark + alike + truth
+    return found.mean * MILLI, std * MILLI, remark + alike
 
 
 def _gap_sigma(line: LineResults) -> Told:
     found = line.histogram
     std = found.sigma / math.sqrt(2.0 * line.course.independent_squares)
     sample = f"Of the Gaussian; the standard deviation of the gaps is {MILLI * line.spread.sigma:.4f} meV"
-    truth = _twin(line, "gap", "{:.4f} meV", lambda g: MILLI * g.std(ddof=1))
-    return found.sigma * MILLI, std * MILLI, sample + truth
+    return found.sigma * MILLI, std * MILLI, sample
 
 
 def _gap_sigma_noise(line: LineResults) -> Told:
@@ -66,15 +60,13 @@ def _gap_sigma_noise(line: LineResults) -> Told:
 def _gap_sigma_intrinsic(line: LineResults) -> Told:
     found = line.spread
     limit = f"Below {found.intrinsic_limit * MILLI:.4f} meV (95 %)"
-    truth = _twin(line, "gap", "{:.4f} meV", lambda g: MILLI * g.std(ddof=1))
-    return found.intrinsic * MILLI, found.intrinsic_std * MILLI, limit + truth
+    return found.intrinsic * MILLI, found.intrinsic_std * MILLI, limit
 
 
 def _gap_sigma_relative(line: LineResults) -> Told:
     found = line.spread
-    truth = _twin(line, "gap", "{:.2f} %", lambda g: 100 * g.std(ddof=1) / g.mean())
     scale = 100.0 / found.mean
-    return found.intrinsic * scale, found.intrinsic_std * scale, f"Of the film{truth}"
+    return found.intrinsic * scale, found.intrinsic_std * scale, "Of the film"
 
 
 def _homogeneous(line: LineResults) -> Told:
@@ -91,8 +83,7 @@ def _gap_average(line: LineResults) -> Told:
         f"spectra, {found.gap_fit_std * MICRO:.2g} µeV of the fit alone"
     )
     flags = f"; flags: {', '.join(found.flags)}" if found.flags else ""
-    truth = _twin(line, "gap", "mean {:.4f} meV", lambda g: MILLI * g.mean())
-    return found.gap * MILLI, found.gap_std * MILLI, remark + flags + truth
+    return found.gap * MILLI, found.gap_std * MILLI, remark + flags
 
 
 def _gap_online(line: LineResults) -> Told:
@@ -112,21 +103,18 @@ def _temperature(line: LineResults) -> Told:
     kelvin, weight = line.fits.temperature[trusted], line.fits.temperature_std[trusted] ** -2.0
     scatter = float(np.std(kelvin, ddof=1)) / math.sqrt(len(kelvin))
     error = max(scatter, float(weight.sum() ** -0.5))
-    truth = _twin(line, "temperature", "{:.3f} K", lambda t: float(t.mean()))
     mean = float(weight @ kelvin / weight.sum())
-    return mean, error, f"Weighted mean over the spectra{truth}"
+    return mean, error, "Weighted mean over the spectra"
 
 
 def _temperature_average(line: LineResults) -> Told:
     found = line.average_fit
-    smeared = 3.0 * (line.spread.intrinsic / (math.pi * K_B)) ** 2
-    own = math.sqrt(max(found.temperature**2 - smeared, 0.0))
+    own = math.sqrt(max(found.temperature**2 - _smearing(line.spread.intrinsic), 0.0))
     remark = (
         "Smeared by the scatter of the gaps as well, T^2 by 3 sigma^2/(pi k)^2; "
         f"without that {own:.3f} K"
     )
-    truth = _twin(line, "temperature", "{:.3f} K", lambda t: float(t.mean()))
-    return found.temperature, found.temperature_std, remark + truth
+    return found.temperature, found.temperature_std, remark
 
 
 def _gap_over_ktc(line: LineResults) -> Told:
@@ -135,8 +123,7 @@ def _gap_over_ktc(line: LineResults) -> Told:
         raise CannotTellError("the plan's block `report:` gives no critical_temperature")
     found = line.average_fit
     remark = f"Gap of the mean spectrum; Tc {tc:g} K taken as exact; 1.764 at weak coupling"
-    truth = _twin(line, "gap", "{:.3f}", lambda g: g.mean() / (K_B * tc))
-    return found.gap / (K_B * tc), found.gap_std / (K_B * tc), remark + truth
+    return found.gap / (K_B * tc), found.gap_std / (K_B * tc), remark
 
 
 def _sheet_inductance(line: LineResults) -> Told:
@@ -150,13 +137,7 @@ def _sheet_inductance(line: LineResults) -> Told:
         f"h R/(2 pi^2 gap)/tanh(gap/2kT) with R {resistance:g} ohm taken as exact; "
         f"the last factor adds {100 * (value / cold - 1):.1g} % at {film:.3g} K"
     )
-    truth = _twin(
-        line,
-        "gap",
-        "{:.2f} pH",
-        lambda g: PICO * float(sheet_inductance(resistance, g.mean(), film)),
-    )
-    return value * PICO, value * PICO * found.gap_std / found.gap, remark + truth
+    return value * PICO, value * PICO * found.gap_std / found.gap, remark
 
 
 def _background_slope(line: LineResults) -> Told:
@@ -188,9 +169,47 @@ def _gap_neighbours(line: LineResults) -> Told:
 
 def _gap_length(line: LineResults) -> Told:
     found = line.course
-    if math.isnan(found.length):
+    if not found.length_std < found.length:  # NaN as well
         raise CannotTellError("neighbouring gaps are not alike, or the line is too short to tell")
     return found.length * 1e9, found.length_std * 1e9, "Where the correlation has fallen to 1/e"
+
+
+def _truths(line: LineResults) -> list[Finding]:
+    """Return what the twin has at the spectra that are used; nothing outside a rehearsal."""
+    used = line.spectra.used
+    gap, kelvin = line.true("gap"), line.true("temperature")
+    if gap is None or kelvin is None:
+        return []
+    mean, sigma, tip = (
+        float(gap[used].mean()),
+        float(np.std(gap[used], ddof=1)),
+        kelvin[used].mean(),
+    )
+    found = {
+        "gap_mean": mean * MILLI,
+        "gap_average": mean * MILLI,
+        "gap_sigma": sigma * MILLI,
+        "gap_sigma_intrinsic": sigma * MILLI,
+        "gap_sigma_relative": 100.0 * sigma / mean,
+        "tip_temperature": float(tip),
+        "tip_temperature_average": math.sqrt(tip**2 + _smearing(sigma)),
+    }
+    if line.settings.critical_temperature is not None:
+        found["gap_over_ktc"] = mean / (K_B * line.settings.critical_temperature)
+    if line.settings.sheet_resistance is not None:
+        resistance = line.settings.sheet_resistance
+        film = line.film_temperature
+        found["sheet_inductance"] = PICO * float(sheet_inductance(resistance, mean, film))
+    return [
+        Finding(f"true_{key}", f"Twin: {title}", found[key], unit=unit)
+        for key, title, unit, _ in _WANTED
+        if key in found
+    ]
+
+
+def _smearing(sigma: float) -> float:
+    """Return the square of the temperature that smears as much as gaps that scatter by `sigma`, K^2."""
+    return 3.0 * (sigma / (math.pi * K_B)) ** 2
 
 
 _WANTED = (

@@ -27,7 +27,8 @@ def values_of(run):
 def test_the_numbers_of_a_film(film):
     found = values_of(film)
     truth = film.true_gap.values * 1e3
-    assert len(found) == 16
+    assert len(found) == 16 + 9
+    assert found["true_gap_mean"].value == pytest.approx(truth.mean())
     assert found["gap_mean"].value == pytest.approx(truth.mean(), abs=2 * found["gap_mean"].std)
     assert found["gap_sigma_intrinsic"].value == pytest.approx(
         truth.std(ddof=1), abs=2 * found["gap_sigma_intrinsic"].std
@@ -52,7 +53,10 @@ def test_the_numbers_of_a_film(film):
     assert found["gap_homogeneous_p"].value < 1e-6
     assert found["gap_neighbours"].value == pytest.approx(2 / 3, abs=0.2)
     assert found["gap_correlation_length"].value == pytest.approx(3.8, rel=0.6)
-    assert f"{truth.mean():.4f} meV" in found["gap_mean"].remark
+    for key in ("gap_sigma", "tip_temperature_average", "gap_over_ktc", "sheet_inductance"):
+        assert found[key].value == pytest.approx(
+            found[f"true_{key}"].value, abs=2.5 * found[key].std
+        )
 
 
 def test_a_uniform_film_is_called_uniform(uniform):
@@ -109,7 +113,7 @@ def test_the_window_of_the_plan_is_used(film):
 
 def test_three_spectra_and_half_a_line(film):
     three = values_of(film.isel(x=slice(0, 3)))
-    assert all(math.isnan(finding.value) for finding in three.values())
+    assert all(math.isnan(f.value) for key, f in three.items() if not key.startswith("true"))
     half = film.copy(deep=True)
     half.conductance.values[0, 45:] = np.nan
     found = values_of(half)["gap_mean"]
