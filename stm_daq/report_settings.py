@@ -51,6 +51,8 @@ class ReportBlock(Block):
     exponent_window: tuple[Volts, Volts] | None = None
     """Where the exponent of dI/dV is fitted, on each side of zero bias."""
     microwave: MicrowaveBlock | None = None
+    background_window: tuple[Volts, Volts] | None = None
+    """Where the linear background of the spectra of a line is fitted, on each side of zero bias."""
 
 
 def settings_of(dataset: xr.Dataset) -> ReportBlock:

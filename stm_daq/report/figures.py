@@ -15,6 +15,12 @@ from stm_daq.report.fourier import figure_energies, figure_fourier
 from stm_daq.report.grains import figure_grains
 from stm_daq.report.heating import figure_heating
 from stm_daq.report.line_cut import figure_line_cut
+from stm_daq.report.line_spectra import (
+    figure_line,
+    figure_line_average,
+    figure_line_course,
+    figure_line_histogram,
+)
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.scatter import figure_scatter
@@ -40,6 +46,10 @@ __all__ = [
     "figure_heating",
     "figure_histogram",
     "figure_line_cut",
+    "figure_line",
+    "figure_line_average",
+    "figure_line_course",
+    "figure_line_histogram",
     "figure_loops",
     "figure_maps",
     "figure_profile",
