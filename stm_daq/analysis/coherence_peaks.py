@@ -26,8 +26,9 @@ PEAKED = 1.1
 """A peak is higher by this factor than the background next to it."""
 STEPS = 4
 """So often the window is moved to where the peak was found."""
-LOWEST = 0.8
-"""The window around a peak reaches to this part of its height, on its steep side."""
+SIGNIFICANT = 2.0
+"""The curvature of a peak stands out of the noise of one spectrum by so many standard deviations: in
+narrower windows noise makes peaks of its own, wider ones shift the peak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +106,35 @@ def peak_window(derivative: Derivative, below: float) -> Window:
     bias = derivative.bias
     mean = derivative.current[derivative.whole].mean(axis=0)
     slope = derivative.operator @ mean
-    near = _peak_of_mean(bias, slope, below)
-    half = _half_width(bias, slope, near)
-    second = operator(bias, half, 3, 2) / 2
-    third = operator(bias, half, 3, 3) / 6
-    return Window(bias, near, half, second, third)
+    near = _peak_of_mean(bias, derivative.operator @ mean, below)
+    row = mean[np.newaxis]
+    for half in range(2, len(bias) // 8):
+        second = operator(bias, half, 3, 2) / 2
+        third = operator(bias, half, 3, 3) / 6
+        window = Window(bias, near, half, second, third)
+        sides = peaks_of(row, derivative.operator, derivative.noise, window)
+        places = [float(side.place[0]) for side in sides]
+        if np.isfinite(places).all() and _curvature(mean, derivative.noise, window, places) > SIGNIFICANT:
+            return window
+    raise CannotTellError(
+        f"The coherence peaks at {near * 1e3:.3g} mV are lost in the noise of the current: average "
+        "more sweeps."
+    )
+
+
+def _curvature(mean: Array, noise: Array, window: Window, places: list[float]) -> float:
+    """Return by how much the peaks' curvature stands out of the noise of one spectrum, the least of both."""
+    at = [int(np.argmin(np.abs(window.bias - place))) for place in places]
+    third = window.third[at]
+    return float(np.min(-(third @ mean) / np.linalg.norm(third * noise, axis=1)))
 
 
 def _peak_of_mean(bias: Array, slope: Array, below: float) -> float:
     """Return where both halves of the mean spectrum together have their peak, V."""
-    grid = np.linspace(bias[bias > 0].min(), below, 400)
-    folded = np.interp(grid, bias, slope) + np.interp(-grid, bias, slope)
     if not (bias[0] <= -below and below <= bias[-1]):
         raise CannotTellError(f"The bias does not reach to ±{below * 1e3:.3g} mV.")
+    grid = np.linspace(below / 100, below, 400)
+    folded = np.interp(grid, bias, slope) + np.interp(-grid, bias, slope)
     background = np.polynomial.Polynomial.fit(grid[-100:], folded[-100:], 1)
     top = int(np.argmax(folded / np.maximum(background(grid), folded[-1] / 2)))
     height = folded[top] / max(float(background(grid[top])), folded[-1] / 2)
@@ -127,22 +144,6 @@ def _peak_of_mean(bias: Array, slope: Array, below: float) -> float:
             "a fit, or a bias range that suits it."
         )
     return float(grid[top])
-
-
-def _half_width(bias: Array, slope: Array, near: float) -> int:
-    """Return how many points lie between a peak and where it has fallen on the side of the gap."""
-    inside = (bias > 0) & (bias < near)
-    top = np.interp(near, bias, slope)
-    fallen = bias[inside & (slope < LOWEST * top)]
-    edge = float(fallen.max()) if len(fallen) else 0.0
-    step = float(np.median(np.diff(bias)[np.abs(bias[1:] - near) < near / 2]))
-    half = max(2, round((near - edge) / step))
-    if near / step < 2 * half:
-        raise CannotTellError(
-            f"Steps of {step * 1e6:.3g} µV are too wide for peaks at {near * 1e3:.3g} mV: take "
-            "a finer bias there."
-        )
-    return half
 
 
 def peaks_of(rows: Array, slope: Array, noise: Array, window: Window) -> tuple[_Side, _Side]:
