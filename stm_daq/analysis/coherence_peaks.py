@@ -24,6 +24,8 @@ SEARCHED = (0.6, 1.5)
 """Where the peak of a spectrum is sought, relative to that of the mean spectrum."""
 PEAKED = 1.1
 """A peak is higher by this factor than the background next to it."""
+UNCERTAIN = 0.05
+"""A peak that noise moves by more, relative to its place, is none."""
 STEPS = 4
 """So often the window is moved to where the peak was found."""
 SIGNIFICANT = 2.0
@@ -194,6 +196,7 @@ def _refined(
     # of -a2 / (3 a3), with the noise that both coefficients share
     weights = (window.second[at] + 3 * shift[:, None] * window.third[at]) / (3 * a3[:, None])
     std = np.linalg.norm(weights * noise, axis=1)
+    found &= std <= UNCERTAIN * window.near
     return _Side(np.where(found, place, np.nan), np.where(found, std, np.nan))
 
 

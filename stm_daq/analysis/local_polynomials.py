@@ -22,8 +22,8 @@ FAR = 4.0
 """Single values further away than so many standard deviations are not noise."""
 NORMAL = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
-SAMPLED = 500
-"""About so many rows show what error a window makes."""
+SAMPLED = 1000
+"""About so many rows show the noise, and what error a window makes."""
 WIDEST = 12
 """Most points on each side of a window that is chosen."""
 
@@ -56,14 +56,15 @@ def operator(positions: Array, half_widths: Array | int, order: int, derivative:
     if 2 * int(halves.min()) + 1 <= order or 2 * int(halves.max()) + 1 > count:
         raise ValueError(f"windows need {order + 1} to {count} points")
     matrix = np.zeros((count, count))
-    for centre, half in enumerate(halves):
-        first = min(max(centre - int(half), 0), count - 2 * int(half) - 1)
-        window = slice(first, first + 2 * int(half) + 1)
-        distance = positions[window] - positions[centre]
-        scale = np.abs(distance).max()
-        powers = (distance / scale)[:, None] ** np.arange(order + 1)
-        weights = np.linalg.pinv(powers)[derivative]
-        matrix[centre, window] = weights * math.factorial(derivative) / scale**derivative
+    for half in np.unique(halves):
+        centres = np.flatnonzero(halves == half)
+        first = np.clip(centres - half, 0, count - 2 * half - 1)
+        windows = first[:, np.newaxis] + np.arange(2 * half + 1)
+        distance = positions[windows] - positions[centres, np.newaxis]
+        scale = np.abs(distance).max(axis=1, keepdims=True)
+        powers = (distance / scale)[..., np.newaxis] ** np.arange(order + 1)
+        weights = np.linalg.pinv(powers)[:, derivative] / scale**derivative
+        matrix[centres[:, np.newaxis], windows] = weights * math.factorial(derivative)
     return matrix
 
 
@@ -88,8 +89,8 @@ def white_noise(data: Array, positions: Array, half_width: int = 2, order: int =
         Unit of the data. Robust: single points that stand apart do not count.
     """
     rest = np.eye(len(positions)) - operator(positions, half_width, order, 0)
-    left = data @ rest.T
-    enough = len(data) >= ENOUGH_ROWS
+    left = _some(data) @ rest.T
+    enough = len(left) >= ENOUGH_ROWS
     if enough:
         left = left - np.median(left, axis=0)
     deviation = left / np.linalg.norm(rest, axis=1)
@@ -98,6 +99,11 @@ def white_noise(data: Array, positions: Array, half_width: int = 2, order: int =
     padded = np.pad(deviation, ((0, 0), (POOLED, POOLED)), mode="edge")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * POOLED + 1, axis=1)
     return _robust_rms(np.moveaxis(around, 2, 1).reshape(-1, len(positions)))
+
+
+def _some(data: Array) -> Array:
+    """Return rows from all over the data, so many as tell enough."""
+    return data[:: max(len(data) // SAMPLED, 1)]
 
 
 def _robust_rms(values: Array) -> Array:
@@ -156,8 +162,7 @@ def systematic_error(
     difference = operator(positions, half_widths, order, 1) - operator(
         positions, higher, order + 2, 1
     )
-    some = data[:: max(len(data) // SAMPLED, 1)]
-    seen = ((some @ difference.T) ** 2).mean(axis=0)
+    seen = ((_some(data) @ difference.T) ** 2).mean(axis=0)
     doubt = ((difference * noise) ** 2).sum(axis=1)
     return np.asarray(np.sqrt(np.maximum(seen - doubt, 0.0)))
 
