@@ -90,9 +90,13 @@ def find_peaks(derivative: Derivative, below: float) -> Peaks:
     sides = peaks_of(derivative.current[whole], derivative.operator, derivative.noise, window)
     minus, plus = (_spread(side, whole) for side in sides)
     return Peaks(
-        gap=derivative.map((plus.place - minus.place) / 2, units="eV", long_name="half peak distance"),
+        gap=derivative.map(
+            (plus.place - minus.place) / 2, units="eV", long_name="half peak distance"
+        ),
         gap_std=derivative.map(np.hypot(plus.std, minus.std) / 2, units="eV"),
-        centre=derivative.map((plus.place + minus.place) / 2, units="V", long_name="middle of peaks"),
+        centre=derivative.map(
+            (plus.place + minus.place) / 2, units="V", long_name="middle of peaks"
+        ),
         window=window,
     )
 
@@ -107,7 +111,6 @@ def peak_window(derivative: Derivative, below: float) -> Window:
     """
     bias = derivative.bias
     mean = derivative.current[derivative.whole].mean(axis=0)
-    slope = derivative.operator @ mean
     near = _peak_of_mean(bias, derivative.operator @ mean, below)
     row = mean[np.newaxis]
     for half in range(2, len(bias) // 8):
@@ -116,7 +119,10 @@ def peak_window(derivative: Derivative, below: float) -> Window:
         window = Window(bias, near, half, second, third)
         sides = peaks_of(row, derivative.operator, derivative.noise, window)
         places = [float(side.place[0]) for side in sides]
-        if np.isfinite(places).all() and _curvature(mean, derivative.noise, window, places) > SIGNIFICANT:
+        if (
+            np.isfinite(places).all()
+            and _curvature(mean, derivative.noise, window, places) > SIGNIFICANT
+        ):
             return window
     raise CannotTellError(
         f"The coherence peaks at {near * 1e3:.3g} mV are lost in the noise of the current: average "
@@ -125,7 +131,7 @@ def peak_window(derivative: Derivative, below: float) -> Window:
 
 
 def _curvature(mean: Array, noise: Array, window: Window, places: list[float]) -> float:
-    """Return by how much the peaks' curvature stands out of the noise of one spectrum, the least of both."""
+    """Return by how much the peaks' curvature stands out of one spectrum's noise, the lesser one."""
     at = [int(np.argmin(np.abs(window.bias - place))) for place in places]
     third = window.third[at]
     return float(np.min(-(third @ mean) / np.linalg.norm(third * noise, axis=1)))

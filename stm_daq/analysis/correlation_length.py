@@ -140,7 +140,9 @@ def _fit(
     high = np.array([1.5, 10 * furthest, POWERS[1]])
     scale = np.array([1.0, start[1], 1.0])
     given = [amplitude is not None, False, power is not None]
-    values = np.array([start[0] if amplitude is None else amplitude[0], start[1], power or start[2]])
+    values = np.array(
+        [start[0] if amplitude is None else amplitude[0], start[1], power or start[2]]
+    )
     free = np.flatnonzero(~np.array(given))
 
     def residuals(p: Array) -> Array:

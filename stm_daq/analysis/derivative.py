@@ -1,4 +1,4 @@
-"""dI/dV from the current alone, with its uncertainty, as in C. Carbillet et al., Phys. Rev. B 102, 024504.
+"""dI/dV from the current alone, with its uncertainty, as in C. Carbillet et al. (2020).
 
 Every point is the slope of a cubic through a few neighbouring points of I(V). How many is decided at
 each bias by the least mean squared error (:func:`stm_daq.analysis.local_polynomials.best_half_widths`):

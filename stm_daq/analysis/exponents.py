@@ -28,8 +28,8 @@ WINDOW = (5e-3, 30e-3)
 """V, as in the paper."""
 FEWEST = 8
 """Points on a side."""
-STEPS = 5
-"""Of Newton's method; two are enough for a spectrum that follows a power law."""
+FIRST_STEPS, STEPS = 6, 3
+"""Of Newton's method, for the mean spectrum and from there for every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ def fit_exponents(
         gap = np.asarray(without_gap.values, dtype=np.float64).ravel()
         whole &= np.isfinite(gap)
     if not 0 < window[0] < window[1]:
-        raise BadInputError(f"the window of the exponent goes from {window[0]:g} to {window[1]:g} V")
+        raise BadInputError(
+            f"the window of the exponent goes from {window[0]:g} to {window[1]:g} V"
+        )
     if whole.any() and gap[whole].max() >= window[0]:
         raise BadInputError(
             f"the window of the exponent begins at {window[0] * 1e3:.3g} mV, inside the gap of "
@@ -165,21 +167,29 @@ def _power_law(values: Array, x: Array, precision: Array) -> tuple[Array, Array,
         How alpha changes with each of `values`.
     """
     square = precision**2
-    height = np.average(values, axis=1, weights=square)
-    alpha = np.zeros(len(values))
-    weights = np.zeros_like(values)
+    mean, typical = values.mean(axis=0, keepdims=True), square.mean(axis=0, keepdims=True)
+    height, alpha = np.average(mean, axis=1, weights=typical), np.zeros(1)
     with np.errstate(all="ignore"):  # what diverges is NaN and is told by the caller
+        for _ in range(FIRST_STEPS):
+            height, alpha, _ = _step(mean, x, typical, height, alpha)
         for _ in range(STEPS):
-            shape = np.exp(alpha[:, np.newaxis] * x)
-            slope = height[:, np.newaxis] * shape * x
-            a = (square * shape**2).sum(axis=1)
-            b = (square * shape * slope).sum(axis=1)
-            c = (square * slope**2).sum(axis=1)
-            weights = square * (a[:, np.newaxis] * slope - b[:, np.newaxis] * shape)
-            weights /= (a * c - b**2)[:, np.newaxis]
-            left = values - height[:, np.newaxis] * shape
-            rise = (square * left * shape).sum(axis=1)
-            change = (weights * left).sum(axis=1)
-            height = height + (rise - b * change) / a
-            alpha = alpha + change
+            height, alpha, weights = _step(values, x, square, height, alpha)
     return height, alpha, weights
+
+
+def _step(
+    values: Array, x: Array, square: Array, height: Array, alpha: Array
+) -> tuple[Array, Array, Array]:
+    """Make one step of the Gauss-Newton method; parameters as of :func:`_power_law`."""
+    shape = np.exp(alpha[:, np.newaxis] * x)
+    model = height[:, np.newaxis] * shape
+    weighted = square * shape
+    a = (weighted * shape).sum(axis=1)
+    b = (weighted * model) @ x
+    c = (square * model**2) @ x**2
+    weights = weighted * (a[:, np.newaxis] * height[:, np.newaxis] * x - b[:, np.newaxis])
+    weights /= (a * c - b**2)[:, np.newaxis]
+    left = values - model
+    change = (weights * left).sum(axis=1)
+    rise = ((weighted * left).sum(axis=1) - b * change) / a
+    return height + rise, alpha + change, weights

@@ -64,10 +64,10 @@ def gap_exponent_maps(run: xr.Dataset, window: tuple[float, float] = WINDOW) -> 
     derivative = differentiate(run)
     as_measured = fit_exponents(derivative, window)
     peaks = find_peaks(derivative, window[0])
+    of_normal_state = fit_exponents(derivative, window, without_gap=peaks.gap).alpha
     gaps, remark = None, ""
     try:
-        # the shift hardly depends on the exponent, so that it need not be that of the normal state
-        gaps = without_shift(run, derivative, peaks, float(np.nanmedian(as_measured.alpha.values)))
+        gaps = without_shift(run, derivative, peaks, float(np.nanmedian(of_normal_state.values)))
     except CannotTellError as reason:
         remark = str(reason)
     best = peaks.gap if gaps is None else gaps.gap

@@ -90,8 +90,8 @@ def varying(values: xr.DataArray, std: xr.DataArray) -> Varying:
     reliability = 1 - noise / total
     if reliability < LEAST_RELIABLE:
         raise CannotTellError(
-            f"Hardly more than noise varies in {values.name or 'the map'}: {max(reliability, 0):.0%} of the "
-            "variance is left. Average more sweeps."
+            f"Hardly more than noise varies in {values.name or 'the map'}: {max(reliability, 0):.0%} "
+            "of the variance is left. Average more sweeps."
         )
     length = correlation_length(profile, amplitude=(reliability, 0.0))
     sigma = math.sqrt(total - noise)
@@ -106,7 +106,9 @@ def _places(values: xr.DataArray, length: float) -> float:
 
     The integral of exp(-(r/l)^2) is pi l^2; that of its square, which counts for the spread, half.
     """
-    sides = [float(values.sizes[name] * np.abs(np.diff(values[name]).mean())) for name in ("y", "x")]
+    sides = [
+        float(values.sizes[name] * np.abs(np.diff(values[name]).mean())) for name in ("y", "x")
+    ]
     return max(sides[0] * sides[1] / (math.pi * length**2), 1.0)
 
 
@@ -120,7 +122,7 @@ def relation(first: Varying, second: Varying) -> Relation:
     """
     measured = correlate(first.values, second.values, trend="mean").pearson
     attenuation = math.sqrt(first.reliability * second.reliability)
-    std = _std(measured) / attenuation
+    std = coefficient_std(measured) / attenuation
     at_zero = Value(measured.value / attenuation, std)
     profile = radial_profile(first.values, second.values)
     ratio = first.sigma.value / first.mean.value / second.sigma.value
@@ -136,7 +138,7 @@ def relation(first: Varying, second: Varying) -> Relation:
     return Relation(measured, at_zero, profile, length, slope, remark)
 
 
-def _std(found: Coefficient) -> float:
+def coefficient_std(found: Coefficient) -> float:
     """Return the standard deviation of a coefficient, from Fisher's interval of 95 %."""
     return (math.atanh(found.high) - math.atanh(found.low)) / 3.92 * (1 - found.value**2)
 

@@ -6,12 +6,11 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stm_daq.analysis.correlation import correlation_map
 from stm_daq.analysis.derivative import LockInCheck, against_lock_in
 from stm_daq.analysis.disorder_theory import Material, Measured, Theory, Value, expectation
 from stm_daq.analysis.exponents import WINDOW
+from stm_daq.analysis.fields import Trend
 from stm_daq.analysis.gap_exponent_maps import GapExponentMaps, gap_exponent_maps
 from stm_daq.analysis.gap_exponent_relation import Relation, Varying, relation, varying
 from stm_daq.analysis.significance import Coefficient, correlate
@@ -86,8 +85,8 @@ class GapExponentStudy:
 
     @property
     def height(self) -> xr.DataArray:
-        """Of the tip at every site, m, without its plane."""
-        return _without_plane(self.run["z"].transpose("y", "x").rename("height"))
+        """Of the tip at every site, m."""
+        return self.run["z"].transpose("y", "x").rename("height")
 
     @cached_property
     def gap_with_height(self) -> Coefficient:
@@ -105,13 +104,14 @@ class GapExponentStudy:
         Parameters
         ----------
         first, second : {"gap", "exponent", "height"}
+            Heights lose their plane first, with which a sample is mounted.
         periodic : bool
             As the paper does: beyond an edge lies the opposite one.
         """
         maps = {"gap": self.gap.values, "exponent": self.exponent.values}
         pair = [self.height if name == "height" else maps[name] for name in (first, second)]
-        found = correlation_map(pair[0], pair[1], periodic=periodic)
-        return found["correlation"]
+        trend: Trend = "plane" if "height" in (first, second) else "mean"
+        return correlation_map(pair[0], pair[1], periodic=periodic, trend=trend)["correlation"]
 
     @cached_property
     def theory(self) -> Theory:
@@ -136,12 +136,3 @@ class GapExponentStudy:
         measured = Measured(gap.mean, relative, exponent.mean, exponent.sigma, length, slope)
         material = Material(*(float(getattr(given, name) or math.nan) for name in needed))
         return expectation(measured, material, self.window)
-
-
-def _without_plane(height: xr.DataArray) -> xr.DataArray:
-    """Take the best plane off heights with gaps."""
-    from stm_daq.analysis.fields import field_of, without_trend
-
-    field = field_of(height)
-    flat = without_trend(field.values, field.known, "plane")
-    return height.copy(data=np.where(field.known, flat, np.nan))

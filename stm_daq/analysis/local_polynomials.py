@@ -27,6 +27,7 @@ SAMPLED = 1000
 WIDEST = 12
 """Most points on each side of a window that is chosen."""
 
+
 def operator(positions: Array, half_widths: Array | int, order: int, derivative: int) -> Array:
     """Return the matrix that turns data into a derivative of the local polynomial.
 

@@ -121,7 +121,9 @@ def without_shift(
 
 def _film(run: xr.Dataset, exponent: float) -> _Film:
     if not exponent >= 0:
-        raise BadInputError(f"the exponent of the background is {exponent:g}; it must not be negative")
+        raise BadInputError(
+            f"the exponent of the background is {exponent:g}; it must not be negative"
+        )
     if "stage_temperature" not in run:
         raise CannotTellError("The shift of the peaks needs the temperature of the stage.")
     temperatures = run["stage_temperature"].values
