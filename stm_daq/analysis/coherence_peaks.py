@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stm_daq.analysis.derivative import Derivative
-from stm_daq.analysis.local_polynomials import operator
+from stm_daq.analysis.local_polynomials import Whole, operator
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import CannotTellError
 from stm_daq.records import Array
 
@@ -184,7 +185,7 @@ def peaks_of(rows: Array, slope: Array, noise: Array, window: Window) -> tuple[_
 
 
 def _refined(
-    second: Array, third: Array, noise: Array, window: Window, at: Array, allowed: Array
+    second: Array, third: Array, noise: Array, window: Window, at: Whole, allowed: Whole
 ) -> _Side:
     """Move the window to the peak that it finds until it stays, and read the peak there."""
     bias, row = window.bias, np.arange(len(at))
@@ -206,7 +207,7 @@ def _refined(
     return _Side(np.where(found, place, np.nan), np.where(found, std, np.nan))
 
 
-def _spread(side: _Side, whole: Array) -> _Side:
+def _spread(side: _Side, whole: Mask) -> _Side:
     """Put values of whole spectra among all; the others are NaN."""
     place, std = np.full(len(whole), np.nan), np.full(len(whole), np.nan)
     place[whole], std[whole] = side.place, side.std

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stm_daq.analysis.local_polynomials import (
+    Whole,
     best_half_widths,
     operator,
     systematic_error,
     white_noise,
 )
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
@@ -50,7 +52,7 @@ class Derivative:
     """Standard deviation of a point of the current, A, shape (n,)."""
     operator: Array
     """``conductance = operator @ current``, 1/V, shape (n, n)."""
-    half_widths: Array
+    half_widths: Whole
     """Points taken on each side, shape (n,)."""
 
     @property
@@ -59,7 +61,7 @@ class Derivative:
         return np.asarray(self.conductance["bias"].values, dtype=np.float64)
 
     @property
-    def whole(self) -> Array:
+    def whole(self) -> Mask:
         """Which rows of `current` are complete, shape (spectra,)."""
         return np.asarray(np.isfinite(self.current).all(axis=1))
 

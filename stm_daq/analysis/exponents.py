@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stm_daq.analysis.derivative import Derivative
+from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
@@ -122,7 +123,7 @@ def fit_exponents(
 
 
 def _side(
-    derivative: Derivative, whole: Array, gap: Array, window: tuple[float, float], sign: float
+    derivative: Derivative, whole: Mask, gap: Array, window: tuple[float, float], sign: float
 ) -> _Side:
     bias = derivative.bias
     low, high = window

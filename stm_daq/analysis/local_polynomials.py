@@ -11,8 +11,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stm_daq.records import Array
+
+type Whole = NDArray[np.int64]
 
 ENOUGH_ROWS = 30
 """From so many rows on the noise of every point is known by itself."""
@@ -28,7 +31,7 @@ WIDEST = 12
 """Most points on each side of a window that is chosen."""
 
 
-def operator(positions: Array, half_widths: Array | int, order: int, derivative: int) -> Array:
+def operator(positions: Array, half_widths: Whole | int, order: int, derivative: int) -> Array:
     """Return the matrix that turns data into a derivative of the local polynomial.
 
     Parameters
@@ -116,7 +119,7 @@ def _robust_rms(values: Array) -> Array:
     return np.asarray(np.sqrt((np.where(within, values, 0.0) ** 2).sum(axis=0) / counts))
 
 
-def best_half_widths(data: Array, positions: Array, noise: Array, order: int = 3) -> Array:
+def best_half_widths(data: Array, positions: Array, noise: Array, order: int = 3) -> Whole:
     """Choose for every point the window whose slope has the least mean squared error.
 
     The error of a window is the noise that it lets through, and its systematic error, see
@@ -136,9 +139,9 @@ def best_half_widths(data: Array, positions: Array, noise: Array, order: int = 3
     ndarray of int, shape (n,)
     """
     widest = min(WIDEST, (len(positions) - 1) // 4)
-    candidates = np.arange(order // 2 + 1, widest + 1)
+    candidates = np.arange(order // 2 + 1, widest + 1, dtype=np.int64)
     errors = []
-    for half in candidates:
+    for half in candidates.tolist():
         passed = ((operator(positions, half, order, 1) * noise) ** 2).sum(axis=1)
         halves = np.full(len(positions), half)
         errors.append(passed + systematic_error(data, positions, noise, halves, order) ** 2)
@@ -146,7 +149,7 @@ def best_half_widths(data: Array, positions: Array, noise: Array, order: int = 3
 
 
 def systematic_error(
-    data: Array, positions: Array, noise: Array, half_widths: Array, order: int = 3
+    data: Array, positions: Array, noise: Array, half_widths: Whole, order: int = 3
 ) -> Array:
     """Return the error that windows make in the slope of curves, rms over the rows.
 
@@ -168,7 +171,7 @@ def systematic_error(
     return np.asarray(np.sqrt(np.maximum(seen - doubt, 0.0)))
 
 
-def _without_outliers(half_widths: Array) -> Array:
+def _without_outliers(half_widths: Whole) -> Whole:
     """Replace each by the smallest of the middle three around it: chance may make one too wide."""
     padded = np.pad(half_widths, 2, mode="edge")
     around = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)

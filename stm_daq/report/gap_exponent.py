@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stm_daq.analysis.gap_exponent_relation import Varying
 from stm_daq.analysis.gap_exponent_study import GapExponentStudy
+from stm_daq.analysis.sites import Mask
 from stm_daq.records import Array
 from stm_daq.report.maps import scale_bar
 from stm_daq.report.numbers import plus_minus, without_plane
@@ -42,7 +44,8 @@ def figure_gap_exponent_maps(study: GapExponentStudy) -> Figure:
     gap, exponent = study.gap, study.exponent
     extent = _extent(gap.values)
     figure = new_figure(panel_height(extent, PANEL) + 2.7)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(panel_height(extent, PANEL) + 0.5, 2.1))
+    heights = (panel_height(extent, PANEL) + 0.5, 2.1)
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
     panels = top.subplots(1, 3)
     _draw_topograph(panels[0], study.run)
     _draw_map(panels[1], gap.values * MEV, "viridis", "meV")
@@ -109,62 +112,79 @@ def figure_gap_exponent_spectra(study: GapExponentStudy) -> Figure:
     CannotTellError
         If there are no gaps or no exponents.
     """
-    derivative, window = study.maps.derivative, study.window
-    bias, std = derivative.bias, derivative.std.values
-    spectra = derivative.conductance.values.reshape(-1, len(bias))
-    alpha, gap = study.exponent.values.values.ravel(), study.gap.values.values.ravel()
     figure = new_figure(5.2)
-    panels = figure.subplots(2, 2)
-    near, wide, minus, plus = panels.ravel()
-    for (low, high, colour), name in zip(GROUPS, LABELS, strict=True):
-        edges = np.nanpercentile(alpha, [low, high])
-        sites = (alpha >= edges[0]) & (alpha <= edges[1])
-        mean = spectra[sites].mean(axis=0) * NS
-        error = std / np.sqrt(sites.sum()) * NS
-        label = (
-            rf"{name} $\alpha$: {alpha[sites].mean():.3f}, {np.nanmean(gap[sites]) * MEV:.3f} meV"
-        )
+    panels = figure.subplots(2, 2).ravel()
+    near, wide, minus, plus = panels
+    for group in _groups(study):
         for axes in (near, wide):
-            axes.fill_between(bias * MV, mean - error, mean + error, color=colour, alpha=0.3, lw=0)
-            axes.plot(bias * MV, mean, color=colour, linewidth=1, label=label)
+            _draw_mean(axes, study, group)
         for axes, sign in ((minus, -1.0), (plus, 1.0)):
-            _draw_power_law(axes, study, sites, sign, mean, colour)
+            _draw_power_law(axes, study, group, sign)
+    bias = study.maps.derivative.bias * MV
     reach = 3.5 * study.maps.peaks.window.near * MV
-    inside = np.abs(bias) * MV < reach
-    near.set(xlim=(-reach, reach), xlabel="Bias (mV)", ylabel="dI/dV (nS)")
-    near.set_ylim(0, 1.75 * float(np.nanmax(np.nanmean(spectra, axis=0)[inside])) * NS)
+    spectra = study.maps.derivative.conductance.values
+    top = float(np.nanmean(spectra, axis=(0, 1))[np.abs(bias) < reach].max()) * NS
+    near.set(xlim=(-reach, reach), ylim=(0, 1.75 * top))
     near.legend(loc="upper center", fontsize=7)
-    wide.set(xlabel="Bias (mV)", ylabel="dI/dV (nS)", xlim=(bias[0] * MV, bias[-1] * MV))
-    for edge in window:
-        wide.axvline(edge * MV, color="0.6", lw=0.7, ls=":")
-        wide.axvline(-edge * MV, color="0.6", lw=0.7, ls=":")
-    for number, (axes, title) in enumerate(
-        zip(
-            panels.ravel(),
-            ("Gap", "Background", "Negative bias, as measured", "Positive bias, as measured"),
-            strict=True,
-        )
-    ):
-        letter(axes, number, title)
+    wide.set_xlim(bias[0], bias[-1])
+    for edge in (*study.window, *(-edge for edge in study.window)):
+        wide.axvline(edge * MV, color="0.6", linewidth=0.7, linestyle=":")
+    titles = ("Gap", "Background", "Negative bias, as measured", "Positive bias, as measured")
+    for number, title in enumerate(titles):
+        letter(panels[number], number, title)
     return figure
 
 
-def _draw_power_law(
-    axes: Axes, study: GapExponentStudy, sites: Array, sign: float, mean: Array, colour: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Sites with about the same exponent."""
+
+    label: str
+    colour: str
+    sites: Mask
+    """Shape (sites,)."""
+    mean: Array
+    """Their mean spectrum, nS."""
+
+
+def _groups(study: GapExponentStudy) -> list[_Group]:
+    """Return the sites with the smallest, middle and largest exponents."""
+    derivative = study.maps.derivative
+    spectra = derivative.conductance.values.reshape(-1, len(derivative.bias)) * NS
+    alpha, gap = study.exponent.values.values.ravel(), study.gap.values.values.ravel() * MEV
+    groups = []
+    for (low, high, colour), name in zip(GROUPS, LABELS, strict=True):
+        edges = np.nanpercentile(alpha, [low, high])
+        sites = (alpha >= edges[0]) & (alpha <= edges[1])
+        label = rf"{name} $\alpha$: {alpha[sites].mean():.3f}, {np.nanmean(gap[sites]):.3f} meV"
+        groups.append(_Group(label, colour, sites, spectra[sites].mean(axis=0)))
+    return groups
+
+
+def _draw_mean(axes: Axes, study: GapExponentStudy, group: _Group) -> None:
+    bias = study.maps.derivative.bias * MV
+    error = study.maps.derivative.std.values * NS / np.sqrt(group.sites.sum())
+    low, high = group.mean - error, group.mean + error
+    axes.fill_between(bias, low, high, color=group.colour, alpha=0.3, linewidth=0)
+    axes.plot(bias, group.mean, color=group.colour, linewidth=1, label=group.label)
+    axes.set(xlabel="Bias (mV)", ylabel="dI/dV (nS)")
+
+
+def _draw_power_law(axes: Axes, study: GapExponentStudy, group: _Group, sign: float) -> None:
     """Draw one side on logarithmic axes, with the mean of the laws fitted to these sites."""
     from matplotlib.ticker import NullFormatter, ScalarFormatter
 
     bias, (low, high) = study.maps.derivative.bias, study.window
     side = sign * bias > study.maps.peaks.window.near
     laws = study.maps.as_measured
-    alpha = (laws.positive if sign > 0 else laws.negative).values.ravel()[sites]
-    prefactor = (laws.prefactor_positive if sign > 0 else laws.prefactor_negative).values.ravel()[
-        sites
-    ]
-    axes.loglog(sign * bias[side] * MV, mean[side], ".", color=colour, markersize=3)
+    found = (laws.negative, laws.prefactor_negative)
+    if sign > 0:
+        found = (laws.positive, laws.prefactor_positive)
+    alpha, factor = (part.values.ravel()[group.sites] for part in found)
+    colour = group.colour
+    axes.loglog(sign * bias[side] * MV, group.mean[side], ".", color=colour, markersize=3)
     grid = np.geomspace(low, high, 50)
-    law = np.mean(prefactor[:, np.newaxis] * grid ** alpha[:, np.newaxis], axis=0) * NS
+    law = np.mean(factor[:, np.newaxis] * grid ** alpha[:, np.newaxis], axis=0) * NS
     axes.loglog(
         grid * MV, law, color=colour, linewidth=1.2, label=rf"$\alpha$ = {alpha.mean():.3f}"
     )

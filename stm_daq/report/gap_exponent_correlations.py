@@ -43,7 +43,8 @@ def figure_gap_exponent_correlations(study: GapExponentStudy) -> Figure:
     gap, exponent, both = study.gap, study.exponent, study.relation
     reach = LENGTHS * gap.length.length
     figure = new_figure(4.3)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    rows = figure.subfigures(2, 1, height_ratios=(1, 1.15), squeeze=False)
+    top, bottom = rows[:, 0]
     pairs = (("gap", "gap"), ("exponent", "exponent"), ("gap", "exponent"), ("gap", "height"))
     titles = ("Gap", "Exponent", "Gap with exponent", "Gap with height")
     for number, (axes, pair) in enumerate(zip(top.subplots(1, 4), pairs, strict=True)):
@@ -97,9 +98,9 @@ def _draw_profile(
         written = plus_minus(length.length * NM, length.length_std * NM)
         end = zero / np.e
         axes.plot([length.length * NM] * 2, [0, end], color=DATA, linewidth=0.8, linestyle=":")
-        place = {"xy": (0.96, 0.93 if zero > 0 else 0.08), "xycoords": "axes fraction"}
         text = rf"$\rho(0) = {zero:.3g}$" + f"\n1/e at {written} nm"
-        axes.annotate(text, ha="right", va="top" if zero > 0 else "bottom", **place)
+        above, side = (0.93, "top") if zero > 0 else (0.08, "bottom")
+        axes.text(0.96, above, text, transform=axes.transAxes, ha="right", va=side)
     axes.set(xlabel="Distance $r$ (nm)", xlim=(0, reach * NM))
 
 
