@@ -27,6 +27,8 @@ PEAKED = 1.1
 """A peak is higher by this factor than the background next to it."""
 UNCERTAIN = 0.05
 """A peak that noise moves by more, relative to its place, is none."""
+ENOUGH = 0.5
+"""If less of the spectra have peaks, these are the tail of something else."""
 STEPS = 4
 """So often the window is moved to where the peak was found."""
 SIGNIFICANT = 2.0
@@ -84,12 +86,17 @@ def find_peaks(derivative: Derivative, below: float) -> Peaks:
     Raises
     ------
     CannotTellError
-        If the mean spectrum has no peaks, or too few points there.
+        If the mean spectrum has no peaks, too few points there, or most spectra have none.
     """
     window = peak_window(derivative, below)
     whole = derivative.whole
     sides = peaks_of(derivative.current[whole], derivative.operator, derivative.noise, window)
     minus, plus = (_spread(side, whole) for side in sides)
+    found = np.isfinite(minus.place + plus.place).sum()
+    if found < ENOUGH * whole.sum():
+        raise CannotTellError(
+            f"Only {found} of {whole.sum()} spectra have two coherence peaks near {window.near * 1e3:.3g} mV."
+        )
     return Peaks(
         gap=derivative.map(
             (plus.place - minus.place) / 2, units="eV", long_name="half peak distance"

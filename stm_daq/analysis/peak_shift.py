@@ -9,6 +9,7 @@ the curve by which every half peak-to-peak distance is read.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,15 +24,15 @@ from stm_daq.records import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-TYPICAL = (40.0, 60.0)
-"""The sites whose peak distance is between these percentiles make the mean spectrum."""
+TYPICAL = 0.2
+"""This part of the sites, those nearest to the median peak distance, makes the mean spectrum."""
 FITTED_TO = 4.0
 """The fit reaches to so many times the peaks."""
 GAPS = 25
 """In the curve of peaks against gaps."""
 BEYOND = 0.2
 """The curve reaches so far beyond the smallest and the largest distance."""
-ADEQUATE = 10.0
+ADEQUATE = 2.0
 """A model that misses the mean spectrum by more (rms over the standard deviation of one spectrum)
 corrects nothing."""
 
@@ -97,10 +98,10 @@ def without_shift(
     distance = peaks.gap.values.ravel()
     known = np.isfinite(distance)
     film = _film(run, exponent)
-    if known.sum() < 1:
+    if not known.any():
         raise CannotTellError("No spectrum has two coherence peaks.")
-    low, high = np.percentile(distance[known], TYPICAL)
-    typical = known & (distance >= low) & (distance <= high)
+    from_median = np.abs(distance - np.median(distance[known]))
+    typical = np.argsort(from_median)[: math.ceil(TYPICAL * known.sum())]  # NaN come last
     mean = derivative.current[typical].mean(axis=0)
     centre = float(np.nanmedian(peaks.centre.values))
     broadening, misfit = _fit(derivative, mean, film, float(np.median(distance[known])), centre)
@@ -176,8 +177,8 @@ def _curve(
     seen = (plus.place - minus.place) / 2
     found = np.isfinite(seen)
     # a point of the grid may hold a peak a little longer than the next takes it up
-    seen = np.maximum.accumulate(np.where(found, seen, -np.inf))
-    rising = found & (np.diff(seen, prepend=-np.inf) > 0)
+    gaps, seen = gaps[found], np.maximum.accumulate(seen[found])
+    rising = np.concatenate([[True], np.diff(seen) > 0])[: len(seen)]
     if rising.sum() < GAPS // 2:
         raise CannotTellError("The bias is too coarse to read gaps from peaks.")
     return gaps[rising], seen[rising]
