@@ -95,7 +95,8 @@ def find_peaks(derivative: Derivative, below: float) -> Peaks:
     found = np.isfinite(minus.place + plus.place).sum()
     if found < ENOUGH * whole.sum():
         raise CannotTellError(
-            f"Only {found} of {whole.sum()} spectra have two coherence peaks near {window.near * 1e3:.3g} mV."
+            f"Only {found} of {whole.sum()} spectra have two coherence peaks near"
+            f" {window.near * 1e3:.3g} mV."
         )
     return Peaks(
         gap=derivative.map(

@@ -1,9 +1,9 @@
 """Normalised auto- and cross-correlation of maps, and their radial averages.
 
-    rho_ab(d) = sum_r a(r) b(r - d) / sqrt(sum_r a(r)^2 [b known at r - d] * sum_r b(r - d)^2 [a known at r])
+    rho_ab(d) = sum_r a(r) b(r - d) / sqrt(sum_r a(r)^2 * sum_r b(r - d)^2)
 
-with the mean (or a plane) of each map taken off, and sums over the pairs of pixels that are both
-known. For a whole map with periodic boundaries the two sums below the root are N sigma^2, and this
+with the mean (or a plane) of each map taken off, and every sum over the pairs of pixels that are
+both known. For a whole map with periodic boundaries the two sums below the root are N sigma^2, and this
 is A1 and A2 of C. Carbillet et al., Phys. Rev. B 102, 024504 (2020). It is 1 at zero lag for a = b,
 never beyond 1 (Cauchy-Schwarz), and rho_ab(d) = rho_ba(-d).
 
@@ -100,7 +100,7 @@ def correlation_map(
     enough = sums.pairs >= LEAST_PAIRS * sums.pairs.max()
     rho = np.full(sums.pairs.shape, np.nan)
     np.divide(sums.product, sums.size, out=rho, where=enough & (sums.size > 0))
-    lags = [_centred(sums.lag_y), _centred(sums.lag_x)]
+    lags = [np.argsort(sums.lag_y), np.argsort(sums.lag_x)]
     coordinates = {"lag_y": sums.lag_y[lags[0]], "lag_x": sums.lag_x[lags[1]]}
     dims = ("lag_y", "lag_x")
     found = xr.Dataset(
@@ -203,10 +203,6 @@ def _sums(a: Field, b: Field, periodic: bool) -> _Sums:
     return _Sums(product, size, pairs, lag_y, lag_x)
 
 
-def _centred(lags: Array) -> Array:
-    return np.argsort(lags)
-
-
 def _spectra(a: Field, b: Field, periodic: bool) -> tuple[Array, Array, Array, Array, Array]:
     """Return wave numbers (1/m), how many ordinates have each, and the spectra S_a, S_b, S_ab."""
     shape = _padded(a.values.shape, periodic)
@@ -258,6 +254,6 @@ def _lost(a: Field, b: Field, trend: Trend, width: float) -> tuple[Array, Array]
         weights += fft.irfft2(np.abs(fft.rfft2(spread, shape)) ** 2, shape)
     lag_y, lag_x = (np.fft.fftfreq(n) * n * d for n, d in zip(shape, a.pitch, strict=True))
     lag = np.hypot(lag_y[:, None], lag_x)
-    ring = np.rint(lag / width).astype(int)
-    total = np.bincount(ring.ravel(), weights.ravel()) / known.sum()
-    return np.arange(len(total)) * width, total
+    ring = np.rint(lag / width).astype(int).ravel()
+    total: Array = np.bincount(ring, weights.ravel()) / float(known.sum())
+    return width * np.arange(len(total), dtype=float), total

@@ -153,7 +153,8 @@ def _fit(
     bounds = (low[free], high[free])
     found = optimize.least_squares(residuals, first, bounds=bounds, x_scale=scale[free])
     values[free] = found.x
-    inverse = np.linalg.pinv(found.jac * scale[free]) * scale[free][:, None]
+    jacobian = np.asarray(found.jac, dtype=float)
+    inverse = np.linalg.pinv(jacobian * scale[free]) * scale[free][:, None]
     covariance = inverse @ part.covariance @ inverse.T
     std = np.zeros(3)
     std[free] = np.sqrt(np.maximum(np.diag(covariance), 0.0))

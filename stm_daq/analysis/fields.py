@@ -48,11 +48,11 @@ class Field:
     def side(self) -> float:
         """The shorter side, m; of a single row or column its length."""
         sides = [n * d for n, d in zip(self.values.shape, self.pitch, strict=True) if n > 1]
-        return min(sides)
+        return float(min(sides))
 
 
-def field_of(data: xr.DataArray) -> Field:
-    """Check a map.
+def grid_of(data: xr.DataArray) -> Field:
+    """Check the axes of a map, whatever its values are.
 
     Parameters
     ----------
@@ -63,8 +63,6 @@ def field_of(data: xr.DataArray) -> Field:
     ------
     BadInputError
         If the axes are not those of a map.
-    CannotTellError
-        If fewer than `FEWEST` pixels are known, or all are equal.
     """
     name = str(data.name or "the map")
     if set(data.dims) != {"y", "x"}:
@@ -74,17 +72,36 @@ def field_of(data: xr.DataArray) -> Field:
         )
     data = data.transpose("y", "x")
     pitches = (_pitch(data, "y"), _pitch(data, "x"))
-    data = data.sortby(["y", "x"])
-    values = np.where(np.isfinite(data.values), data.values, np.nan).astype(float)
-    known = values[np.isfinite(values)]
+    values = data.sortby(["y", "x"]).values.astype(float)
+    largest = max(pitches)
+    pitch = (pitches[0] or largest, pitches[1] or largest)
+    return Field(name, np.where(np.isfinite(values), values, np.nan), pitch)
+
+
+def field_of(data: xr.DataArray) -> Field:
+    """Check a map whose pattern is asked for.
+
+    Parameters
+    ----------
+    data : xarray.DataArray
+        As for :func:`grid_of`.
+
+    Raises
+    ------
+    BadInputError
+        If the axes are not those of a map.
+    CannotTellError
+        If fewer than `FEWEST` pixels are known, or all are equal.
+    """
+    field = grid_of(data)
+    known = field.values[field.known]
     if len(known) < FEWEST:
         raise CannotTellError(
-            f"{name} has {len(known)} known pixels; spatial statistics need at least {FEWEST}"
+            f"{field.name} has {len(known)} known pixels; spatial statistics need at least {FEWEST}"
         )
     if np.ptp(known) <= 1e-12 * np.abs(known).max():
-        raise CannotTellError(f"{name} is constant: there is no pattern to correlate")
-    largest = max(pitches)
-    return Field(name, values, (pitches[0] or largest, pitches[1] or largest))
+        raise CannotTellError(f"{field.name} is constant: there is no pattern in it")
+    return field
 
 
 def _pitch(data: xr.DataArray, axis: str) -> float:
@@ -114,7 +131,19 @@ def pair_of(a: xr.DataArray, b: xr.DataArray) -> tuple[Field, Field]:
     CannotTellError
         As :func:`field_of`.
     """
-    first, second = field_of(a), field_of(b)
+    check_same_grid(a, b)
+    return field_of(a), field_of(b)
+
+
+def check_same_grid(a: xr.DataArray, b: xr.DataArray) -> None:
+    """Refuse two maps whose pixels lie at different places.
+
+    Raises
+    ------
+    BadInputError
+        If their axes are not those of a map, or differ.
+    """
+    first, second = grid_of(a), grid_of(b)
     for axis in ("y", "x"):
         one, other = np.sort(a[axis].values), np.sort(b[axis].values)
         close = one.shape == other.shape and np.allclose(
@@ -125,7 +154,6 @@ def pair_of(a: xr.DataArray, b: xr.DataArray) -> tuple[Field, Field]:
                 f"{first.name} and {second.name} lie on different grids along '{axis}':"
                 " bring one onto the pixels of the other first"
             )
-    return first, second
 
 
 def trend_terms(known: Mask, trend: Trend) -> Array:

@@ -4,7 +4,7 @@ A fitted value is x_i = mu + intrinsic scatter + noise, with the stated standard
 the noise: x_i ~ N(mu, sigma^2 + s_i^2). The intrinsic sigma maximises the restricted likelihood
 (mu integrated out, so that few values are not biased),
 
-    ln L = -1/2 [ sum ln(sigma^2 + s_i^2) + ln sum w_i + sum w_i (x_i - mu)^2 ],  w_i = 1 / (sigma^2 + s_i^2)
+    ln L = 1/2 [sum ln w_i - ln sum w_i - sum w_i (x_i - mu)^2],  w_i = 1 / (sigma^2 + s_i^2)
 
 and a homogeneous sample has sigma = 0: then sum (x_i - mu)^2 / s_i^2 follows chi-square.
 """

@@ -206,5 +206,5 @@ def test_a_model_that_does_not_describe_the_spectra_corrects_nothing():
 def test_spectra_most_of_which_have_no_peaks_are_not_half_a_map():
     rows = film(np.full(200, 1.2e-3))
     rows[:120] = power_law(0.35, 120, NOISE)
-    with pytest.raises(CannotTellError, match="Only .* of 200 spectra have two coherence peaks"):
+    with pytest.raises(CannotTellError, match=r"Only .* of 200 spectra have two coherence peaks"):
         find_peaks(differentiate(run_of(rows)), 5e-3)
