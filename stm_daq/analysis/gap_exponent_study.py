@@ -78,6 +78,26 @@ class GapExponentStudy:
         """How the gap follows the exponent."""
         return relation(self.gap, self.exponent)
 
+    @property
+    def rehearsed(self) -> bool:
+        """Whether the twin tells what was true."""
+        return "true_gap" in self.run and "true_exponent" in self.run
+
+    @cached_property
+    def true_gap(self) -> Varying:
+        """What was true in the twin: how the gap varied, eV."""
+        return _exact(self.run["true_gap"])
+
+    @cached_property
+    def true_exponent(self) -> Varying:
+        """What was true in the twin: how the exponent varied."""
+        return _exact(self.run["true_exponent"])
+
+    @cached_property
+    def true_relation(self) -> Relation:
+        """What was true in the twin: how the gap followed the exponent."""
+        return relation(self.true_gap, self.true_exponent)
+
     @cached_property
     def as_measured(self) -> Coefficient:
         """Correlation of half the peak distance with the exponent of the spectrum as it is."""
@@ -136,3 +156,9 @@ class GapExponentStudy:
         measured = Measured(gap.mean, relative, exponent.mean, exponent.sigma, length, slope)
         material = Material(*(float(getattr(given, name) or math.nan) for name in needed))
         return expectation(measured, material, self.window)
+
+
+def _exact(values: xr.DataArray) -> Varying:
+    import xarray as xr
+
+    return varying(values.transpose("y", "x"), xr.zeros_like(values))

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stm_daq.analysis.correlation_length import CorrelationLength
 from stm_daq.analysis.disorder_theory import Value
-from stm_daq.analysis.gap_exponent_relation import coefficient_std
+from stm_daq.analysis.gap_exponent_relation import Varying, coefficient_std
 from stm_daq.analysis.gap_exponent_study import GapExponentStudy
 from stm_daq.analysis.peak_shift import TrueGaps
 from stm_daq.analysis.significance import Coefficient
@@ -22,8 +23,9 @@ type Number = Callable[[GapExponentStudy], Value]
 
 
 def findings_of(study: GapExponentStudy) -> list[Finding]:
-    """Return all numbers; one that cannot be told is NaN and says why."""
-    return [_finding(study, *row) for row in NUMBERS]
+    """Return all numbers, of a rehearsal also the truth; one that cannot be told is NaN and says why."""
+    wanted = (*NUMBERS, *TRUE) if study.rehearsed else NUMBERS
+    return [_finding(study, *row) for row in wanted]
 
 
 def _finding(
@@ -76,11 +78,19 @@ def _asymmetry(study: GapExponentStudy) -> Value:
     return Value(mean, float(np.linalg.norm(noise)) / int(known.sum()))
 
 
-def _cross_length(study: GapExponentStudy) -> Value:
-    length = study.relation.length
-    if length is None:
-        raise CannotTellError(study.relation.remark)
-    return Value(length.length * NM, length.length_std * NM)
+def _length(found: CorrelationLength | None, why_not: str = "") -> Value:
+    if found is None:
+        raise CannotTellError(why_not)
+    return Value(found.length * NM, found.length_std * NM)
+
+
+def _relative_sigma(gap: Varying) -> Value:
+    return _times(gap.sigma, 1 / gap.mean.value)
+
+
+def _exactly(value: Value) -> Value:
+    """Return the value of the sites themselves: how a film scatters is no error of it."""
+    return Value(value.value)
 
 
 def _coefficient(found: Coefficient) -> Value:
@@ -99,9 +109,8 @@ NUMBERS: tuple[tuple[str, str, str, Number, str], ...] = (
     ("broadening", "Broadening", "meV", lambda s: Value(_gaps(s).broadening * MEV),
      "With electrons as cold as the stage; if they are warmer, it stands for that."),
     ("gap_relative_sigma", "Relative spread of the gap", "",
-     lambda s: _times(s.gap.sigma, 1 / s.gap.mean.value), "Without the noise of the sites."),
-    ("gap_length", "Correlation length of the gap", "nm",
-     lambda s: Value(s.gap.length.length * NM, s.gap.length.length_std * NM),
+     lambda s: _relative_sigma(s.gap), "Without the noise of the sites."),
+    ("gap_length", "Correlation length of the gap", "nm", lambda s: _length(s.gap.length),
      "Where the correlation has fallen to 1/e."),
     ("gap_over_kTc", "Gap over critical temperature", "", _over_critical_temperature, ""),
     ("alpha_mean", "Mean exponent", "", lambda s: s.exponent.mean,
@@ -111,15 +120,14 @@ NUMBERS: tuple[tuple[str, str, str, Number, str], ...] = (
     ("alpha_sigma", "Spread of the exponent", "", lambda s: s.exponent.sigma,
      "Without the noise of the sites."),
     ("alpha_length", "Correlation length of the exponent", "nm",
-     lambda s: Value(s.exponent.length.length * NM, s.exponent.length.length_std * NM),
-     "Where the correlation has fallen to 1/e."),
+     lambda s: _length(s.exponent.length), "Where the correlation has fallen to 1/e."),
     ("alpha_asymmetry", "Exponent at positive less that at negative bias", "", _asymmetry, ""),
     ("cross_at_zero", "Correlation of gap and exponent", "", lambda s: s.relation.at_zero,
      "Without the noise of both, and without what the gap itself adds to the exponent."),
     ("cross_of_spectra", "The same, as measured", "", lambda s: _coefficient(s.as_measured),
      "Of half the peak distance and the exponent of the spectra as they are, as in the paper."),
-    ("cross_length", "Length of this correlation", "nm", _cross_length,
-     "Where it has fallen to 1/e."),
+    ("cross_length", "Length of this correlation", "nm",
+     lambda s: _length(s.relation.length, s.relation.remark), "Where it has fallen to 1/e."),
     ("height_correlation", "Correlation of gap and tip height", "",
      lambda s: _coefficient(s.gap_with_height), "Both without their planes."),
     ("height_correlation_alpha", "Correlation of exponent and tip height", "",
@@ -142,3 +150,24 @@ NUMBERS: tuple[tuple[str, str, str, Number, str], ...] = (
      lambda s: Value(s.lock_in.ratio, s.lock_in.std), "One, if both are calibrated."),
 )  # fmt: skip
 """Key, title, unit, number, remark."""
+
+_OF_TWIN = "Of the sites of this run, as the twin had them."
+TRUE: tuple[tuple[str, str, str, Number, str], ...] = (
+    ("true_gap_mean", "True mean gap", "meV",
+     lambda s: _exactly(_times(s.true_gap.mean, MEV)), _OF_TWIN),
+    ("true_gap_relative_sigma", "True relative spread of the gap", "",
+     lambda s: _exactly(_relative_sigma(s.true_gap)), _OF_TWIN),
+    ("true_gap_length", "True correlation length of the gap", "nm",
+     lambda s: _exactly(_length(s.true_gap.length)), _OF_TWIN),
+    ("true_alpha_mean", "True mean exponent", "",
+     lambda s: _exactly(s.true_exponent.mean), _OF_TWIN),
+    ("true_alpha_sigma", "True spread of the exponent", "",
+     lambda s: _exactly(s.true_exponent.sigma), _OF_TWIN),
+    ("true_alpha_length", "True correlation length of the exponent", "nm",
+     lambda s: _exactly(_length(s.true_exponent.length)), _OF_TWIN),
+    ("true_cross_at_zero", "True correlation of gap and exponent", "",
+     lambda s: _exactly(s.true_relation.at_zero), _OF_TWIN),
+    ("true_cross_length", "True length of this correlation", "nm",
+     lambda s: _exactly(_length(s.true_relation.length, s.true_relation.remark)), _OF_TWIN),
+)  # fmt: skip
+"""The same of a rehearsal, from the truth of the twin."""
