@@ -36,16 +36,18 @@ class Varying:
 
     values: xr.DataArray
     mean: Value
-    """Its standard deviation allows for neighbours being alike."""
+    """Its standard deviation allows for neighbours being alike; NaN without a correlation length."""
     sigma: Value
-    """Of the film: noise is taken out."""
+    """Of the film: noise is taken out. Standard deviation likewise."""
     noise: float
     """rms standard deviation of a site."""
     reliability: float
     """Part of the variance that is the film's."""
     profile: RadialProfile
     """Autocorrelation as measured; zero lag holds the noise."""
-    length: CorrelationLength
+    length: CorrelationLength | None
+    """None if it cannot be told; see `remark`."""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,7 @@ def varying(values: xr.DataArray, std: xr.DataArray) -> Varying:
     BadInputError
         If the axes are not those of a map.
     CannotTellError
-        If too few sites are known, the map is constant or not much larger than the correlation
-        length, or nothing is left beside the noise.
+        If too few sites are known, the map is constant, or nothing is left beside the noise.
     """
     profile = radial_profile(values)  # looks at the axes, and whether there is a pattern at all
     if min(values.shape) < 2:
@@ -93,12 +94,16 @@ def varying(values: xr.DataArray, std: xr.DataArray) -> Varying:
             f"Hardly more than noise varies in {values.name or 'the map'}: {max(reliability, 0):.0%} "
             "of the variance is left. Average more sweeps."
         )
-    length = correlation_length(profile, amplitude=(reliability, 0.0))
     sigma = math.sqrt(total - noise)
-    places = _places(values, length.length)
+    length, remark, places = None, "", math.nan
+    try:
+        length = correlation_length(profile, amplitude=(reliability, 0.0))
+        places = _places(values, length.length)
+    except CannotTellError as reason:
+        remark = str(reason)
     mean = Value(float(x.mean()), sigma / math.sqrt(places))
     spread = Value(sigma, sigma / math.sqrt(4 * places))
-    return Varying(values, mean, spread, math.sqrt(noise), reliability, profile, length)
+    return Varying(values, mean, spread, math.sqrt(noise), reliability, profile, length, remark)
 
 
 def _places(values: xr.DataArray, length: float) -> float:

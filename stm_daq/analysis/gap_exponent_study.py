@@ -151,6 +151,8 @@ class GapExponentStudy:
             )
         gap, exponent = self.gap, self.exponent
         relative = Value(gap.sigma.value / gap.mean.value, gap.sigma.std / gap.mean.value)
+        if exponent.length is None:
+            raise CannotTellError(f"The theory of disorder needs a length: {exponent.remark}")
         length = Value(exponent.length.length, exponent.length.length_std)
         slope = self.relation.slope
         measured = Measured(gap.mean, relative, exponent.mean, exponent.sigma, length, slope)

@@ -11,6 +11,7 @@ from stm_daq.analysis.correlation import RadialProfile
 from stm_daq.analysis.correlation_length import CorrelationLength
 from stm_daq.analysis.gap_exponent_relation import without_noise
 from stm_daq.analysis.gap_exponent_study import GapExponentStudy
+from stm_daq.errors import CannotTellError
 from stm_daq.physics import disordered_film
 from stm_daq.records import Array
 from stm_daq.report.maps import scale_bar
@@ -41,6 +42,8 @@ def figure_gap_exponent_correlations(study: GapExponentStudy) -> Figure:
         If there is no gap or exponent, or the map is too small for a correlation length.
     """
     gap, exponent, both = study.gap, study.exponent, study.relation
+    if gap.length is None:
+        raise CannotTellError(gap.remark)
     reach = LENGTHS * gap.length.length
     figure = new_figure(4.3)
     rows = figure.subfigures(2, 1, height_ratios=(1, 1.15), squeeze=False)

@@ -78,7 +78,7 @@ def _asymmetry(study: GapExponentStudy) -> Value:
     return Value(mean, float(np.linalg.norm(noise)) / int(known.sum()))
 
 
-def _length(found: CorrelationLength | None, why_not: str = "") -> Value:
+def _length(found: CorrelationLength | None, why_not: str) -> Value:
     if found is None:
         raise CannotTellError(why_not)
     return Value(found.length * NM, found.length_std * NM)
@@ -110,7 +110,7 @@ NUMBERS: tuple[tuple[str, str, str, Number, str], ...] = (
      "With electrons as cold as the stage; if they are warmer, it stands for that."),
     ("gap_relative_sigma", "Relative spread of the gap", "",
      lambda s: _relative_sigma(s.gap), "Without the noise of the sites."),
-    ("gap_length", "Correlation length of the gap", "nm", lambda s: _length(s.gap.length),
+    ("gap_length", "Correlation length of the gap", "nm", lambda s: _length(s.gap.length, s.gap.remark),
      "Where the correlation has fallen to 1/e."),
     ("gap_over_kTc", "Gap over critical temperature", "", _over_critical_temperature, ""),
     ("alpha_mean", "Mean exponent", "", lambda s: s.exponent.mean,
@@ -120,7 +120,7 @@ NUMBERS: tuple[tuple[str, str, str, Number, str], ...] = (
     ("alpha_sigma", "Spread of the exponent", "", lambda s: s.exponent.sigma,
      "Without the noise of the sites."),
     ("alpha_length", "Correlation length of the exponent", "nm",
-     lambda s: _length(s.exponent.length), "Where the correlation has fallen to 1/e."),
+     lambda s: _length(s.exponent.length, s.exponent.remark), "Where the correlation has fallen to 1/e."),
     ("alpha_asymmetry", "Exponent at positive less that at negative bias", "", _asymmetry, ""),
     ("cross_at_zero", "Correlation of gap and exponent", "", lambda s: s.relation.at_zero,
      "Without the noise of both, and without what the gap itself adds to the exponent."),
@@ -158,13 +158,13 @@ TRUE: tuple[tuple[str, str, str, Number, str], ...] = (
     ("true_gap_relative_sigma", "True relative spread of the gap", "",
      lambda s: _exactly(_relative_sigma(s.true_gap)), _OF_TWIN),
     ("true_gap_length", "True correlation length of the gap", "nm",
-     lambda s: _exactly(_length(s.true_gap.length)), _OF_TWIN),
+     lambda s: _exactly(_length(s.true_gap.length, s.true_gap.remark)), _OF_TWIN),
     ("true_alpha_mean", "True mean exponent", "",
      lambda s: _exactly(s.true_exponent.mean), _OF_TWIN),
     ("true_alpha_sigma", "True spread of the exponent", "",
      lambda s: _exactly(s.true_exponent.sigma), _OF_TWIN),
     ("true_alpha_length", "True correlation length of the exponent", "nm",
-     lambda s: _exactly(_length(s.true_exponent.length)), _OF_TWIN),
+     lambda s: _exactly(_length(s.true_exponent.length, s.true_exponent.remark)), _OF_TWIN),
     ("true_cross_at_zero", "True correlation of gap and exponent", "",
      lambda s: _exactly(s.true_relation.at_zero), _OF_TWIN),
     ("true_cross_length", "True length of this correlation", "nm",
