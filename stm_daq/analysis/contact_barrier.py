@@ -102,6 +102,7 @@ class BarrierFall:
     """2e^2/h; the lowest conductance at which the barrier is known, not only a limit."""
     at_lowest: float
     at_lowest_std: float
+    """With what the uncertainty of the conductance makes of it."""
     highest_contact: float
     """2e^2/h."""
     at_highest: float
@@ -141,17 +142,19 @@ def barrier_fall(spectra: xr.Dataset, found: xr.Dataset) -> BarrierFall:
             f"the barrier is known at {len(steps)} conductance(s), needed are three: go on to higher "
             "set-point currents"
         )
-    ends = [
-        [float(part[k][known[k]].mean()) for part in (contact, barrier)] for k in steps[[0, -1]]
-    ]
-    errors = [
-        math.sqrt(float(np.mean(std[k][known[k]] ** 2)) / int(known[k].sum()))
-        for k in steps[[0, -1]]
-    ]
-    (low, at_low), (high, at_high) = ends
+    at, error = (np.array([part[k][known[k]].mean() for k in steps]) for part in (barrier, std))
+    places = np.array([known[k].sum() for k in steps])
+    conductance, off = (
+        np.array([part[k][known[k]].mean() for k in steps])
+        for part in (contact, spectra["contact_std"].values[cold])
+    )
+    # the error of the conductance is common to the places, and moves along the curve
+    steepness = np.gradient(np.log(at), np.log(conductance)) * at / conductance
+    total = np.hypot(error / np.sqrt(places), steepness * off)
     ranks = [np.argsort(np.argsort(part[known])).astype(float) for part in (contact, barrier)]
     falls = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-    return BarrierFall(low, at_low, errors[0], high, at_high, errors[1], falls)
+    ends = [float(part[k]) for k in (0, -1) for part in (conductance, at, total)]
+    return BarrierFall(*ends, falls)
 
 
 def misfit_at_contact(spectra: xr.Dataset, found: xr.Dataset) -> float:
