@@ -153,8 +153,8 @@ def barrier_fall(spectra: xr.Dataset, found: xr.Dataset) -> BarrierFall:
     total = np.hypot(error / np.sqrt(places), steepness * off)
     ranks = [np.argsort(np.argsort(part[known])).astype(float) for part in (contact, barrier)]
     falls = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-    ends = [float(part[k]) for k in (0, -1) for part in (conductance, at, total)]
-    return BarrierFall(*ends, falls)
+    low, high = (tuple(float(part[k]) for part in (conductance, at, total)) for k in (0, -1))
+    return BarrierFall(low[0], low[1], low[2], high[0], high[1], high[2], falls)
 
 
 def misfit_at_contact(spectra: xr.Dataset, found: xr.Dataset) -> float:

@@ -42,7 +42,10 @@ def figure_contact_spectra(series: ContactSeries, place: int | None = None) -> F
     """
     from matplotlib.colors import PowerNorm
 
-    place = _place(series) if place is None else place
+    try:
+        place = _place(series) if place is None else place
+    except CannotTellError as reason:
+        raise NothingToShowError(f"No spectra to show: {reason}") from reason
     contact, spectra = _of_place(series, place)
     bias = series.spectra["bias"].values * MILLI
     largest = _largest(series, place)
@@ -81,8 +84,12 @@ def figure_contact_curvature(series: ContactSeries, place: int | None = None) ->
     Raises
     ------
     NothingToShowError
-        If no spectrum has enough points for a second derivative.
+        If the gap of single electrons is not known, or no spectrum has enough points.
     """
+    try:
+        _ = series.single
+    except CannotTellError as reason:
+        raise NothingToShowError(f"No gap of single electrons to look inside: {reason}") from reason
     place = _place(series) if place is None else place
     figure = new_figure(3.9)
     left, right = figure.subplots(1, 2)

@@ -5,6 +5,13 @@
 >>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
 """
 
+from stm_daq.report.contact_gaps import (
+    figure_barrier,
+    figure_closing,
+    figure_collective_gap,
+    figure_places,
+)
+from stm_daq.report.contact_spectra import figure_contact_curvature, figure_contact_spectra
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
@@ -16,10 +23,16 @@ from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
 
 __all__ = [
+    "figure_barrier",
+    "figure_closing",
+    "figure_collective_gap",
+    "figure_contact_curvature",
+    "figure_contact_spectra",
     "figure_fits",
     "figure_histogram",
     "figure_loops",
     "figure_maps",
+    "figure_places",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",

@@ -169,6 +169,18 @@ def test_where_the_collective_gap_closes(warm):
     assert np.isnan(found.gap[-1])
 
 
+def test_a_run_that_was_cut_off_tells_what_it_has():
+    dataset = run(pairs(), (0.1, 0.6, 0.9, 1.1, 1.4), places=2)
+    for name in dataset.data_vars:
+        dataset[name][3, 2:] = np.nan
+        dataset[name][4] = np.nan
+    series = ContactSeries(dataset)
+    assert series.closing.series.tc == pytest.approx(1.2, abs=0.1)
+    contact_gaps.figure_closing(series).canvas.draw()
+    figures.figure_contact_curvature(series).canvas.draw()
+    assert len(recipe("contact").findings(dataset)) > 5
+
+
 def test_from_place_to_place(cold):
     found = cold.variation
     assert found.factor == pytest.approx(0.8 / 0.45, abs=4 * found.factor_std)
@@ -205,6 +217,7 @@ def test_the_barrier_falls_as_a_conventional_contact_closes(dirty):
         (pairs(), {"currents": [3e-9]}, "peaks", "no peaks inside the gap"),
         (pairs(), {"currents": [3e-9, 5e-9, 8e-9]}, "peaks", "not transparent enough"),
         (tunnelling, {}, "peaks", "no peaks inside the gap"),
+        (lambda *_: np.ones(len(BIAS)), {"noise": 0.0}, "single", "shows a gap"),
         (conventional, {"places": 1}, "collective", "no preformed pairs"),
         (pairs(), {}, "closing", r"known at 1 temperature\(s\)"),
         (
@@ -285,6 +298,15 @@ def test_a_figure_that_has_nothing_to_show_says_why(dirty):
     with pytest.raises(NothingToShowError, match="No closing"):
         contact_gaps.figure_closing(dirty)
     figures.figure_contact_curvature(dirty).canvas.draw()
+
+
+@pytest.mark.parametrize("draw", [*FIGURES, contact_gaps.figure_closing])
+def test_figures_of_runs_that_tell_nothing_say_so(draw):
+    with pytest.raises(NothingToShowError, match=r"^No "):
+        draw(ContactSeries(run(pairs(), places=1) * np.nan))
+    if draw not in (figures.figure_contact_spectra, contact_gaps.figure_barrier):
+        with pytest.raises(NothingToShowError, match="no contact is a tunnel junction"):
+            draw(ContactSeries(run(pairs(), currents=[3e-7, 1e-6])))
 
 
 def test_the_recipe_states_what_the_run_tells():
