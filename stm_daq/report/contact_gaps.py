@@ -52,7 +52,7 @@ def figure_collective_gap(series: ContactSeries) -> Figure:
     fits = series.fits.isel(set_temperature=cold)
     position = series.peaks["position"].values[cold]
     figure = new_figure(3.2)
-    gaps, pairs = figure.subplots(1, 2)
+    gaps, pairs = figure.subplots(1, 2, sharex=True)
     gaps.plot(
         contact.ravel(), position.ravel() * MILLI, "v", color=FAILED, markersize=3, label="peaks"
     )
@@ -86,18 +86,15 @@ def figure_collective_gap(series: ContactSeries) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, x: Array, y: Array, std: Array, colour: str, label: str) -> None:
-    known = np.isfinite(y) & (std < 0.5 * np.abs(y))
+def _bars(
+    axes: Axes, x: Array, y: Array, std: Array, colour: str, label: str, marker: str = "o"
+) -> None:
+    """Draw the values that are known to better than a half."""
+    known = np.isfinite(x) & np.isfinite(y) & (std < 0.5 * np.abs(y))
     axes.errorbar(
-        x[known],
-        y[known],
-        std[known],
-        fmt="o",
-        color=colour,
-        markersize=2.5,
-        linewidth=0.7,
-        label=label,
-    )
+        x[known], y[known], std[known],
+        fmt=marker, color=colour, label=label, markersize=2.5, linewidth=0.7,
+    )  # fmt: skip
 
 
 @in_house_style
@@ -126,14 +123,9 @@ def figure_closing(series: ContactSeries) -> Figure:
     for place in range(len(series.spectra["place"])):
         label = SINGLE if place == 0 else ""
         gap, error = (series.single[n].values[every, place] * MILLI for n in ("gap", "gap_std"))
-        gaps.errorbar(
-            series.temperatures[every], gap, error, fmt="s-", color=BLUE, markersize=2.5,
-            linewidth=0.5, label=label,
-        )  # fmt: skip
-    gaps.errorbar(
-        found.temperature, found.gap * MILLI, found.gap_std * MILLI,
-        fmt="o", color=FIT, markersize=3, label=COLLECTIVE,
-    )  # fmt: skip
+        _bars(gaps, series.temperatures[every], gap, error, BLUE, label, "s-")
+    gap, error = found.gap * MILLI, found.gap_std * MILLI
+    _bars(gaps, found.temperature, gap, error, FIT, COLLECTIVE)
     if series.critical_temperature:
         gaps.axvline(series.critical_temperature, color=DATA, linewidth=0.8, linestyle=":")
     gaps.set(xlabel="Temperature (K)", ylabel="Energy (meV)", xlim=(0, None), ylim=(0, None))
@@ -177,7 +169,7 @@ def figure_barrier(series: ContactSeries) -> Figure:
     contact = series.spectra["contact"].values[series.coldest]
     limited = np.isfinite(found["lower_limit"].values)
     figure = new_figure(3.2)
-    barrier, zero = figure.subplots(1, 2)
+    barrier, zero = figure.subplots(1, 2, sharex=True)
     values = np.where(limited, np.nan, found["barrier"].values)
     _bars(barrier, contact, values, found["barrier_std"].values, BLUE, "fit")
     if limited.any():
@@ -212,17 +204,14 @@ def figure_places(series: ContactSeries) -> Figure:
         raise NothingToShowError(f"No variation from place to place: {reason}") from reason
     known = np.flatnonzero(np.isfinite(found.single))
     order = known[np.argsort(found.single[known])]
-    number = np.arange(len(order)) + 1
+    number: Array = np.arange(1, len(order) + 1, dtype=np.float64)
     figure = new_figure(2.8, 4.6)
     axes = figure.subplots()
     for values, std, colour, marker, label in (
         (found.single, found.single_std, BLUE, "s", SINGLE),
         (found.collective, found.collective_std, FIT, "o", COLLECTIVE),
     ):
-        axes.errorbar(
-            number, values[order] * MILLI, std[order] * MILLI,
-            fmt=marker, color=colour, markersize=3, linewidth=0.7, label=label,
-        )  # fmt: skip
+        _bars(axes, number, values[order] * MILLI, std[order] * MILLI, colour, label, marker)
     axes.set(xlabel="Place, by its gap", ylabel="Energy (meV)", ylim=(0, None))
     axes.legend(loc="upper left")
     return figure

@@ -144,10 +144,12 @@ def _draw_positions(axes: Axes, series: ContactSeries) -> int:
     cold = series.coldest
     contact, position = series.spectra["contact"].values[cold], _peaks(series)[cold]
     known = np.isfinite(position)
+    if not known.any():
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no peaks inside the gap", transform=axes.transAxes, ha="center")
+        return 0
     axes.plot(contact[known], position[known] * MILLI, ".", color=FIT, markersize=4)
     axes.set(xlabel=CONTACT, ylabel="Position of the peaks (mV)", xscale="log", ylim=(0, None))
-    if not known.any():
-        axes.text(0.5, 0.5, "no peaks inside the gap", transform=axes.transAxes, ha="center")
     return int(known.sum())
 
 
