@@ -9,6 +9,13 @@ from stm_daq.report.clusters import figure_clusters
 from stm_daq.report.correlation_maps import figure_correlation_maps
 from stm_daq.report.correlations import figure_correlations
 from stm_daq.report.curves import figure_curves
+from stm_daq.report.contact_gaps import (
+    figure_barrier,
+    figure_closing,
+    figure_collective_gap,
+    figure_places,
+)
+from stm_daq.report.contact_spectra import figure_contact_curvature, figure_contact_spectra
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.fourier import figure_energies, figure_fourier
@@ -40,6 +47,11 @@ __all__ = [
     "figure_correlations",
     "figure_curves",
     "figure_energies",
+    "figure_barrier",
+    "figure_closing",
+    "figure_collective_gap",
+    "figure_contact_curvature",
+    "figure_contact_spectra",
     "figure_fits",
     "figure_fourier",
     "figure_grains",
@@ -54,6 +66,7 @@ __all__ = [
     "figure_maps",
     "figure_profile",
     "figure_scatter",
+    "figure_places",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",
