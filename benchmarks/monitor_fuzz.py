@@ -188,8 +188,8 @@ def over_sockets(rng: random.Random, count: int) -> int:
                 while socket.poll(0):
                     socket.recv_multipart()
             socket.close()
-        with Operator(publisher.address) as operator:
-            assert "token" in operator.send("pause").text, "the control server no longer answers"
+        operator = Operator(publisher.address)
+        assert "token" in operator.send("pause").text, "the control server no longer answers"
         assert all(thread.is_alive() for thread in publisher._threads)
     context.destroy(linger=0)
     return count

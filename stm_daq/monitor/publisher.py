@@ -17,8 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import zmq
@@ -37,7 +36,7 @@ from stm_daq.monitor.operator import CONTROL_FILE, ControlFile
 from stm_daq.monitor.orders import LARGEST_ORDER, Desk
 from stm_daq.monitor.queue import RecordQueue
 from stm_daq.monitor.refusals import Allowance, Refusals
-from stm_daq.monitor.service import Service, Socket, bind_in_a_row, endpoint, is_loopback
+from stm_daq.monitor.service import Scope, Service, Socket, bind_in_a_row, endpoint, is_loopback
 from stm_daq.records import Record, RunStarted, Truth, TwinState
 
 DEFAULT_PORT = 5550
@@ -62,7 +61,7 @@ _KINDS: dict[str, tuple[int, Level, int]] = {
 _log = logging.getLogger(__name__)
 
 
-class Publisher:
+class Publisher(Scope):
     """Publish the records of runs; also a context manager.
 
     Parameters
@@ -115,7 +114,8 @@ class Publisher:
         self._opened, self._shortest, self._viewers = self._clock.now(), shortest, 0
         self._closing, self._quiet = threading.Event(), threading.Event()
         self._leave = {name: threading.Event() for name in _KINDS}
-        self._runs, self._folder = runs, Path()
+        # absolute: whoever commands may have started in another folder
+        self._runs, self._folder = runs.resolve() if runs is not None else None, Path()
         self._queue = RecordQueue(self._clock)
         self._live = Live(uuid.uuid4().hex)
         self._skipped = 0
@@ -173,17 +173,6 @@ class Publisher:
             self._gate.close()
         self._context.destroy(linger=1000)
         self._forget_token()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _answer_the_last(self) -> None:
         """Give viewers the time to hear the end and to ask for what they missed, while there are any."""

@@ -1,4 +1,4 @@
-"""What the servers of a publisher share: where they listen, and a thread that does not give up."""
+"""What servers and clients share: where they listen, a thread that does not give up, an orderly end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import zmq
 
@@ -22,6 +24,25 @@ _PAUSE = 1.0
 type Socket = zmq.Socket[bytes]
 
 _log = logging.getLogger(__name__)
+
+
+class Scope:
+    """What is closed at the end of a ``with`` block."""
+
+    def close(self) -> None:
+        """Leave."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def is_loopback(listen: str) -> bool:
