@@ -25,7 +25,8 @@ from stm_daq.monitor import Operator
 from stm_daq.monitor.bodies import Cells, Heartbeat, Hello
 from stm_daq.monitor.control import LOCAL, ControlServer
 from stm_daq.monitor.gate import Gate
-from stm_daq.monitor.history import HistoryServer, Live, Request
+from stm_daq.monitor.history import HistoryServer, Request
+from stm_daq.monitor.live import Live
 from stm_daq.monitor.messages import Message, MessageError, decode, encode
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.monitor.refusals import Refusals

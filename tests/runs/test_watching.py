@@ -115,7 +115,7 @@ def test_a_publisher_that_fails_does_not_touch_the_run(watched, rehearse, monkey
     def broken(*_):
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("stm_daq.monitor.publisher.news", broken)
+    monkeypatch.setattr("stm_daq.monitor.live.news", broken)
     result, _ = watched()
     assert result.ended.state == "finished"
     one, other = (stm_daq.open_run(folder) for folder in (quiet.folder, result.folder))
