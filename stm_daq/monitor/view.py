@@ -19,6 +19,7 @@ from stm_daq.records import (
     Progress,
     RunEnded,
     RunStarted,
+    Site,
     SiteStarted,
     Spectrum,
     TopographRows,
@@ -111,7 +112,7 @@ class RunView:
                     self._forget(body)
             case TopographRows():
                 self._scan(body)
-            case Spectrum():
+            case Spectrum() if self._has(body.site):
                 self._measure(body)
             case Fit():
                 self.fit = body
@@ -137,7 +138,7 @@ class RunView:
                 self._alert(body)
             case Progress():
                 self.progress = body
-            case SiteStarted():
+            case SiteStarted() if self._has(body.site):
                 self.site = body
                 self._go_on(list(self.paused), body.time)
             case Heartbeat():
@@ -180,6 +181,15 @@ class RunView:
     def _part(self, step: int, begin: int, end: int) -> TopographRows:
         return TopographRows(math.nan, begin, self.topographs[step, begin:end].copy(), step)
 
+    def _has(self, site: Site) -> bool:
+        """Return whether the run has such a site; before it is known, any may be."""
+        if self.started is None:
+            return True
+        rows, columns = self.started.grid_shape
+        inside = 0 <= site.step < self.started.steps and 0 <= site.row < rows
+        index = (site.step * rows + site.row) * columns + site.col
+        return inside and 0 <= site.col < columns and site.index == index
+
     def _scan(self, rows: TopographRows) -> None:
         steps, height, width = self.topographs.shape
         if rows.step >= steps or rows.z.shape[1] != width or rows.first_row >= height:
@@ -190,7 +200,7 @@ class RunView:
         self._rows.append((rows.step, rows.first_row, end))
 
     def _measure(self, spectrum: Spectrum) -> None:
-        if self.started is not None and 0 <= spectrum.site.step < self.started.steps:
+        if self.started is not None:
             self.step = spectrum.site.step
         self.spectrum = spectrum
         self.maps.measured(spectrum)

@@ -60,6 +60,7 @@ class Page:
         self._summed_up = -math.inf
         self._waiting: Any = None  # the handle of the update to come
         self._tick = 0
+        self._run = ""
         self._shown: Shown | None = None
         self._names: tuple[str, ...] = ()
         self.figures = Figures(source, formulas, self._clicked)
@@ -111,16 +112,21 @@ class Page:
         assert started is not None
         told: dict[str, Any] = {}
         board = self._source.board(self._step)
+        if started.run_id != self._run:
+            # what was chosen may not be there: the script chooses again what the same run had
+            self._run, self._shown = started.run_id, None
+            self.choice.site = self.choice.step = None
         if first or "run" in news:
-            news = news | {"topograph", "maps", "spectrum", "strips"}
-            self._names = ()
+            news = news | {"run", "topograph", "maps", "spectrum", "strips"}
         if "topograph" in news:
             self.figures.draw_topograph(started, board)
-        if tuple(board.maps) != self._names:  # known with the first spectrum, the first fit
+        # maps are known with the first spectrum, the first fit
+        if first or "run" in news or tuple(board.maps) != self._names:
             self._names = tuple(board.maps)
             told["run"] = facts.run(started, self._names)
         latest = self._source.latest
-        if "spectrum" in news and self.choice.site is None and (first or latest is not self._shown):
+        is_new = "run" in news or latest is not self._shown
+        if "spectrum" in news and self.choice.site is None and is_new:
             told["site"] = self._show(latest)
         if news & {"maps", "spectrum", "strips"}:
             self._draw_map(board, summed_up=bool(news & {"strips", "topograph"}))
@@ -132,11 +138,12 @@ class Page:
 
     def _draw_map(self, board: Board, summed_up: bool) -> None:
         started, name = self._source.started, self._map
-        if started is None or not name:
+        if started is None:
             return
-        self.figures.draw_map(started, board.maps[name], name)
+        values = board.maps.get(name, np.full(started.grid_shape, np.nan))  # nothing measured yet
+        self.figures.draw_map(started, values, name)
         if summed_up:
-            self.figures.draw_histogram(board.maps[name], name)
+            self.figures.draw_histogram(values, name)
         self._draw_cut()
 
     def _draw_cut(self) -> None:

@@ -23,7 +23,7 @@
     stmDaq.health(facts.health);
     if (facts.run) {
       stmDaq.run(facts.run, facts.choice);
-      restore(facts.run.id);
+      restore(facts.run);
     }
     for (const topic of ["progress", "site", "events", "alerts"]) {
       if (facts[topic]) stmDaq[topic](facts[topic]);
@@ -105,9 +105,10 @@
     kept.setItem(location.search, JSON.stringify({ run, map, row, column, step, follow, cut }));
   };
 
-  const restore = (id) => {
+  const restore = ({ id, maps }) => {
     run = id;
     if (before && before.run === id) {
+      if (!maps.length) return;  // nothing has been measured, or told, yet
       ask("map", { text: before.map });
       ask("cut", { text: before.cut });
       if (before.follow === "no" && before.row !== "") {
