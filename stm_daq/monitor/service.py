@@ -18,6 +18,7 @@ from stm_daq.errors import BadInputError
 PORTS = 3
 """Live messages, history, control: three ports in a row."""
 _TRIES = 20
+_LAST_PORT = 65_535
 _PAUSE = 1.0
 """Before a server that failed begins anew, s."""
 
@@ -77,11 +78,12 @@ def neighbour(address: str, offset: int) -> str:
         If `address` has no port.
     """
     host, colon, port = address.rpartition(":")
-    if not (colon and host.startswith("tcp://") and port.isascii() and port.isdigit()):
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+    if not (colon and host.startswith("tcp://") and 0 < number <= _LAST_PORT - offset):
         raise BadInputError(
             f"'{address}' is no address; write for example tcp://127.0.0.1:5550"
         ) from None
-    return f"{host}:{int(port) + offset}"
+    return f"{host}:{number + offset}"
 
 
 def bind_in_a_row(sockets: list[Socket], listen: str, port: int) -> int:

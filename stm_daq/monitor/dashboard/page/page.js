@@ -160,7 +160,7 @@
   const next = (select) => {
     const usable = [...select.options].filter((option) => !option.disabled);
     const place = usable.findIndex((option) => option.value === select.value);
-    return usable[(place + 1) % usable.length].value;
+    return usable.length ? usable[(place + 1) % usable.length].value : "";  // none before there is a run
   };
 
   const keys = {
