@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stm_daq.errors import BadInputError
-from stm_daq.records import Array, Fit, RunStarted, Spectrum
 
 MOST_MAPS = 2
 
@@ -15,7 +14,7 @@ def watch_run(
     address: str, key: Path | None, maps: Sequence[str], stay: bool, once: bool, as_json: bool
 ) -> None:
     """Follow a run in the terminal until it ends (or for ever with `stay`)."""
-    from stm_daq.monitor.formulas import Formulas
+    from stm_daq.commands.formulas import FORMULAS
     from stm_daq.monitor.watch import Showing, watch
 
     if len(maps) > MOST_MAPS:
@@ -45,3 +44,4 @@ def level(z: Array) -> Array:
 
     rows, columns = z.shape
     return without_plane(z, np.arange(columns, dtype=float), np.arange(rows, dtype=float))
+    watch(address, Showing(stay, once, as_json, chosen, FORMULAS), key=key)
