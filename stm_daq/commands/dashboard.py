@@ -70,13 +70,10 @@ def make_dashboard(
         raise BadInputError(
             f'the dashboard needs Bokeh ({error}): pip install "stm-daq[dashboard]"'
         ) from None
-    from stm_daq.analysis.surface import without_plane
+    from stm_daq.commands.formulas import FORMULAS
     from stm_daq.monitor.dashboard.doors import secret_of
     from stm_daq.monitor.dashboard.live import Station
     from stm_daq.monitor.dashboard.server import Listen
-    from stm_daq.monitor.dashboard.source import Formulas
-    from stm_daq.report.curve import fitted_curve
-    from stm_daq.commands.formulas import FORMULAS
 
     shown = [_shown(target, options) for target in targets]
     listen = Listen(options.listen, options.port, frozenset(options.names), options.certificate)

@@ -6,9 +6,6 @@
 """
 
 from stm_daq.report.clusters import figure_clusters
-from stm_daq.report.correlation_maps import figure_correlation_maps
-from stm_daq.report.correlations import figure_correlations
-from stm_daq.report.curves import figure_curves
 from stm_daq.report.contact_gaps import (
     figure_barrier,
     figure_closing,
@@ -16,6 +13,9 @@ from stm_daq.report.contact_gaps import (
     figure_places,
 )
 from stm_daq.report.contact_spectra import figure_contact_curvature, figure_contact_spectra
+from stm_daq.report.correlation_maps import figure_correlation_maps
+from stm_daq.report.correlations import figure_correlations
+from stm_daq.report.curves import figure_curves
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.fourier import figure_energies, figure_fourier
@@ -42,31 +42,31 @@ from stm_daq.report.uncertainty import figure_uncertainty
 from stm_daq.report.zero_gap import figure_zero_gap
 
 __all__ = [
+    "figure_barrier",
+    "figure_closing",
     "figure_clusters",
+    "figure_collective_gap",
+    "figure_contact_curvature",
+    "figure_contact_spectra",
     "figure_correlation_maps",
     "figure_correlations",
     "figure_curves",
     "figure_energies",
-    "figure_barrier",
-    "figure_closing",
-    "figure_collective_gap",
-    "figure_contact_curvature",
-    "figure_contact_spectra",
     "figure_fits",
     "figure_fourier",
     "figure_grains",
     "figure_heating",
     "figure_histogram",
-    "figure_line_cut",
     "figure_line",
     "figure_line_average",
     "figure_line_course",
+    "figure_line_cut",
     "figure_line_histogram",
     "figure_loops",
     "figure_maps",
+    "figure_places",
     "figure_profile",
     "figure_scatter",
-    "figure_places",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",
