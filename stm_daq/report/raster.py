@@ -109,6 +109,12 @@ def edges(centres: Array, others: Array) -> tuple[float, float]:
     return float(centres[0] - half), float(centres[-1] + half)
 
 
+def panels_aspect(extent: Extent) -> float:
+    """Return height over width for a curve beside a map, so that both are equally high."""
+    left, right, bottom, top = extent
+    return float(np.clip((top - bottom) / (right - left), 0.3, 1.6))
+
+
 def panel_height(extent: Extent, width: float) -> float:
     """Return how high (inch) a map of `width` is, within what fits on a page."""
     left, right, bottom, top = extent
