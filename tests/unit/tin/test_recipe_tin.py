@@ -47,6 +47,7 @@ def test_it_suits_a_map_and_nothing_else(run):
     assert not tin.suits(run.drop_vars("barrier"))
     assert not tin.suits(run.isel(y=slice(2)))
     assert not tin.suits(run.expand_dims(stage=[0.5]))
+    assert not tin.suits(run.assign_attrs(metadata='{"fit_model": "none"}'))
 
 
 def test_every_number_of_the_paper_is_stated(found):
