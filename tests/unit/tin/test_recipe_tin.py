@@ -126,7 +126,7 @@ def test_a_map_without_fits_says_so(run):
     with pytest.raises(CannotTellError):
         tin.findings(none)
     film = tin.Film(none)
-    with pytest.raises(CannotTellError):
+    with pytest.raises(NothingToShowError):
         figure_zero_gap(film.maps)
     with pytest.raises(NothingToShowError):
         figure_heating(film.maps, tin.Film(run).regions)
