@@ -5,10 +5,12 @@
 >>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
 """
 
+from stm_daq.report.correlation_maps import figure_correlation_maps
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
+from stm_daq.report.scatter import figure_scatter
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
 from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.statistics import figure_histogram, figure_truth
@@ -16,10 +18,12 @@ from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
 
 __all__ = [
+    "figure_correlation_maps",
     "figure_fits",
     "figure_histogram",
     "figure_loops",
     "figure_maps",
+    "figure_scatter",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stm_daq.analysis.significance import rank_correlation
 from stm_daq.analysis.sites import Mask, sites_of
+from stm_daq.analysis.spread import fwhm
 from stm_daq.records import Array
 from stm_daq.report.numbers import (
     BARRIER,
@@ -19,8 +21,6 @@ from stm_daq.report.numbers import (
     Agreement,
     Spread,
     agreement_of,
-    fwhm,
-    rank_correlation,
     show_percent,
     spread_of,
     values_of,
