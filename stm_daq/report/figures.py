@@ -6,8 +6,14 @@
 """
 
 from stm_daq.report.correlation_maps import figure_correlation_maps
+from stm_daq.report.derivative import figure_derivative
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
+from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
+from stm_daq.report.gap_exponent_correlations import (
+    figure_disorder_theory,
+    figure_gap_exponent_correlations,
+)
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.scatter import figure_scatter
@@ -19,7 +25,12 @@ from stm_daq.report.topograph import figure_topograph
 
 __all__ = [
     "figure_correlation_maps",
+    "figure_derivative",
+    "figure_disorder_theory",
     "figure_fits",
+    "figure_gap_exponent_correlations",
+    "figure_gap_exponent_maps",
+    "figure_gap_exponent_spectra",
     "figure_histogram",
     "figure_loops",
     "figure_maps",
