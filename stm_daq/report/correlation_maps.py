@@ -58,7 +58,9 @@ def figure_correlation_maps(
     NothingToShowError
         If the maps do not tell a correlation.
     """
-    pairs = [(a, None)] if b is None else [(a, None), (b, None), (a, b)]
+    pairs: list[tuple[xr.DataArray, xr.DataArray | None]] = [(a, None)]
+    if b is not None:
+        pairs += [(b, None), (a, b)]
     try:
         maps = [correlation_map(*pair, periodic=periodic, trend=trend) for pair in pairs]
         profiles = [radial_profile(*pair, periodic=periodic, trend=trend) for pair in pairs]

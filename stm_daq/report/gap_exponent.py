@@ -10,9 +10,10 @@ import numpy as np
 from stm_daq.analysis.gap_exponent_relation import Varying
 from stm_daq.analysis.gap_exponent_study import GapExponentStudy
 from stm_daq.analysis.sites import Mask
+from stm_daq.analysis.surface import without_plane
 from stm_daq.records import Array
 from stm_daq.report.maps import scale_bar
-from stm_daq.report.numbers import plus_minus, without_plane
+from stm_daq.report.numbers import plus_minus
 from stm_daq.report.raster import draw_image, extent_of, panel_height, robust_limits
 from stm_daq.report.style import BLUE, DATA, FIT, GREEN, in_house_style, letter, new_figure
 
