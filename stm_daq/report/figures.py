@@ -1,13 +1,7 @@
 """The figures of a report, one function each; all work in a notebook as well.
 
 >>> from stm_daq import open_run
->>> from stm_daq.report.derivative import figure_derivative
-from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
-from stm_daq.report.gap_exponent_correlations import (
-    figure_disorder_theory,
-    figure_gap_exponent_correlations,
-)
-from stm_daq.report.figures import figure_maps
+>>> from stm_daq.report.figures import figure_maps
 >>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
 """
 
@@ -22,9 +16,15 @@ from stm_daq.report.contact_spectra import figure_contact_curvature, figure_cont
 from stm_daq.report.correlation_maps import figure_correlation_maps
 from stm_daq.report.correlations import figure_correlations
 from stm_daq.report.curves import figure_curves
+from stm_daq.report.derivative import figure_derivative
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.fourier import figure_energies, figure_fourier
+from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
+from stm_daq.report.gap_exponent_correlations import (
+    figure_disorder_theory,
+    figure_gap_exponent_correlations,
+)
 from stm_daq.report.grains import figure_grains
 from stm_daq.report.heating import figure_heating
 from stm_daq.report.line_cut import figure_line_cut
