@@ -26,7 +26,7 @@ def figure_derivative(study: GapExponentStudy) -> Figure:
 
     Raises
     ------
-    CannotTellError
+    NothingToShowError
         If no spectrum can be differentiated, or has peaks.
     """
     maps, run = study.maps, study.run

@@ -21,6 +21,7 @@ from stm_daq.report.gap_exponent_correlations import (
     figure_gap_exponent_correlations,
 )
 from stm_daq.report.recipes import recipe
+from stm_daq.report.style import NothingToShowError
 
 PLAN = (Path(__file__).parents[3] / "plans/nbn_map.yaml").read_text()
 PITCH, SCALE = 12.5e-9, 2e-8
@@ -139,7 +140,7 @@ def test_of_a_map_too_small_for_lengths_the_rest_is_told():
     assert math.isnan(told["gap_mean"].std)
     drawn = {chapter.title: chapter for chapter in recipe("nbn-map").chapters(small)}
     assert drawn["dI/dV from the current"].draw().axes
-    with pytest.raises(CannotTellError, match=r"lengths|lags|differ"):
+    with pytest.raises(NothingToShowError, match=r"lengths|lags|differ"):
         drawn["Correlations"].draw()
 
 
