@@ -112,14 +112,14 @@ def switchings_at(
     """Return the switching powers of one place at every frequency at which both states end."""
     found = []
     for m, calibration in zip(maps, calibrations, strict=True):
-        numbers = (m.up[index], m.up_std[index], m.down[index], m.down_std[index])
-        if all(math.isfinite(n) for n in numbers) and math.isfinite(m.frequency):
-            known = (
-                (0.0, math.inf)
-                if calibration is None
-                else (calibration.unit_power, calibration.loss_std)
-            )
-            found.append(Switching(m.frequency, *map(float, numbers), *known))
+        up, up_std = float(m.up[index]), float(m.up_std[index])
+        down, down_std = float(m.down[index]), float(m.down_std[index])
+        if not all(map(math.isfinite, (up, up_std, down, down_std, m.frequency))):
+            continue
+        unit, unit_std = 0.0, math.inf
+        if calibration is not None:
+            unit, unit_std = calibration.unit_power, calibration.loss_std
+        found.append(Switching(m.frequency, up, up_std, down, down_std, unit, unit_std))
     return found
 
 

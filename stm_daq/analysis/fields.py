@@ -70,11 +70,11 @@ def grid_of(data: xr.DataArray) -> Field:
             f"{name} has the dimensions ({', '.join(map(str, data.dims))}); a map has y and x:"
             " choose one step of the others with .isel"
         )
-    data = data.transpose("y", "x")
-    pitches = (_pitch(data, "y"), _pitch(data, "x"))
-    values = data.sortby(["y", "x"]).values.astype(float)
-    largest = max(pitches)
-    pitch = (pitches[0] or largest, pitches[1] or largest)
+    steps = (_step(data, "y"), _step(data, "x"))
+    values = data.transpose("y", "x").values.astype(float)
+    values = values[:: -1 if steps[0] < 0 else 1, :: -1 if steps[1] < 0 else 1]
+    largest = max(np.abs(steps))
+    pitch = (abs(steps[0]) or largest, abs(steps[1]) or largest)
     return Field(name, np.where(np.isfinite(values), values, np.nan), pitch)
 
 
@@ -94,6 +94,18 @@ def field_of(data: xr.DataArray) -> Field:
         If fewer than `FEWEST` pixels are known, or all are equal.
     """
     field = grid_of(data)
+    check_pattern(field)
+    return field
+
+
+def check_pattern(field: Field) -> None:
+    """Refuse a map that has no pattern to look at.
+
+    Raises
+    ------
+    CannotTellError
+        If fewer than `FEWEST` pixels are known, or all are equal.
+    """
     known = field.values[field.known]
     if len(known) < FEWEST:
         raise CannotTellError(
@@ -101,11 +113,10 @@ def field_of(data: xr.DataArray) -> Field:
         )
     if np.ptp(known) <= 1e-12 * np.abs(known).max():
         raise CannotTellError(f"{field.name} is constant: there is no pattern in it")
-    return field
 
 
-def _pitch(data: xr.DataArray, axis: str) -> float:
-    """Return the distance of the pixels along an axis, m; 0 for a single one."""
+def _step(data: xr.DataArray, axis: str) -> float:
+    """Return the step from pixel to pixel along an axis, m; 0 for a single one."""
     if axis not in data.coords:
         raise BadInputError(f"{data.name or 'the map'} has no coordinate '{axis}' (m)")
     if data[axis].attrs.get("units", "m") != "m":
@@ -115,14 +126,14 @@ def _pitch(data: xr.DataArray, axis: str) -> float:
     steps = np.diff(data[axis].values.astype(float))
     if not len(steps):
         return 0.0
-    pitch = float(np.mean(steps))
-    if pitch == 0 or not np.all(np.abs(steps / pitch - 1) <= 2 * UNEVEN):
+    step = float(np.mean(steps))
+    if step == 0 or not np.all(np.abs(steps / step - 1) <= 2 * UNEVEN):
         raise BadInputError(f"the pixels along '{axis}' are not evenly spaced")
-    return abs(pitch)
+    return step
 
 
 def pair_of(a: xr.DataArray, b: xr.DataArray) -> tuple[Field, Field]:
-    """Check two maps on the same grid.
+    """Check two maps on the same grid whose patterns are asked for.
 
     Raises
     ------
@@ -131,12 +142,14 @@ def pair_of(a: xr.DataArray, b: xr.DataArray) -> tuple[Field, Field]:
     CannotTellError
         As :func:`field_of`.
     """
-    check_same_grid(a, b)
-    return field_of(a), field_of(b)
+    pair = same_grid(a, b)
+    for field in pair:
+        check_pattern(field)
+    return pair
 
 
-def check_same_grid(a: xr.DataArray, b: xr.DataArray) -> None:
-    """Refuse two maps whose pixels lie at different places.
+def same_grid(a: xr.DataArray, b: xr.DataArray) -> tuple[Field, Field]:
+    """Check the axes of two maps, which must be the same.
 
     Raises
     ------
@@ -146,14 +159,13 @@ def check_same_grid(a: xr.DataArray, b: xr.DataArray) -> None:
     first, second = grid_of(a), grid_of(b)
     for axis in ("y", "x"):
         one, other = np.sort(a[axis].values), np.sort(b[axis].values)
-        close = one.shape == other.shape and np.allclose(
-            one, other, rtol=0, atol=UNEVEN * min(first.pitch)
-        )
-        if not close:
+        off = np.abs(one - other).max() if one.shape == other.shape else np.inf
+        if off > UNEVEN * min(first.pitch):
             raise BadInputError(
                 f"{first.name} and {second.name} lie on different grids along '{axis}':"
                 " bring one onto the pixels of the other first"
             )
+    return first, second
 
 
 def trend_terms(known: Mask, trend: Trend) -> Array:

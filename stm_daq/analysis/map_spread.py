@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage, special
 
-from stm_daq.analysis.fields import check_same_grid, field_of, grid_of
+from stm_daq.analysis.fields import field_of, same_grid
 from stm_daq.analysis.spread import Spread, spread_of
 from stm_daq.errors import CannotTellError
 from stm_daq.records import Array
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FEWEST = 20
 """Fewer pixels with all neighbours than this do not tell the noise."""
-OVERLAP = 1.74
+OVERLAP = 2.0
 """Windows share pixels: their median scatters as if there were so many times fewer."""
 CLIPPED = 5.0
 """Values further off than so many standard deviations count as that far in Moran's coefficient."""
@@ -133,15 +133,25 @@ def spread_of_map(values: xr.DataArray, std: xr.DataArray | None = None) -> MapS
     else:
         s = _stated(values, std)
         stated, sizes = spread_of(x, s), s * noise.factor
-    neighbours = spread_of(x, sizes) if noise.std > 0 else spread_of(x)
     moran, p_value = _moran(x, sizes)
+    neighbours = _with_error_of(noise, spread_of(x, sizes)) if noise.std > 0 else spread_of(x)
     return MapSpread(stated, replace(neighbours, p_value=p_value), noise, moran)
+
+
+def _with_error_of(noise: Noise, spread: Spread) -> Spread:
+    """Add what the error of the noise does to the intrinsic scatter: its square is a difference."""
+    by_noise = 2 * noise.std * noise.std_error  # of the intrinsic variance
+    variance = spread.intrinsic**2
+    limit = math.sqrt(variance + math.hypot(spread.intrinsic_limit**2 - variance, 1.645 * by_noise))
+    if spread.intrinsic == 0:
+        return replace(spread, intrinsic_limit=limit)
+    std = math.hypot(spread.intrinsic_std, by_noise / (2 * spread.intrinsic))
+    return replace(spread, intrinsic_std=std, intrinsic_limit=limit)
 
 
 def _stated(values: xr.DataArray, std: xr.DataArray) -> Array:
     """Return the stated standard deviations, NaN where there is none."""
-    check_same_grid(values, std)
-    s = grid_of(std).values
+    s = same_grid(values, std)[1].values
     found: Array = np.where(s > 0, s, np.nan)
     return found
 

@@ -1,17 +1,12 @@
 """Do two maps follow each other? Correlation with a p-value that knows about neighbours.
 
-Pixels closer than a correlation length repeat one another, so that a map of 16 384 pixels may hold
-only a hundred independent places, and the textbook p-value finds correlations where there are none.
-For two independent fields the variance of the coefficient is
+A map of 16 384 pixels may hold only a hundred independent places, and the textbook p-value then finds
+correlations where there are none. Here the scatter of the coefficient between unrelated maps comes
+from the maps themselves (:mod:`stm_daq.analysis.effective_pixels`), and
 
-    var r = sum_d n(d) C_a(d) C_b(d) / (sum a^2 sum b^2) = 1 / (M - 1)
+    t = atanh(r) / s,   s^2 = var(r) (M - 1) / ((M - 3) (1 - r^2)^2)
 
-with C(d) the covariance of each map at lag d and n(d) the pairs of pixels there (P. Clifford, S.
-Richardson, D. Hemon, Biometrics 45, 123 (1989); P. Dutilleul, Biometrics 49, 305 (1993)). M is the
-effective number of pixels: r is tested as that of M independent ones. The covariances are those of
-the maps themselves without their trends, at all lags up to half the map along each side, direction
-by direction: neither isotropy nor a form of the decay is assumed, and missing pixels only change
-n(d).
+is tested as Student's t. The confidence interval is tanh(atanh(r) +- t s).
 """
 
 from __future__ import annotations
@@ -21,8 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft, special
+from scipy import special
 
+from stm_daq.analysis.effective_pixels import Pairs, scatter_of
 from stm_daq.analysis.fields import FEWEST, Trend, pair_of, without_trend
 from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
@@ -30,9 +26,6 @@ from stm_daq.records import Array
 
 if TYPE_CHECKING:
     import xarray as xr
-
-LEAST_EFFECTIVE = 8.0
-"""Fewer effective pixels than this do not tell a correlation from chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +84,7 @@ def correlate(
         If the axes are not those of a map, or the maps lie on different grids.
     CannotTellError
         If too few pixels are known in both, a map is constant, or the maps are so smooth that they
-        hold fewer than `LEAST_EFFECTIVE` effective pixels.
+        hold hardly any independent places.
     """
     first, second = pair_of(a, b)
     known = first.known & second.known
@@ -105,15 +98,10 @@ def correlate(
     for field, rest in zip((first, second), flat, strict=True):
         if np.ptp(rest) <= 1e-9 * np.ptp(field.values[known]):
             raise CannotTellError(f"nothing is left of {field.name} without its trend ({trend})")
-    lags = _Lags.of(known)
+    pairs = Pairs.of(known)
     ranks = [_ranked(rest, known) for rest in flat]
-    pearson = _coefficient(flat[0], flat[1], known, lags, level)
-    if pearson.effective < LEAST_EFFECTIVE:
-        raise CannotTellError(
-            f"{first.name} and {second.name} hold {pearson.effective:.0f} independent places: the map"
-            " is hardly larger than their correlation length; take a larger map"
-        )
-    spearman = _coefficient(ranks[0], ranks[1], known, lags, level)
+    pearson = _coefficient(flat[0], flat[1], pairs, level)
+    spearman = _coefficient(ranks[0], ranks[1], pairs, level)
     missing = known.size - pixels
     return Correlation(first.name, second.name, pearson, spearman, pixels, missing, trend)
 
@@ -185,57 +173,32 @@ def _row(a: xr.DataArray, b: xr.DataArray, trend: Trend, level: float) -> dict[s
     return row | {"remark": remark}
 
 
-@dataclass(frozen=True, slots=True)
-class _Lags:
-    """Pairs of known pixels at every lag, in the order of a real FFT padded to `shape`."""
-
-    shape: tuple[int, int]
-    pairs: Array
-    near: Mask
-    """Lags up to half the map along each side, with pairs."""
-
-    @classmethod
-    def of(cls, known: Mask) -> _Lags:
-        rows, columns = known.shape
-        shape = (
-            fft.next_fast_len(2 * rows - 1, real=True),
-            fft.next_fast_len(2 * columns - 1, real=True),
-        )
-        pairs = np.rint(_products(known.astype(float), shape))
-        lags = [np.abs(np.fft.fftfreq(n) * n) for n in shape]
-        near = (lags[0][:, None] <= rows / 2) & (lags[1] <= columns / 2) & (pairs > 0)
-        return cls(shape, pairs, near)
+def _coefficient(a: Array, b: Array, pairs: Pairs, level: float) -> Coefficient:
+    """Correlate maps of mean zero, which are zero where not known."""
+    r, scatter = scatter_of(a, b, pairs)
+    pixels = len(pairs.block)
+    z = math.atanh(float(np.clip(r, -1 + 1e-12, 1 - 1e-12)))
+    small = (scatter.places - 1) / (scatter.places - 3)
+    s = math.sqrt(scatter.variance * small) / max(1 - r**2, 1e-12)
+    reach = s * float(special.stdtrit(scatter.freedom, (1 + level) / 2))
+    p_value = 2 * float(special.stdtr(scatter.freedom, -abs(z) / s))
+    effective = min(1 + 1 / scatter.variance, float(pixels))
+    naive = float(special.betainc(pixels / 2 - 1, 0.5, 1 - r**2))  # Student's, of r itself
+    return Coefficient(r, math.tanh(z - reach), math.tanh(z + reach), p_value, effective, naive)
 
 
-def _products(values: Array, shape: tuple[int, int]) -> Array:
-    """Return the sum over r of values(r) values(r - d) at every lag d."""
-    sums: Array = fft.irfft2(np.abs(fft.rfft2(values, shape)) ** 2, shape)
-    return sums
+def rank_correlation(x: Array, y: Array) -> float:
+    """Return Spearman's correlation of values that are no map; nothing is said of its significance.
 
-
-def _coefficient(a: Array, b: Array, known: Mask, lags: _Lags, level: float) -> Coefficient:
-    """Correlate maps of mean zero, which are zero outside `known`."""
+    Equal values share their mean rank. NaN for fewer than ten pairs of finite values, or if one
+    of the two is constant.
+    """
     from scipy import stats
 
-    size = math.sqrt(float((a**2).sum() * (b**2).sum()))
-    r = float(np.clip((a * b).sum() / size, -1.0, 1.0))
-    pixels = int(known.sum())
-    covariances = _products(a, lags.shape)[lags.near] * _products(b, lags.shape)[lags.near]
-    variance = float((covariances / lags.pairs[lags.near]).sum()) / size**2
-    effective = min(1 + 1 / max(variance, 1 / (pixels - 1)), float(pixels))
-    reach = float(stats.norm.ppf((1 + level) / 2)) / math.sqrt(max(effective - 3, 1e-9))
-    z = math.atanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
-    return Coefficient(
-        r, math.tanh(z - reach), math.tanh(z + reach),
-        _p_value(r, effective), effective, _p_value(r, pixels),
-    )  # fmt: skip
-
-
-def _p_value(r: float, count: float) -> float:
-    """Return the two-sided p-value of Student's test of a coefficient from `count` pairs."""
-    freedom = max(count - 2, 1e-9)
-    # the regularised incomplete beta function is Student's distribution of r itself
-    return float(special.betainc(freedom / 2, 0.5, 1 - r**2))
+    both = np.isfinite(x) & np.isfinite(y)
+    if both.sum() < 10 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+        return math.nan
+    return float(np.corrcoef(stats.rankdata(x[both]), stats.rankdata(y[both]))[0, 1])
 
 
 def _ranked(values: Array, known: Mask) -> Array:

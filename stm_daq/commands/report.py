@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from stm_daq.records import Event
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,19 @@ def report_run(run: Path, out: Path | None) -> Path:
     path = out or _beside(run)
     with _writable(path):
         return save_report(make_report(*_opened(run)), path)
+
+
+def report_at_the_end(run: Path) -> Path | None:
+    """Write the report of a run that has just ended; what fails here does not fail the run."""
+    try:
+        return report_run(run, None)
+    except Exception as error:
+        log.exception("the report of %s failed", run)
+        print(
+            f"warning: the report could not be written ({error}); `stm-daq report {run}` tries again",
+            file=sys.stderr,
+        )
+        return None
 
 
 def show_report(run: Path, options: ReportOptions) -> None:

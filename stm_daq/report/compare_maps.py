@@ -29,7 +29,7 @@ def same_sites(one: xr.Dataset, other: xr.Dataset) -> bool:
     return bool(
         all(np.allclose(one[name], other[name], rtol=0, atol=1e-15) for name in ("x", "y"))
         and all(frame is not None for frame in frames)
-        and np.allclose(frames[0], frames[1], rtol=0, atol=1e-15)
+        and np.allclose(np.array(frames[0], float), np.array(frames[1], float), rtol=0, atol=1e-15)
     )
 
 
@@ -55,7 +55,7 @@ def figure_comparison(one: xr.Dataset, other: xr.Dataset, quantity: Quantity) ->
     limits = robust_limits(np.concatenate([first.ravel(), second.ravel()]))
     subtract = same_sites(one, other)
     count = 3 if subtract else 2
-    width = WIDTH / count - 0.6
+    width = WIDTH / count - 0.85
     extents = [extent_of(run["x"].values * NM, run["y"].values * NM) for run in (one, other)]
     figure = new_figure(max(panel_height(extent, width) for extent in extents) + 0.7)
     panels = figure.subplots(1, count)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from stm_daq.errors import BadInputError
 from stm_daq.records import Event
 from stm_daq.report import outline
 from stm_daq.report.chapter import Chapter, Finding
@@ -71,11 +72,13 @@ def findings_of(dataset: xr.Dataset, recipe: str = AUTO) -> tuple[str, list[Find
     Raises
     ------
     BadInputError
-        If there is no such recipe.
+        If there is no such recipe, or it cannot be used here.
     StmDaqError
         If the recipe cannot tell anything of this run.
     """
     choice = choose(dataset, recipe)
+    if choice.problems:
+        raise BadInputError(" ".join(choice.problems))
     return choice.name, [] if choice.recipe is None else list(choice.recipe.findings(dataset))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stm_daq.clock import RealClock
 from stm_daq.errors import StmDaqError
 from stm_daq.report.chapter import Chapter
-from stm_daq.report.embed import SMALL, data_uri, rendered
+from stm_daq.report.embed import data_uri, picture_of, rendered
 from stm_daq.report.figure_data import figure_csv
 
 if TYPE_CHECKING:
@@ -95,12 +95,12 @@ def _drawn(number: int, chapter: Chapter, pdf: bool, clock: RealClock) -> DrawnF
     text = (number, chapter.title, chapter.caption, chapter.alternative)
     try:
         figure = chapter.draw()
-        image, svg = _pictures(figure)
+        image, svg = picture_of(figure)
         return DrawnFigure(
             *text,
             image=image,
             svg=svg,
-            csv=figure_csv(figure, f"{chapter.title}: {chapter.caption}"),
+            csv=_numbers(figure, chapter),
             pdf=rendered(figure, "pdf") if pdf else b"",
             seconds=clock.now() - start,
         )
@@ -108,14 +108,13 @@ def _drawn(number: int, chapter: Chapter, pdf: bool, clock: RealClock) -> DrawnF
         return DrawnFigure(*text, missing=excuse("This figure could not be drawn", error))
 
 
-def _pictures(figure: Figure) -> tuple[str, bytes]:
-    """Return what the page shows (SVG, or PNG where that is smaller by far) and the SVG."""
-    svg = rendered(figure, "svg")
-    if len(svg) > SMALL:
-        png = rendered(figure, "png")
-        if len(png) < len(svg):
-            return data_uri("png", png), svg
-    return data_uri("svg", svg), svg
+def _numbers(figure: Figure, chapter: Chapter) -> str:
+    """Return the CSV of a figure; one that cannot be read back still shows."""
+    try:
+        return figure_csv(figure, f"{chapter.title}: {chapter.caption}")
+    except Exception as error:
+        log.exception("the numbers of figure '%s' could not be read", chapter.title)
+        return f"# the numbers of this figure could not be read back: {error}\n"
 
 
 def excuse(what: str, error: Exception) -> str:

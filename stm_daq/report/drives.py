@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GHZ = 1e-9
+APART = 0.012
+"""Places stand side by side within this part of the frequency."""
 CURVE = 9
 """Frequencies at which the model is computed for its lines."""
 
@@ -62,7 +64,7 @@ def figure_drives(dataset: xr.Dataset) -> Figure:
         for values, stds, colour in ((m.up, m.up_std, FIT), (m.down, m.down_std, BLUE)):
             drive = calibration.drive(values.ravel())
             std = drive * math.log(10) / 20 * np.hypot(stds.ravel(), settings.loss_std)
-            place = m.frequency * GHZ + 0.02 * np.arange(len(drive))
+            place = m.frequency * GHZ * (1 + np.linspace(-APART, APART, len(drive)))
             axes.errorbar(
                 place, drive, std, fmt="o", color=colour, markersize=3, capsize=2, linewidth=0.8
             )

@@ -9,7 +9,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 type Form = Literal["svg", "png", "pdf"]
@@ -18,7 +21,9 @@ SMALL = 500_000
 """An SVG of fewer bytes is taken as it is: it prints best."""
 DPI = 200
 CROWD = 2000
-"""So many dots or strokes of one artist become a picture within the SVG."""
+"""Beyond so many dots and strokes in a panel they become a picture within the SVG."""
+FEW = 50
+"""Artists of no more stay as they are."""
 KINDS = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv", "gz": "application/gzip"}
 _NO_DATE: dict[Form, dict[str, Any]] = {
     "svg": {"Date": None},
@@ -38,7 +43,11 @@ def rendered(figure: Figure, form: Form) -> bytes:
 
     _rasterize_crowds(figure)
     buffer = BytesIO()
-    settings = {"svg.hashsalt": "stm-daq", "svg.fonttype": "path", "pdf.fonttype": 42}
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "stm-daq",
+        "svg.fonttype": "path",
+        "pdf.fonttype": 42,
+    }
     with rc_context(settings):
         figure.savefig(buffer, format=form, dpi=DPI, metadata=_NO_DATE[form])
     figure.set_layout_engine("none")
@@ -46,16 +55,29 @@ def rendered(figure: Figure, form: Form) -> bytes:
 
 
 def _rasterize_crowds(figure: Figure) -> None:
-    from matplotlib.collections import Collection
-
     for axes in figure.axes:
-        for line in axes.lines:
-            if line.get_marker() not in ("None", "none", "", " ", None):
-                line.set_rasterized(line.get_rasterized() or len(line.get_xdata()) > CROWD)
-        for artist in axes.collections:
-            if isinstance(artist, Collection):
-                count = max(len(artist.get_offsets()), len(artist.get_paths()))
-                artist.set_rasterized(artist.get_rasterized() or count > CROWD)
+        dots: list[tuple[Artist, int]] = [
+            (line, np.size(line.get_xdata()))
+            for line in axes.lines
+            if line.get_marker() not in ("None", "none", "", " ", None)
+        ]
+        dots += [
+            (c, max(np.size(c.get_offsets()) // 2, len(c.get_paths()))) for c in axes.collections
+        ]
+        crowded = sum(count for _, count in dots) > CROWD
+        for artist, count in dots:
+            if crowded and count > FEW:
+                artist.set_rasterized(True)
+
+
+def picture_of(figure: Figure) -> tuple[str, bytes]:
+    """Return a figure as a ``data:`` URI (SVG, or PNG where that is smaller by far), and its SVG."""
+    svg = rendered(figure, "svg")
+    if len(svg) > SMALL:
+        png = rendered(figure, "png")
+        if len(png) < len(svg):
+            return data_uri("png", png), svg
+    return data_uri("svg", svg), svg
 
 
 def data_uri(kind: str, content: bytes) -> str:

@@ -47,11 +47,12 @@ def drawn_in(axes: Axes) -> Iterator[Drawn]:
 
 def _along(artist: Any, axes: Axes) -> tuple[bool, bool]:
     """Return whether x and y of an artist are those of the axes."""
-    from matplotlib.collections import PathCollection
+    from matplotlib.collections import Collection
 
-    scattered = isinstance(artist, PathCollection)
-    transform = artist.get_offset_transform() if scattered else artist.get_transform()
-    along_x, along_y = transform.contains_branch_seperately(axes.transData)
+    along_x, along_y = artist.get_transform().contains_branch_seperately(axes.transData)
+    if not (along_x or along_y) and isinstance(artist, Collection):  # signs that stand at places
+        transform = artist.get_offset_transform()
+        along_x, along_y = transform.contains_branch_seperately(axes.transData)
     return bool(along_x), bool(along_y)
 
 
@@ -89,8 +90,13 @@ def _boxes(corners: Array) -> dict[str, Array]:
 
 def _error_bars(container: ErrorbarContainer) -> dict[str, Array]:
     """Return the points and the ends of their bars."""
-    data, _, bars = container.lines
-    segments = [np.array(bar.get_segments(), dtype=np.float64).reshape(-1, 2, 2) for bar in bars]
+    data: Any = container.lines[0]  # None if only bars were asked for
+    bars = container.lines[2]
+    # not get_segments(): it drops the ends that are not finite
+    segments = [
+        np.array([path.vertices for path in bar.get_paths()], dtype=np.float64).reshape(-1, 2, 2)
+        for bar in bars
+    ]
     directions = [n for n, has in (("x", container.has_xerr), ("y", container.has_yerr)) if has]
     if data is not None:
         columns = {"x": _floats(data.get_xdata()), "y": _floats(data.get_ydata())}
@@ -107,7 +113,7 @@ def _error_bars(container: ErrorbarContainer) -> dict[str, Array]:
 
 def _of_artist(artist: Any, axes: Axes) -> Iterator[Drawn]:
     """Yield what one artist shows; several for one that is made of curves."""
-    from matplotlib import collections, contour, image, lines, patches
+    from matplotlib import collections, contour, image, lines, patches, quiver
 
     label = _label(artist)
     match artist:
@@ -119,6 +125,8 @@ def _of_artist(artist: Any, axes: Axes) -> Iterator[Drawn]:
             yield _scatter(artist, label)
         case collections.QuadMesh():
             yield _mesh(artist, label)
+        case quiver.Quiver():
+            yield Drawn("Quiver", label, None)
         case collections.PolyCollection():
             for vertices in _paths(artist):
                 yield Drawn("area", label, {"x": vertices[:, 0], "y": vertices[:, 1]})
@@ -144,13 +152,8 @@ def _patch(patch: Any, axes: Axes, label: str) -> Drawn:
 
 
 def _floats(values: Any) -> Array:
-    """Return numbers as they are; dates become days since 1970, as on the axis."""
-    from matplotlib.dates import date2num
-
-    array = np.asarray(values)
-    if array.dtype.kind in "MO":
-        array = np.asarray(date2num(array))
-    return np.asarray(np.ma.filled(np.ma.asarray(array, dtype=np.float64), np.nan))
+    """Return numbers as they are; masked ones are NaN."""
+    return np.asarray(np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan))
 
 
 def _line(line: Any, axes: Axes, label: str) -> Iterator[Drawn]:

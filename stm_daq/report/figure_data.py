@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("x", "y", "x_low", "x_high", "y_low", "y_high", "value")
+ALIGNED = 0.02
+"""Middles of panels in a row or column are no further apart, in parts of the figure."""
 _LETTER = re.compile(r"\$\\mathbf\{(\w)\}\$\s*")
 
 
@@ -125,10 +127,34 @@ def _panel(axes: Axes, before: str, number: int) -> Panel:
         if len(next(iter(columns.values()))):
             label = drawn.label or str(len(series) + 1)
             series.append(Series(name, drawn.kind, label, columns))
-    unit = f" ({axes.get_label()})" if axes.get_label() else ""
-    labels = {"x": axes.get_xlabel() or (unit and f"x{unit}"),
-              "y": axes.get_ylabel() or (unit and f"y{unit}"), "value": values}  # fmt: skip
+    labels = {"x": _axis_label(axes, "x"), "y": _axis_label(axes, "y"), "value": values}
     return Panel(name, _LETTER.sub("", title), labels, tuple(series), tuple(left_out))
+
+
+def _axis_label(axes: Axes, name: str) -> str:
+    """Return the label of an axis: its own, the unit of a scale bar, or what stands at its neighbour's.
+
+    Panels above one another mostly have their common label at the lowest only, those in a row at
+    the first.
+    """
+    own: str = axes.get_xlabel() if name == "x" else axes.get_ylabel()
+    if own or axes.get_label():
+        return own or f"{name} ({axes.get_label()})"
+    here = _middle(axes)
+    along, across = (1, 0) if name == "x" else (0, 1)
+    found = [
+        (here[along] - _middle(other)[along], label)
+        for other in axes.figure.axes
+        if (label := other.get_xlabel() if name == "x" else other.get_ylabel())
+        and abs(_middle(other)[across] - here[across]) < ALIGNED
+        and _middle(other)[along] < here[along]
+    ]
+    return str(min(found)[1]) if found else ""
+
+
+def _middle(axes: Axes) -> tuple[float, float]:
+    box = axes.get_position()
+    return (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
 
 
 def _finite(columns: Mapping[str, Array]) -> dict[str, Array]:

@@ -6,7 +6,6 @@ An extra (``pip install "stm-daq[pdf]"``); see docs/decisions/064-pdf-of-reports
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -69,7 +68,6 @@ def save_pdf(report: Report, path: Path) -> Path:
 def pdf_of(report: Report) -> bytes:
     """Return a report as PDF; the same report gives the same bytes."""
     from reportlab.lib.pagesizes import A4
-    from reportlab.pdfgen.canvas import Canvas
     from reportlab.platypus import SimpleDocTemplate
 
     from stm_daq.report.pdf_figure import placed
@@ -80,13 +78,12 @@ def pdf_of(report: Report) -> bytes:
     buffer = BytesIO()
     document = SimpleDocTemplate(
         buffer, pagesize=A4, title=facts.name, subject=facts.run_id, invariant=1,
+        initialFontName=_FONT,  # else Helvetica is named, which is not embedded
         leftMargin=MARGIN, rightMargin=MARGIN, topMargin=MARGIN, bottomMargin=MARGIN,
     )  # fmt: skip
     story = list(_story(report, boxes))
     footer = _footer(facts.run_id)
-    # ReportLab would name Helvetica, which is not embedded, before it is told of our font
-    canvas = partial(Canvas, initialFontName=_FONT)
-    document.build(story, onFirstPage=footer, onLaterPages=footer, canvasmaker=canvas)
+    document.build(story, onFirstPage=footer, onLaterPages=footer)
     return placed(buffer.getvalue(), boxes)
 
 
@@ -141,6 +138,7 @@ def _table(rows: Sequence[Sequence[str]], widths: Sequence[float], head: bool = 
     cells = [[_text(cell, 7.5, bold=head and not n) for cell in row] for n, row in enumerate(rows)]
     table = Table(cells, [width * w / total for w in widths], repeatRows=int(head))
     lines = [("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor("#cccccc")),
+             ("FONT", (0, 0), (-1, -1), _FONT, 7.5),
              ("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0),
              ("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)]  # fmt: skip
     table.setStyle(TableStyle(lines))

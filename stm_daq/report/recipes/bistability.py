@@ -56,8 +56,8 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
         Chapter(
             "Switching drives and the model",
             "Points: drives at which the cold state ends on the way up (orange) and the hot state on the "
-            "way down (blue), every place, with the uncertainty of power and line; lines: what the "
-            "equations give for the film of the plan's report block at the stage's temperature.",
+            "way down (blue), the places side by side, with the uncertainty of power and line; lines: "
+            "what the equations give for the film of the plan's report block at the stage's temperature.",
             "Switching drives against the microwave frequency, measured points beside the model's lines.",
             partial(figure_drives, dataset),
         )

@@ -72,3 +72,9 @@ def make_film(
 def film() -> Callable[..., xr.Dataset]:
     """The maker of runs on TiN."""
     return make_film
+
+
+@pytest.fixture(scope="module")
+def film_of_module() -> Callable[..., xr.Dataset]:
+    """The same, for runs that the tests of a module share."""
+    return make_film
