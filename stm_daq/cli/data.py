@@ -152,13 +152,28 @@ def _refuse(options: dict[str, Any], what: str) -> None:
 
 
 def report(
-    run: RunPath,
+    run: Annotated[Path, typer.Argument(metavar="RUN|FILE")],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="tin, nbn-line, nbn-map, contact, bistability, general, auto or none.",
+            metavar="NAME",
+        ),
+    ] = "auto",
+    compare: Annotated[
+        Path | None, typer.Option(help="Compare with this run instead.", metavar="RUN2")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Where to write it.", metavar="FILE")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the HTML report of a run (finished or not)."""
-    from stm_daq.commands.report import report_run
+    """Write the HTML report of a run (finished or not) or a measured file, with figures as SVG and CSV.
 
-    print(report_run(run, out))
+    The recipe says what is shown and found beyond what every run has; see docs/report.md.
+    """
+    from stm_daq.commands.report import ReportOptions, show_report
+
+    show_report(run, ReportOptions(recipe, compare, pdf, out, as_json))
 
 
 def export(

@@ -22,7 +22,7 @@ def level(z: Array) -> Array:
     """Return a topograph without its tilt, m."""
     import numpy as np
 
-    from stm_daq.report.numbers import without_plane
+    from stm_daq.analysis.surface import without_plane
 
     rows, columns = z.shape
     return without_plane(z, np.arange(columns, dtype=float), np.arange(rows, dtype=float))

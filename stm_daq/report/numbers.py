@@ -79,47 +79,6 @@ def spread_of(dataset: xr.Dataset, quantity: Quantity, mask: Mask) -> Spread:
     return Spread(median, low, high, float(np.median(std)) if len(std) else math.nan)
 
 
-def fwhm(values: Array) -> float:
-    """Return the full width at half maximum of the distribution of `values`, same unit.
-
-    The distribution is smoothed by a Gaussian of Silverman's width (0.9 min(std, IQR/1.34)
-    n^-1/5; B. W. Silverman, Density Estimation, 1986, eq. 3.31), whose own broadening is taken
-    out in quadrature. NaN for fewer than ten values or a width of zero.
-    """
-    if len(values) < 10:
-        return math.nan
-    quartiles = np.percentile(values, [25, 75])
-    narrow = min(float(np.std(values)), float(quartiles[1] - quartiles[0]) / 1.34)
-    if narrow <= 0:
-        return math.nan
-    width = 0.9 * narrow * len(values) ** -0.2
-    grid = np.linspace(values.min() - 3 * width, values.max() + 3 * width, 512)
-    counts, edges = np.histogram(values, bins=2048, range=(grid[0], grid[-1]))
-    centres = (edges[1:] + edges[:-1]) / 2
-    density = np.exp(-(((grid[:, None] - centres) / width) ** 2) / 2) @ counts
-    above = grid[density >= density.max() / 2]
-    smoothing = 2 * math.sqrt(2 * math.log(2)) * width
-    return math.sqrt(max(float(above[-1] - above[0]) ** 2 - smoothing**2, 0.0))
-
-
-def rank_correlation(x: Array, y: Array) -> float:
-    """Return Spearman's correlation, which outliers and curvature leave alone.
-
-    It is Pearson's correlation of the ranks, where equal values share their mean rank. NaN for
-    fewer than ten pairs of finite values, or if one of the two is constant.
-    """
-    both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 10 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
-        return math.nan
-    return float(np.corrcoef(_ranks(x[both]), _ranks(y[both]))[0, 1])
-
-
-def _ranks(values: Array) -> Array:
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Array = (np.cumsum(count) - (count - 1) / 2)[place]
-    return ranks
-
-
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """How well the fits of a rehearsal found the truth of the twin, for one quantity."""
@@ -171,36 +130,6 @@ def agreement_of(dataset: xr.Dataset, quantity: Quantity) -> Agreement | None:
     pull = np.full_like(fitted, np.nan)
     np.divide(fitted - true, std, out=pull, where=std > 0)
     return Agreement(quantity, fitted, true, pull)
-
-
-def without_plane(z: Array, x: Array, y: Array) -> Array:
-    """Subtract the best plane from heights with gaps.
-
-    Parameters
-    ----------
-    z : ndarray
-        Heights, shape (rows, columns), NaN = not measured.
-    x, y : ndarray
-        Column and row positions, shapes (columns,) and (rows,).
-
-    Returns
-    -------
-    ndarray
-        Same shape; a frame of fewer than three rows or columns only loses its mean.
-    """
-    known = np.isfinite(z)
-    if not known.any():
-        return z
-    result: Array = z - z[known].mean()
-    rows, columns = np.nonzero(known)
-    if np.ptp(rows) < 2 or np.ptp(columns) < 2:
-        return result
-    centred_x, centred_y = x - x.mean(), y - y.mean()
-    X, Y = np.meshgrid(centred_x / np.ptp(x), centred_y / np.ptp(y))
-    terms = np.stack([np.ones(len(rows)), X[known], Y[known]], axis=-1)
-    (constant, slope_x, slope_y), *_ = np.linalg.lstsq(terms, result[known], rcond=None)
-    result -= constant + slope_x * X + slope_y * Y
-    return result
 
 
 def show_percent(fraction: float) -> str:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stm_daq.analysis.significance import rank_correlation
 from stm_daq.analysis.sites import Mask, sites_of
+from stm_daq.analysis.spread import fwhm
+from stm_daq.analysis.surface import without_plane
 from stm_daq.records import Array
 from stm_daq.report.numbers import (
     BARRIER,
@@ -19,12 +22,9 @@ from stm_daq.report.numbers import (
     Agreement,
     Spread,
     agreement_of,
-    fwhm,
-    rank_correlation,
     show_percent,
     spread_of,
     values_of,
-    without_plane,
 )
 from stm_daq.report.style import (
     BLUE,

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import spearmanr
 
 from stm_daq.analysis.sites import count_flags, sites_of
+from stm_daq.analysis.surface import without_plane
 from stm_daq.report import numbers
 from stm_daq.report.curve import fitted_curve
 from stm_daq.report.examples import pick_examples
@@ -122,29 +122,11 @@ def test_plane_is_subtracted_around_gaps() -> None:
     bumps = np.sin(x / 3) * np.cos(y / 2)[:, None]
     tilted = bumps + 0.3 * x - 0.2 * y[:, None] + 7
     tilted[12:] = np.nan
-    flat = numbers.without_plane(tilted, x, y)
+    flat = without_plane(tilted, x, y)
     assert np.isnan(flat[12:]).all()
     terms = np.stack([np.ones((12, 30)), np.tile(x, (12, 1)), np.tile(y[:12, None], 30)])
     np.testing.assert_allclose((terms * flat[:12]).mean(axis=(1, 2)), 0, atol=1e-9)
     assert np.ptp(flat[:12]) < 2.5
-
-
-def test_fwhm_of_a_normal_distribution() -> None:
-    values = np.random.default_rng(1).normal(0.6, 0.05, 20_000)
-    assert numbers.fwhm(values) == pytest.approx(2.355 * 0.05, rel=0.05)
-    assert math.isnan(numbers.fwhm(np.full(100, 0.6)))
-    assert math.isnan(numbers.fwhm(values[:5]))
-
-
-def test_rank_correlation_is_spearmans_with_ties() -> None:
-    rng = np.random.default_rng(2)
-    x = rng.integers(0, 6, 200).astype(float)
-    y = x**3 + rng.normal(0, 20, 200)
-    y[7] = np.nan
-    kept = np.isfinite(y)
-    expected = spearmanr(x[kept], y[kept]).statistic
-    assert numbers.rank_correlation(x, y) == pytest.approx(expected, abs=1e-12)
-    assert math.isnan(numbers.rank_correlation(np.ones(50), rng.normal(size=50)))
 
 
 @pytest.mark.parametrize(
