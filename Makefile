@@ -8,7 +8,7 @@ NEW_ENOUGH := -c "import sys; sys.exit(sys.version_info < (3, 12))"
 PYTHON ?= $(shell for python in python3.12 python3.13 python3.14 python3 python; do \
 	if $$python $(NEW_ENOUGH) 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: demo test lint unit setup setup-test bench clean
+.PHONY: demo test lint unit setup setup-test bench papers clean
 
 demo: setup
 	$(BIN)/stm-daq rehearse plans/tin_demo.yaml --runs $(RUNS)
@@ -27,6 +27,10 @@ unit: setup-test
 bench: setup-test
 	$(BIN)/python benchmarks/night.py
 	$(BIN)/python benchmarks/fit_speed.py
+
+# The numbers of the papers beside those that rehearsals of their experiments give.
+papers: setup
+	$(BIN)/python benchmarks/papers.py --runs $(RUNS)/papers --markdown docs/papers.md
 
 # The self-test also compiles the numerical kernels once, so that the first night starts at once.
 setup: $(VENV)/installed

@@ -25,7 +25,8 @@ from stm_daq.monitor import Operator
 from stm_daq.monitor.bodies import Cells, Heartbeat, Hello
 from stm_daq.monitor.control import LOCAL, ControlServer
 from stm_daq.monitor.gate import Gate
-from stm_daq.monitor.history import HistoryServer, Live, Request
+from stm_daq.monitor.history import HistoryServer, Request
+from stm_daq.monitor.live import Live
 from stm_daq.monitor.messages import Message, MessageError, decode, encode
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.monitor.refusals import Refusals
@@ -188,8 +189,8 @@ def over_sockets(rng: random.Random, count: int) -> int:
                 while socket.poll(0):
                     socket.recv_multipart()
             socket.close()
-        with Operator(publisher.address) as operator:
-            assert "token" in operator.send("pause").text, "the control server no longer answers"
+        operator = Operator(publisher.address)
+        assert "token" in operator.send("pause").text, "the control server no longer answers"
         assert all(thread.is_alive() for thread in publisher._threads)
     context.destroy(linger=0)
     return count

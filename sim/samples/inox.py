@@ -16,6 +16,10 @@ normal-state conductance equal to it, in parallel with single electrons
 (`stm_daq.physics.two_channel`). Assumed: that the gap of single electrons is distributed evenly on
 a logarithmic scale over a factor of 3.5, with a correlation length of 10 nm, closing at 4 Tc; a
 barrier that is never below 0.4; roughness and broadening.
+
+Limits: between the gaps the conductance goes as the square of the transparency, as for two electrons at
+once; at zero bias as its cube, since share and barrier both count, where coherent Andreev reflection
+would be quadratic. Above Tc the pairs' channel is that of a normal metal.
 """
 
 from __future__ import annotations

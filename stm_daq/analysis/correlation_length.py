@@ -8,7 +8,9 @@ only, and lowers all the rest by the same factor. The zero lag is therefore left
 is fitted to the other lags: `A`, extrapolated to zero lag, is the part of the variance that is not
 noise; `l` is where the correlation has fallen to 1/e of A; p = 1 is exponential, p = 2 Gaussian. What
 a trend (or the mean) takes off a finite map lowers a correlation everywhere; `v` is that loss,
-worked out from l and p and the shape of the map, not fitted.
+worked out from l and p and the shape of the map, not fitted. Where the noise of the maps is known,
+so is `A`: it is then given, not extrapolated, which makes the length far more certain on a map
+whose pixels are not much smaller than it.
 """
 
 from __future__ import annotations
@@ -57,13 +59,18 @@ class CorrelationLength:
     """Shorter side of the map / `length`."""
 
 
-def correlation_length(profile: RadialProfile) -> CorrelationLength:
+def correlation_length(
+    profile: RadialProfile, *, amplitude: tuple[float, float] | None = None
+) -> CorrelationLength:
     """Measure the reach of an auto- or cross-correlation.
 
     Parameters
     ----------
     profile : RadialProfile
         From :func:`stm_daq.analysis.correlation.radial_profile`.
+    amplitude : tuple of float, optional
+        `A` and its standard deviation, where the noise of the maps is known: of an autocorrelation
+        the part of the variance that is not noise.
 
     Raises
     ------
@@ -87,9 +94,9 @@ def correlation_length(profile: RadialProfile) -> CorrelationLength:
     covariance = profile.covariance[1:, 1:][np.ix_(used, used)]
     part = _Part(r[used], rho[used], covariance, profile.lost)
     start = np.array([sign * min(1.2 * abs(rho[0]), 1.0), guess, 1.5])
-    free, free_std = _fit(part, start, None)
-    exponential, exponential_std = _fit(part, start[:2], 1.0)
-    gaussian, gaussian_std = _fit(part, start[:2], 2.0)
+    free, free_std = _fit(part, start, amplitude, None)
+    exponential, exponential_std = _fit(part, start, amplitude, 1.0)
+    gaussian, gaussian_std = _fit(part, start, amplitude, 2.0)
     length = float(free[1])
     _check(profile, length)
     return CorrelationLength(
@@ -124,22 +131,38 @@ def _decay(part: _Part, amplitude: float, length: float, power: float) -> Array:
     return found
 
 
-def _fit(part: _Part, start: Array, power: float | None) -> tuple[Array, Array]:
-    """Fit amplitude, length and, without `power`, the power; return them and their errors."""
+def _fit(
+    part: _Part, start: Array, amplitude: tuple[float, float] | None, power: float | None
+) -> tuple[Array, Array]:
+    """Fit amplitude, length and power, of which the given ones stay; return them and their errors."""
+    nearest, furthest = part.distance[0], part.distance[-1]
+    low = np.array([-1.5, 0.1 * nearest, POWERS[0]])
+    high = np.array([1.5, 10 * furthest, POWERS[1]])
+    scale = np.array([1.0, start[1], 1.0])
+    given = [amplitude is not None, False, power is not None]
+    values = np.array(
+        [start[0] if amplitude is None else amplitude[0], start[1], power or start[2]]
+    )
+    free = np.flatnonzero(~np.array(given))
 
     def residuals(p: Array) -> Array:
-        return _decay(part, p[0], p[1], p[2] if power is None else power) - part.correlation
+        values[free] = p
+        return _decay(part, *values) - part.correlation
 
-    nearest, furthest = part.distance[0], part.distance[-1]
-    low = np.array([-1.5, 0.1 * nearest, POWERS[0]])[: len(start)]
-    high = np.array([1.5, 10 * furthest, POWERS[1]])[: len(start)]
-    scale = np.array([1.0, start[1], 1.0])[: len(start)]
-    first = np.clip(start, low * (1 + 1e-9), high * (1 - 1e-9))
-    found = optimize.least_squares(residuals, first, bounds=(low, high), x_scale=scale)
+    first = np.clip(values, low * (1 + 1e-9), high * (1 - 1e-9))[free]
+    bounds = (low[free], high[free])
+    found = optimize.least_squares(residuals, first, bounds=bounds, x_scale=scale[free])
+    values[free] = found.x
     jacobian = np.asarray(found.jac, dtype=float)
-    inverse = np.linalg.pinv(jacobian * scale) * scale[:, None]
+    inverse = np.linalg.pinv(jacobian * scale[free]) * scale[free][:, None]
     covariance = inverse @ part.covariance @ inverse.T
-    return found.x, np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    std = np.zeros(3)
+    std[free] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    if amplitude is not None:  # what its error means for the others
+        std[0] = amplitude[1]
+        shape = _decay(part, *values) / values[0]
+        std[free] = np.hypot(std[free], inverse @ shape * std[0])
+    return values, std
 
 
 def _first_below(r: Array, rho: Array, level: float) -> float:

@@ -115,11 +115,12 @@ def _print_facts(night: Night, seen: Outlook) -> None:
             over = f"{show_duration(abs(spare))} {'to spare' if spare >= 0 else 'too late'}"
             print(f"  {name:<17}{show_moment(until)}, {over}")
     print(f"  disk             {show(estimate.disk_bytes, 'B')} of {show(seen.free, 'B')} free")
-    print(
-        f"  bias             steps up to {show(estimate.largest_bias_step, 'V')} "
-        f"(limit {show(limits.bias_step, 'V')}), slew up to {show(estimate.largest_bias_slew, 'V/s')} "
-        f"(limit {show(limits.bias_slew, 'V/s')})"
-    )
+    if plan.sweep.swept_name == "bias":
+        print(
+            f"  bias             steps up to {show(estimate.largest_bias_step, 'V')} "
+            f"(limit {show(limits.bias_step, 'V')}), slew up to "
+            f"{show(estimate.largest_bias_slew, 'V/s')} (limit {show(limits.bias_slew, 'V/s')})"
+        )
     print(f"  dwell            {estimate.dwell_over_time_constant:.1f} lock-in time constants")
 
 
@@ -144,7 +145,8 @@ def _shape(plan: Plan) -> str:
 
 
 def _print_expectation(night: Night, expected: Expectation) -> None:
-    print(f"  rehearsed        {expected.spectra} sites on the twin, {expected.good} good fits")
+    fits = f", {expected.good} good fits" if night.plan.is_fitted else ""
+    print(f"  rehearsed        {expected.spectra} sites on the twin{fits}")
     for name, known in expected.known.items():
         unit = UNITS.get(name, "")
         text = f"± {show(known.std, unit, 2)} (up to {show(known.worst, unit, 2)} at 84 %)"

@@ -16,8 +16,7 @@ def command_run(address: str, command: str, argument: str, key: Path | None, as_
     """Send a command to a run, print what it says, return the exit code."""
     if command not in COMMANDS:
         raise BadInputError(f"'{command}' is no command; choose one of {', '.join(COMMANDS)}")
-    with Operator(address, key) as operator:
-        answer = operator.send(command, argument)
+    answer = Operator(address, key).send(command, argument)
     if as_json:
         print(json.dumps({"accepted": answer.accepted, "text": answer.text}))
     else:

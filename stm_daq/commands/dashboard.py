@@ -70,12 +70,10 @@ def make_dashboard(
         raise BadInputError(
             f'the dashboard needs Bokeh ({error}): pip install "stm-daq[dashboard]"'
         ) from None
+    from stm_daq.commands.formulas import FORMULAS
     from stm_daq.monitor.dashboard.doors import secret_of
     from stm_daq.monitor.dashboard.live import Station
     from stm_daq.monitor.dashboard.server import Listen
-    from stm_daq.monitor.dashboard.source import Formulas
-    from stm_daq.report.curve import fitted_curve
-    from stm_daq.report.numbers import without_plane
 
     shown = [_shown(target, options) for target in targets]
     listen = Listen(options.listen, options.port, frozenset(options.names), options.certificate)
@@ -86,7 +84,7 @@ def make_dashboard(
         app.loop.add_callback(stations[name].alert, alert)
 
     raise_alert = _way_out(options.station, told, stack)
-    app = App(shown, Formulas(fitted_curve, without_plane), secret, listen, raise_alert)
+    app = App(shown, FORMULAS, secret, listen, raise_alert)
     for target, one in zip(targets, shown, strict=True):
         if isinstance(one.source, Station):
             items = _connect(_address(target)[1], options.key)

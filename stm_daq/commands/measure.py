@@ -14,7 +14,7 @@ from stm_daq import night
 from stm_daq.alert_settings import alert_settings
 from stm_daq.clock import RealClock
 from stm_daq.commands.progress import progress_display
-from stm_daq.commands.report import report_run
+from stm_daq.commands.report import report_at_the_end
 from stm_daq.errors import InstrumentError, Problem
 from stm_daq.monitor.alerts.alerter import Alerter
 from stm_daq.monitor.publisher import Publisher
@@ -119,7 +119,7 @@ def _finish(
         result = measure(prepared.watched_by(observers).attended_by([publisher.attend]))
     if not showing.as_json:
         _print_summary(result)
-    written = report_run(result.folder, None) if showing.report else None
+    written = report_at_the_end(result.folder) if showing.report else None
     if showing.as_json:
         _print_json(result, written)
     elif written is not None:

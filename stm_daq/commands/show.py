@@ -103,9 +103,9 @@ def _map(data: xr.Dataset, name: str, console: Console) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from stm_daq.analysis.surface import without_plane
     from stm_daq.monitor.blocks import heat_map, robust_range, spectrum_plot
     from stm_daq.notebook.choose import map_of
-    from stm_daq.report.numbers import without_plane
 
     shown, x, y = map_of(data, name, {})
     values = without_plane(shown.values, x, y) if name == "topography" else shown.values

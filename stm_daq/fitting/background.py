@@ -54,6 +54,6 @@ def inverse(matrix: Array) -> Array:
     A parameter that is not determined gets a huge, finite variance.
     """
     size = matrix.shape[-1]
-    unit = np.sqrt(np.maximum(np.diagonal(matrix, axis1=-2, axis2=-1), 1e-300))
+    unit = np.sqrt(np.maximum(np.diagonal(matrix, axis1=-2, axis2=-1), 1e-280))
     outer = unit[..., :, None] * unit[..., None, :]
     return np.asarray(np.linalg.inv(matrix / outer + 1e-12 * np.eye(size)) / outer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import zmq
@@ -14,7 +13,7 @@ from stm_daq.clock import RealClock
 from stm_daq.monitor.healing import Healing
 from stm_daq.monitor.messages import Message, MessageError, decode
 from stm_daq.monitor.peer import Peer
-from stm_daq.monitor.service import neighbour
+from stm_daq.monitor.service import Scope, neighbour
 from stm_daq.monitor.view import RunView
 from stm_daq.records import Fit, Spectrum
 
@@ -83,7 +82,7 @@ def connect(address: str, key: Path | None = None, tick: float = 0.5) -> Connect
     return Connection(address, key, tick)
 
 
-class Connection:
+class Connection(Scope):
     """A run as it is heard; an iterator without end, and a context manager. For one thread.
 
     It reconnects by itself. Who comes late, and who missed something, is told the run so far from its
@@ -171,17 +170,6 @@ class Connection:
     def close(self) -> None:
         """Leave."""
         self._peer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _listen(self, seconds: float) -> None:
         """Take in all that has come; wait for it at most so long."""

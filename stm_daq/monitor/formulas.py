@@ -1,4 +1,4 @@
-"""What a viewer in a terminal is given to compute with; viewers know no physics themselves."""
+"""What viewers are given to compute with; they know no physics themselves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _as_it_is(z: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Formulas:
-    """What is computed for the screen."""
+    """What is computed for a screen or a page."""
 
     curve: CurveOf = _no_curve
     level: Callable[[Array], Array] = _as_it_is

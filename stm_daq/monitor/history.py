@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -19,6 +19,7 @@ import zmq
 from stm_daq.clock import Clock
 from stm_daq.errors import StmDaqError
 from stm_daq.monitor.bodies import Body, End, Hello
+from stm_daq.monitor.live import Live
 from stm_daq.monitor.messages import Message
 from stm_daq.monitor.news import sendable
 from stm_daq.monitor.service import Socket
@@ -67,17 +68,6 @@ class Past(Protocol):
 
 type OpenPast = Callable[[Path], Past]
 """Opens the past of the run in a folder."""
-
-
-@dataclass
-class Live:
-    """What the live messages have told so far, shared by two threads."""
-
-    boot: str
-    view: RunView = field(default_factory=RunView)
-    seq: int = 0
-    """Of the next message."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class HistoryServer:

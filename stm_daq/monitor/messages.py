@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Buffer, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_type_hints
@@ -27,7 +28,7 @@ from stm_daq.monitor.bodies import (
     Heartbeat,
     Hello,
 )
-from stm_daq.records import Array, RunStarted, Spectrum, TopographRows
+from stm_daq.records import Array, Axis, Progress, RunStarted, Spectrum, TopographRows
 
 __all__ = [
     "Alert",
@@ -51,7 +52,15 @@ LARGEST_ARRAY = 16 * 1024 * 1024
 MOST_ARRAYS = 8
 LARGEST_MAP = 2048 * 2048
 """Sites or pixels, of all steps together, that a run may announce."""
+MOST_AXES = 16
+_PLACES = {"x", "y", "topograph_x", "topograph_y"}
+LATEST = 1e11
+"""Seconds since 1970 beyond which no moment is believed (year 5138)."""
 _DTYPES = {"<f8", "<f4"}
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What could command a terminal (an escape, a carriage return), or turn a line around."""
+_SUSPICIOUS = re.compile(rb"\\[ubfr]|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
+"""Headers as JSON that may hold such characters."""
 _NAMES = {kind: name for name, kind in TYPES.items()}
 
 
@@ -103,6 +112,9 @@ _FLOAT_MAPS = {
     body: tuple(name for name, hint in hints.items() if hint == Mapping[str, float])
     for body, hints in _HINTS.items()
 }
+_MOMENTS = {"time", "finish_time"}
+_MAY_BE_UNKNOWN = (TopographRows, Progress, Heartbeat)
+"""What may be told without a time."""
 
 
 def encode(message: Message) -> list[bytes]:
@@ -156,6 +168,8 @@ def decode(frames: Sequence[Buffer]) -> Message:
         raise MessageError(f"a header of {len(packed)} bytes")
     try:
         fields = msgspec.json.decode(packed, type=dict[str, Any])
+        if _SUSPICIOUS.search(packed):
+            fields = _harmless(fields)
         header = msgspec.convert(fields, _Header)
         kind = TYPES[header.type]
         arrays = _arrays(header.arr, frames[2:])
@@ -203,6 +217,19 @@ def _with_nan(kind: type, fields: dict[str, Any]) -> dict[str, Any]:
     return restored
 
 
+def _harmless(value: Any) -> Any:
+    """Replace what cannot be printed, in all texts and names."""
+    match value:
+        case str():
+            return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        case list():
+            return [_harmless(item) for item in value]
+        case dict():
+            return {_harmless(name): _harmless(item) for name, item in value.items()}
+        case _:
+            return value
+
+
 def _as_is(kind: type, value: Any) -> NDArray[np.float64]:
     if isinstance(value, np.ndarray):
         return value
@@ -221,6 +248,7 @@ def _check(body: Body) -> None:
                 and body.bias.ndim == 1
                 and body.swept.shape in ((0,), body.bias.shape)
                 and body.directions in (1, 2)
+                and _distinct(body.axes)
                 and body.steps * max(1, *map(math.prod, (body.grid_shape, body.topograph_shape)))
                 <= LARGEST_MAP
             )
@@ -232,11 +260,31 @@ def _check(body: Body) -> None:
         case Cells():
             good = body.sites.ndim == 1 and len(set(body.names)) == len(body.names)
             good = good and body.values.shape == (len(body.sites), len(body.names))
+            good = good and _in_time(body)
         case _:
             good = True
     if not good:
         raise MessageError(f"the arrays of a message '{_NAMES[type(body)]}' do not fit together")
+    for name in _MOMENTS.intersection(_FLOATS[type(body)]):
+        moment = getattr(body, name)
+        unknown = math.isnan(moment) and isinstance(body, _MAY_BE_UNKNOWN)
+        if not (unknown or 0.0 <= moment <= LATEST):
+            raise MessageError(f"a message '{_NAMES[type(body)]}' of an impossible time ({moment})")
+
+
+def _in_time(cells: Cells) -> bool:
+    """Return whether the times among the values are possible, or unknown."""
+    if "time" not in cells.names:
+        return True
+    times = cells.values[:, cells.names.index("time")]
+    return bool(np.all(np.isnan(times) | ((times >= 0.0) & (times <= LATEST))))
+
+
+def _distinct(axes: Sequence[Axis]) -> bool:
+    """Return whether these may be the outer axes of a dataset."""
+    names = {axis.name for axis in axes}
+    return len(axes) <= MOST_AXES and len(names) == len(axes) and not names & _PLACES
 
 
 def _plausible(shape: tuple[int, int]) -> bool:
-    return min(shape) >= 0 and math.prod(shape) <= LARGEST_MAP
+    return min(shape) >= 0 and max(shape) <= LARGEST_MAP and math.prod(shape) <= LARGEST_MAP

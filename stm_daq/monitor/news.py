@@ -14,7 +14,6 @@ from stm_daq.records import Event, Fit, Progress, RunEnded, RunStarted, SiteStar
 _TOLD = ("wanted", "setpoint", "fit_model", "current")
 """What viewers are told of the metadata of a run."""
 _log = logging.getLogger(__name__)
-_LATEST = (SiteStarted, Spectrum, Fit, Progress)
 
 
 def told(started: RunStarted) -> RunStarted:
@@ -35,7 +34,10 @@ def sendable(message: Message) -> list[bytes] | None:
 
 
 def news(view: RunView, records: Iterable[Body]) -> tuple[list[Body], int]:
-    """Apply records to `view` and return what is to be sent, in the order viewers need it.
+    """Apply records to `view` and return what is to be sent.
+
+    In the order in which it happened (a site that is begun ends a pause, one that was begun before does
+    not); then the changes of the maps, progress, and the end.
 
     Returns
     -------
@@ -43,27 +45,29 @@ def news(view: RunView, records: Iterable[Body]) -> tuple[list[Body], int]:
     skipped : int
         Spectra that newer ones replaced.
     """
-    bodies: list[Body] = []
-    latest: dict[type, Body] = {}
+    happened: list[Body] = []
+    latest: dict[type, int] = {}
+    progress: list[Body] = []
     ended: list[Body] = []
     skipped = 0
     known = len(view.maps.changed)
     for record in records:
-        if isinstance(record, RunStarted):
-            view.apply(record)
-            known = min(known, len(view.maps.changed))
-            bodies.append(record)
-            continue
         view.apply(record)
-        if isinstance(record, _LATEST):
-            skipped += isinstance(record, Spectrum) and Spectrum in latest
-            latest[type(record)] = record
-        elif isinstance(record, RunEnded):
-            ended.append(record)
-        else:
-            guard = guard_of(record) if isinstance(record, Event) else None
-            bodies.append(guard or record)
-    bodies += [latest[kind] for kind in (SiteStarted, Spectrum, Fit) if kind in latest]
+        match record:
+            case RunEnded():
+                ended.append(record)
+            case Progress():
+                progress = [record]
+            case RunStarted():
+                known = min(known, len(view.maps.changed))
+                happened.append(record)
+            case SiteStarted() | Spectrum() | Fit():
+                skipped += isinstance(record, Spectrum) and Spectrum in latest
+                latest[type(record)] = len(happened)
+                happened.append(record)
+            case _:
+                guard = guard_of(record) if isinstance(record, Event) else None
+                happened.append(guard or record)
+    bodies = [b for n, b in enumerate(happened) if latest.get(type(b), n) == n]
     bodies += view.maps.cells(view.maps.changed[known:])
-    bodies += [latest[Progress]] if Progress in latest else []
-    return bodies + ended, skipped
+    return bodies + progress + ended, skipped

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 import zmq
@@ -21,6 +19,8 @@ CONTROL_FILE = "monitor.json"
 """In the folder of a run that is going on: where it can be reached, and its token; mode 0600."""
 CONTROL_OFFSET = 2
 _PATIENCE = 5.0
+_ONCE = ("note",)
+"""Commands that must not be carried out twice."""
 _LARGEST_FILE = 4096
 
 
@@ -36,7 +36,10 @@ class ControlFile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Operator:
-    """Sends commands to a run and waits for what becomes of them; also a context manager.
+    """Sends commands to a run and waits for what becomes of them; from any thread.
+
+    Every command has a connection of its own: the late answer to an earlier one is never taken for
+    the answer to this one, and a station that once refused us is asked anew.
 
     Parameters
     ----------
@@ -57,17 +60,15 @@ class Operator:
         self._token = ""
         if key is not None and _is_control_file(key):
             self._token, key = _token(key), None
-        self._peer = Peer(key)
-        try:
-            self._socket = self._peer.socket(zmq.DEALER, neighbour(address, CONTROL_OFFSET))
-        except BadInputError:
-            self._peer.close()
-            raise
-        self._secure = key is not None
-        self._address = address
+        self._key = key
+        self._where = neighbour(address, CONTROL_OFFSET)
+        Peer(key).close()  # what is wrong with the keys is said at once
 
     def send(self, command: str, argument: str = "") -> Confirmation:
         """Send a command; return what the run says.
+
+        A command that was sent and not answered is sent once more, unless that would do something
+        twice.
 
         Parameters
         ----------
@@ -81,66 +82,78 @@ class Operator:
         -------
         Confirmation
             Not accepted also if nobody answers; the text says why as far as that is known.
+
+        Raises
+        ------
+        BadInputError
+            If there can be no such address.
         """
-        offered = self._ask(hello())
+        for _ in range(1 if command in _ONCE else 2):
+            with Peer(self._key) as peer:
+                dialogue = _Dialogue(peer, self._where)
+                done = self._try(dialogue, command, argument)
+            if done is not None:
+                return done
+        return Confirmation(
+            False, f"it is not known what became of it: {dialogue.silence}; look at the run's state"
+        )
+
+    def _try(self, dialogue: _Dialogue, command: str, argument: str) -> Confirmation | None:
+        """Send a command once; None if it was sent and nobody answered."""
+        offered = dialogue.ask(hello())
         if offered is None:
-            return Confirmation(False, self._silence())
+            return Confirmation(False, f"nothing was sent: {dialogue.silence}")
         order = Order(VERSION, command, argument, offered.challenge)
-        if not self._secure:
+        if self._key is None:
             try:
                 token = self._token or _token(Path(offered.folder) / CONTROL_FILE)
             except BadInputError as error:
                 return Confirmation(False, f"no token, so nothing was sent: {error}")
             order = msgspec.structs.replace(order, mac=signature(token, offered.boot, order))
-        answer = self._ask(msgspec.json.encode(order))
-        if answer is None:
-            return Confirmation(False, f"it is not known what became of it: {self._silence()}")
-        return Confirmation(answer.accepted, answer.text)
+        answer = dialogue.ask(msgspec.json.encode(order))
+        return None if answer is None else Confirmation(answer.accepted, answer.text)
 
-    def close(self) -> None:
-        """Leave; what was accepted stays so."""
-        self._peer.close()
 
-    def __enter__(self) -> Self:
-        return self
+class _Dialogue:
+    """Questions and answers over one connection to a control socket.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    Attributes
+    ----------
+    silence : str
+        Why there was no answer.
+    """
 
-    def _ask(self, order: bytes) -> Answer | None:
-        """Send one order and wait for its answer; None if there is none."""
+    def __init__(self, peer: Peer, where: str) -> None:
+        self._peer = peer
+        self._socket = peer.socket(zmq.DEALER, where)
+        self.silence = f"nobody answers at {where} within {_PATIENCE:g} s"
+
+    def ask(self, order: bytes) -> Answer | None:
+        """Send one order and wait for its answer; None if there is none, or it cannot be read."""
         clock = RealClock()
-        end = clock.now() + _PATIENCE
-        while self._socket.poll(0):
-            self._socket.recv_multipart()  # the answer to a question that was given up
+        end, sent = clock.now() + _PATIENCE, False
         while not self._peer.refused and clock.now() < end:
             try:
-                self._socket.send(order, flags=zmq.NOBLOCK)
-                break
+                if not sent:
+                    self._socket.send(order, flags=zmq.NOBLOCK)
+                    sent = True
             except zmq.Again:  # not connected yet
                 self._peer.listen(0.05)
-        while not self._peer.refused and clock.now() < end:
-            if not self._socket.poll(50):
-                self._peer.listen(0.0)
                 continue
-            frames = self._socket.recv_multipart()
-            try:
-                if len(frames) == 1 and len(frames[0]) <= LARGEST_ORDER:
-                    return msgspec.json.decode(frames[0], type=Answer)
-            except (msgspec.MsgspecError, ValueError, RecursionError):
-                return None
+            if self._socket.poll(50):
+                return _answer(self._socket.recv_multipart())
+            self._peer.listen(0.0)
+        self.silence = self._peer.refused or self.silence
         return None
 
-    def _silence(self) -> str:
-        if self._peer.refused:
-            return self._peer.refused
-        where = neighbour(self._address, CONTROL_OFFSET)
-        return f"nobody answers at {where} within {_PATIENCE:g} s"
+
+def _answer(frames: list[bytes]) -> Answer | None:
+    try:
+        if len(frames) == 1 and len(frames[0]) <= LARGEST_ORDER:
+            return msgspec.json.decode(frames[0], type=Answer)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    return None
 
 
 def _is_control_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ from stm_daq.clock import RealClock
 from stm_daq.errors import BadInputError
 from stm_daq.monitor.keys import STATION, read_public, read_secret
 from stm_daq.monitor.messages import LARGEST_ARRAY
-from stm_daq.monitor.service import Socket
+from stm_daq.monitor.service import Scope, Socket
 
 _REASONS = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "the station refused the key: it has to be allowed there "
@@ -25,7 +25,7 @@ _DEAD = 15_000
 """A station that is silent for so long (ms) is connected to anew."""
 
 
-class Peer:
+class Peer(Scope):
     """Makes sockets that connect to a station, and knows why it refuses them.
 
     Parameters

@@ -8,50 +8,41 @@ does not notice.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import zmq
 
 from stm_daq.clock import Clock, RealClock
-from stm_daq.disk_space import DiskSpace
 from stm_daq.errors import BadInputError
-from stm_daq.monitor.bodies import Alert, Body, Heartbeat, Hello
+from stm_daq.monitor.bodies import Alert, Hello
 from stm_daq.monitor.control import ControlServer
 from stm_daq.monitor.gate import Gate
-from stm_daq.monitor.history import LARGEST_REQUEST, HistoryServer, Live, OpenPast
+from stm_daq.monitor.history import LARGEST_REQUEST, HistoryServer, OpenPast
 from stm_daq.monitor.keys import KeyRing, Level, write_private
-from stm_daq.monitor.messages import Message
-from stm_daq.monitor.news import news, sendable, told
+from stm_daq.monitor.live import Live, LiveServer
+from stm_daq.monitor.news import told
 from stm_daq.monitor.operator import CONTROL_FILE, ControlFile
 from stm_daq.monitor.orders import LARGEST_ORDER, Desk
 from stm_daq.monitor.queue import RecordQueue
-from stm_daq.monitor.refusals import Allowance, Refusals
-from stm_daq.monitor.service import Service, Socket, bind_in_a_row, endpoint, is_loopback
+from stm_daq.monitor.refusals import Refusals
+from stm_daq.monitor.service import Scope, Service, Socket, bind_in_a_row, endpoint, is_loopback
 from stm_daq.records import Record, RunStarted, Truth, TwinState
 
 DEFAULT_PORT = 5550
 LOOPBACK = "127.0.0.1"
-_HEARTBEAT = 1.0
-_BURST, _EVERY = 10, 0.05
-"""News goes out at once, so many times in a row, then one in this time (s)."""
 _HIGH_WATER = {"live": 500, "history": 2000, "control": 100}
 """Messages kept for a slow viewer. Beyond it loses live ones, sees that by the numbering, and asks; an
 answer that is longer is given up."""
 _GRACE, _LONGEST_GRACE = 4.0, 30.0
 """At the end viewers still there may ask, for so long after the last question (s); not for ever"""
-_LAST_HEARTBEAT = 0.25
-"""Heartbeats then come so often (s): by their numbers a viewer sees that it missed the end."""
 _KINDS: dict[str, tuple[int, Level, int]] = {
     "live": (zmq.XPUB, "viewer", LARGEST_REQUEST),
     "history": (zmq.ROUTER, "viewer", LARGEST_REQUEST),
@@ -62,7 +53,7 @@ _KINDS: dict[str, tuple[int, Level, int]] = {
 _log = logging.getLogger(__name__)
 
 
-class Publisher:
+class Publisher(Scope):
     """Publish the records of runs; also a context manager.
 
     Parameters
@@ -112,13 +103,13 @@ class Publisher:
                 "keys (`stm-daq keys allow`) and name their folder in station.yaml (`monitor: keys:`)"
             )
         self._clock: Clock = RealClock()  # viewers live in real time, also during a rehearsal
-        self._opened, self._shortest, self._viewers = self._clock.now(), shortest, 0
+        self._opened, self._shortest = self._clock.now(), shortest
         self._closing, self._quiet = threading.Event(), threading.Event()
         self._leave = {name: threading.Event() for name in _KINDS}
-        self._runs, self._folder = runs, Path()
+        # absolute: whoever commands may have started in another folder
+        self._runs, self._folder = runs.resolve() if runs is not None else None, Path()
         self._queue = RecordQueue(self._clock)
         self._live = Live(uuid.uuid4().hex)
-        self._skipped = 0
         self._refusals = Refusals(self._clock, self._report)
         ring = KeyRing(keys) if keys is not None else None
         self._listen, self._ipv6 = listen, ":" in listen
@@ -142,6 +133,9 @@ class Publisher:
         check = None if ring is None else partial(_is_operator, ring)
         self._control = ControlServer(
             self._live.boot, self._clock, self._refusals, self._leave["control"], check
+        )
+        self._news = LiveServer(
+            self._live, self._queue, self._clock, self._leave["live"], self._quiet, self._refusals
         )
         self._threads = self._start(sockets)
 
@@ -174,22 +168,11 @@ class Publisher:
         self._context.destroy(linger=1000)
         self._forget_token()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _answer_the_last(self) -> None:
         """Give viewers the time to hear the end and to ask for what they missed, while there are any."""
         began = self._clock.now()
         self._history.hurry()
-        while self._viewers or self._clock.now() < self._opened + self._shortest:
+        while self._news.viewers or self._clock.now() < self._opened + self._shortest:
             now, quiet_since = self._clock.now(), max(began, self._history.answered)
             if now > min(quiet_since + _GRACE, began + _LONGEST_GRACE):
                 return
@@ -227,7 +210,7 @@ class Publisher:
         if self._gate is not None:
             self._gate.start()
         serve = {
-            "live": self._serve,
+            "live": self._news.serve,
             "history": self._history.serve,
             "control": self._control.serve,
         }
@@ -243,7 +226,7 @@ class Publisher:
         if self._runs is None:
             return
         self._folder = self._runs / started.run_id
-        self._history.folder = self._control.folder = self._folder
+        self._history.folder = self._control.folder = self._news.folder = self._folder
         token = "" if self._gate is not None else self._control.token
         text = msgspec.json.encode(
             ControlFile(self.address, self._live.boot, os.getpid(), token)
@@ -263,64 +246,6 @@ class Publisher:
         desk = self._control.desk
         if desk is not None:
             desk.report(kind, text, data)
-
-    def _serve(self, socket: Socket) -> None:
-        """Send news and heartbeats until closing (the thread of the live messages)."""
-        allowance = Allowance(self._clock, _BURST, _EVERY)
-        heartbeat, farewell = self._clock.now(), False
-        self._viewers = 0
-        while not self._leave["live"].is_set():
-            self._count_viewers(socket)
-            if self._queue and allowance.take():
-                self._send_news(socket)
-            now = self._clock.now()
-            last = self._quiet.is_set() and not self._queue and not farewell
-            if now >= heartbeat or last:
-                self._send(socket, [self._heartbeat()])
-                beat = _LAST_HEARTBEAT if self._quiet.is_set() else _HEARTBEAT
-                heartbeat, farewell = now + beat, farewell or last
-            pause = min(heartbeat - now, allowance.wait()) if self._queue else heartbeat - now
-            self._queue.wait(pause, crowded=bool(self._queue))
-        self._send_news(socket)
-        self._send(socket, [self._heartbeat()])
-
-    def _count_viewers(self, socket: Socket) -> None:
-        """Take in who has subscribed (1) and who has left (0); nothing else is listened to."""
-        while socket.poll(0):
-            first = socket.recv_multipart()[0][:1]
-            self._viewers = max(0, self._viewers + {b"\x01": 1, b"\x00": -1}.get(first, 0))
-
-    def _send_news(self, socket: Socket) -> None:
-        records = self._queue.take()
-        with self._live.lock:
-            bodies, skipped = news(self._live.view, records)
-        self._skipped += skipped
-        self._send(socket, bodies)
-
-    def _heartbeat(self) -> Heartbeat:
-        view, progress = self._live.view, self._live.view.progress
-        free = DiskSpace(self._folder).free() if self._folder != Path() else math.nan
-        beat = Heartbeat(view.state, self._skipped, self._queue.dropped, disk_free=free)
-        if progress is not None:
-            beat = replace(beat, rate=progress.rate, finish_time=progress.finish_time)
-        return replace(
-            beat,
-            queue=len(self._queue),
-            commit_age=self._queue.age,
-            refused=self._refusals.count,
-        )
-
-    def _send(self, socket: Socket, bodies: Iterable[Body]) -> None:
-        started = self._live.view.started
-        run = started.run_id if started is not None else ""
-        for body in bodies:
-            message = Message(run, self._live.boot, self._live.seq, self._clock.wall(), body)
-            frames = sendable(message)
-            if frames is None:
-                continue
-            socket.send_multipart(frames, flags=zmq.NOBLOCK)
-            with self._live.lock:
-                self._live.seq += 1
 
 
 def _is_operator(ring: KeyRing, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the servers of a publisher share: where they listen, and a thread that does not give up."""
+"""What servers and clients share: where they listen, a thread that does not give up, an orderly end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import zmq
 
@@ -16,12 +18,32 @@ from stm_daq.errors import BadInputError
 PORTS = 3
 """Live messages, history, control: three ports in a row."""
 _TRIES = 20
+_LAST_PORT = 65_535
 _PAUSE = 1.0
 """Before a server that failed begins anew, s."""
 
 type Socket = zmq.Socket[bytes]
 
 _log = logging.getLogger(__name__)
+
+
+class Scope:
+    """What is closed at the end of a ``with`` block."""
+
+    def close(self) -> None:
+        """Leave."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def is_loopback(listen: str) -> bool:
@@ -56,11 +78,12 @@ def neighbour(address: str, offset: int) -> str:
         If `address` has no port.
     """
     host, colon, port = address.rpartition(":")
-    if not (colon and host.startswith("tcp://") and port.isascii() and port.isdigit()):
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+    if not (colon and host.startswith("tcp://") and 0 < number <= _LAST_PORT - offset):
         raise BadInputError(
             f"'{address}' is no address; write for example tcp://127.0.0.1:5550"
         ) from None
-    return f"{host}:{int(port) + offset}"
+    return f"{host}:{number + offset}"
 
 
 def bind_in_a_row(sockets: list[Socket], listen: str, port: int) -> int:

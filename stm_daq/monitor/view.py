@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from stm_daq.records import (
     Progress,
     RunEnded,
     RunStarted,
+    Site,
     SiteStarted,
     Spectrum,
     TopographRows,
@@ -76,6 +77,7 @@ class RunView:
         self.guards: dict[str, Guard] = {}
         self.alerts: deque[Alert] = deque(maxlen=_ALERTS)
         self.paused: dict[str, str] = {}
+        self._paused_at: dict[str, float] = {}
         self.stage_temperature = math.nan
         self.step: int | None = None
         self._rows: list[tuple[int, int, int]] = []
@@ -110,7 +112,7 @@ class RunView:
                     self._forget(body)
             case TopographRows():
                 self._scan(body)
-            case Spectrum():
+            case Spectrum() if self._has(body.site):
                 self._measure(body)
             case Fit():
                 self.fit = body
@@ -136,9 +138,9 @@ class RunView:
                 self._alert(body)
             case Progress():
                 self.progress = body
-            case SiteStarted():
+            case SiteStarted() if self._has(body.site):
                 self.site = body
-                self.paused.clear()
+                self._go_on(list(self.paused), body.time)
             case Heartbeat():
                 self.heartbeat = body
             case _:
@@ -179,6 +181,15 @@ class RunView:
     def _part(self, step: int, begin: int, end: int) -> TopographRows:
         return TopographRows(math.nan, begin, self.topographs[step, begin:end].copy(), step)
 
+    def _has(self, site: Site) -> bool:
+        """Return whether the run has such a site; before it is known, any may be."""
+        if self.started is None:
+            return True
+        rows, columns = self.started.grid_shape
+        inside = 0 <= site.step < self.started.steps and 0 <= site.row < rows
+        index = (site.step * rows + site.row) * columns + site.col
+        return inside and 0 <= site.col < columns and site.index == index
+
     def _scan(self, rows: TopographRows) -> None:
         steps, height, width = self.topographs.shape
         if rows.step >= steps or rows.z.shape[1] != width or rows.first_row >= height:
@@ -189,7 +200,7 @@ class RunView:
         self._rows.append((rows.step, rows.first_row, end))
 
     def _measure(self, spectrum: Spectrum) -> None:
-        if self.started is not None and 0 <= spectrum.site.step < self.started.steps:
+        if self.started is not None:
             self.step = spectrum.site.step
         self.spectrum = spectrum
         self.maps.measured(spectrum)
@@ -197,12 +208,26 @@ class RunView:
             self.stage_temperature = spectrum.temperature
 
     def _guard(self, guard: Guard) -> None:
+        self._hear(Event(guard.time, "guard", guard.text, {"good": guard.good}))
+        known = self.guards.get(guard.name)
+        if known is not None and known.time > guard.time:
+            return  # an old one, told again
         self.guards[guard.name] = guard
         if guard.good:
-            self.paused.pop(guard.name, None)
+            self._go_on([guard.name], guard.time)
         elif guard.action == "pause":
-            self.paused[guard.name] = guard.text
-        self._hear(Event(guard.time, "guard", guard.text, {"good": guard.good}))
+            self._pause(guard.name, guard.text, guard.time)
+
+    def _pause(self, who: str, why: str, time: float) -> None:
+        """Note what keeps the run from going on, unless a site was begun since."""
+        if self.site is None or not self.site.time > time:
+            self.paused[who], self._paused_at[who] = why, time
+
+    def _go_on(self, who: Iterable[str], time: float) -> None:
+        """Forget pauses, but none that began after `time`: records may come late or twice."""
+        for name in who:
+            if not self._paused_at.get(name, -math.inf) > time:
+                self.paused.pop(name, None)
 
     def _alert(self, alert: Alert) -> None:
         """Add an alert; one that has got through replaces what was said of it before."""
@@ -214,27 +239,28 @@ class RunView:
 
     def _hear(self, event: Event) -> None:
         key = (event.time, event.kind, event.text)
-        if any((e.time, e.kind, e.text) == key for e in self.events):
-            return  # a copy for somebody who joined late
-        self.events.append(event)
-        self.event_count += 1
+        if not any((e.time, e.kind, e.text) == key for e in self.events):
+            self.events.append(event)
+            self.event_count += 1  # else a copy for somebody who joined late
         match event.kind:
-            case "pause" | "disk_full":
-                self.paused[_PAUSES[event.kind]] = event.text
-            case "continue" | "disk_free":
-                self.paused.pop(_PAUSES[event.kind], None)
+            case "pause":
+                self._pause(_PERSON, event.text, event.time)
+            case "disk_full":
+                self._pause(_DISK, event.text, event.time)
+            case "continue":
+                self._go_on([_PERSON], event.time)
+            case "disk_free":
+                self._go_on([_DISK], event.time)
+            case "resumed":  # whoever paused it has gone with the process
+                self._go_on(list(self.paused), event.time)
             case "temperature":
                 kelvin = event.data.get("kelvin")
                 if isinstance(kelvin, int | float):
                     self.stage_temperature = float(kelvin)
 
 
-_PAUSES = {
-    "pause": "a person",
-    "continue": "a person",
-    "disk_full": "the disk",
-    "disk_free": "the disk",
-}
+_PERSON, _DISK = "a person", "the disk"
+"""Who keeps a run from going on, besides guards."""
 
 
 def guard_of(event: Event) -> Guard | None:

@@ -124,7 +124,7 @@ class StmAccessor:
         return "".join(pictures)
 
     def _picture(self, method: str, *arguments: str) -> str:
-        from stm_daq.report.embed import data_uri
+        from stm_daq.report.embed import picture_of
         from stm_daq.report.style import new_figure
 
         figure = new_figure(2.6, 3.2)
@@ -132,7 +132,8 @@ class StmAccessor:
             getattr(self, method)(*arguments, axes=figure.subplots())
         except BadInputError:
             return ""  # nothing of this kind in the file
-        return f"<img style='display:inline-block' width='300' alt='' src='{data_uri(figure)}'/>"
+        image, _ = picture_of(figure)
+        return f"<img style='display:inline-block' width='300' alt='' src='{image}'/>"
 
 
 def _new_axes(size: tuple[float, float]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import BadInputError
-from stm_daq.quantities import prefix_of, show
+from stm_daq.quantities import show
 from stm_daq.records import Array
+from stm_daq.report.units import title_of, unit_for
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _PLANES = (("y", "x"), ("topograph_y", "topograph_x"))
-_FIXED = {"eV": (1e3, "meV"), "V": (1e3, "mV"), "K": (1.0, "K"), "": (1.0, "")}
-_PREFIXED = ("m", "A", "S", "s", "Hz")
 
 type At = Mapping[str, float]
 """Values along the other axes, in SI; the nearest point counts."""
@@ -43,18 +41,6 @@ class Shown:
     def label(self) -> str:
         """Label of an axis."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
-
-
-def unit_for(values: Array, unit: str) -> tuple[float, str]:
-    """Return the factor to the unit of people, and that: energies in meV, voltages in mV, others by
-    their size."""
-    if unit in _FIXED:
-        return _FIXED[unit]
-    finite = np.abs(values[np.isfinite(values)])
-    if unit not in _PREFIXED or not len(finite) or finite.max() == 0:
-        return 1.0, unit
-    size, prefix = prefix_of(float(np.percentile(finite, 98)) or float(finite.max()))
-    return 1 / size, f"{prefix}{unit}"
 
 
 def _shown(title: str, variable: xr.DataArray, where: str = "") -> Shown:
@@ -92,7 +78,7 @@ def map_of(data: xr.Dataset, name: str, at: At) -> tuple[Shown, Array, Array]:
     variable = data[name].transpose(..., *plane)
     variable, where = _reduced(variable, plane, at)
     x, y = (1e9 * data[axis].values for axis in (plane[1], plane[0]))
-    return _shown(_title(variable, name), variable, where), x, y
+    return _shown(title_of(variable, name), variable, where), x, y
 
 
 def spectrum_of(
@@ -112,16 +98,10 @@ def spectrum_of(
     kept = ("direction", swept) if "direction" in variable.dims else (swept,)
     variable, where = _reduced(variable.transpose(..., *kept), kept, at)
     siemens = name == "conductance" and variable.attrs.get("units") == "S"
-    title = "dI/dV" if siemens else _title(variable, name)
+    title = "dI/dV" if siemens else title_of(variable, name)
     if "direction" not in kept:
         variable = variable.expand_dims("direction")
-    return _shown(_title(data[swept], swept), data[swept]), _shown(title, variable, where)
-
-
-def _title(variable: xr.DataArray, name: str) -> str:
-    """Return the name for people, without the unit that a file's header has in brackets."""
-    title = re.sub(r"\s*\([^()]*\)", "", str(variable.attrs.get("long_name", name))).strip() or name
-    return title[0].upper() + title[1:]
+    return _shown(title_of(data[swept], swept), data[swept]), _shown(title, variable, where)
 
 
 def outer_place(data: xr.Dataset, name: str, at: At) -> dict[str, int]:

@@ -147,6 +147,7 @@ _ALL = (
     Model("bcs", (_GAP, _TEMPERATURE)),
     Model("two_barriers", (_GAP, _TEMPERATURE, *_BARRIERS, _WEIGHT, _BROADENING)),
     Model("two_gaps", (*_GAPS, _TEMPERATURE, _BARRIER, _WEIGHT, _BROADENING)),
+    Model("two_channels", (*_GAPS, _TEMPERATURE, *_BARRIERS, _WEIGHT, _BROADENING)),
     Model("btk_altshuler_aronov", (_GAP, _TEMPERATURE, _BARRIER, _BROADENING, _EXPONENT)),
     Model("dynes_altshuler_aronov", (_GAP, _TEMPERATURE, _BROADENING, _EXPONENT)),
     Model("sis", (_GAP, _TEMPERATURE, _TIP[0], _BROADENING, _TIP[1]), compiled=False),

@@ -1,6 +1,7 @@
 """What is to be measured: the plan, its outer axes, its sites in order, its sweep, its estimate."""
 
 from stm_daq.plan.axes import OuterAxis, Step, step_count, steps
+from stm_daq.plan.build_care import WANTED
 from stm_daq.plan.care import Care, Drift, Guard, TipChange
 from stm_daq.plan.estimate import Estimate, estimate
 from stm_daq.plan.forbidden import forbidden, problem
@@ -11,6 +12,7 @@ from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, poin
 from stm_daq.plan.voltages import list_voltages, return_steps
 
 __all__ = [
+    "WANTED",
     "Care",
     "Drift",
     "Estimate",

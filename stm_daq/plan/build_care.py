@@ -48,6 +48,8 @@ def _wanted(file: PlanFile) -> Iterator[tuple[KeyPath, str]]:
         yield ("adaptive",), "needs `want:`, the uncertainty until which sites are repeated"
     if file.want and file.sweep.bias is None:
         yield ("want",), "belongs to a sweep of the bias: nothing else is fitted"
+    if file.want and file.fit.model == "none":
+        yield ("want",), "needs a fit, by which the uncertainty is known: `fit: {model: btk}`"
     for name, text in (file.want or {}).items():
         path: KeyPath = ("want", name)
         if name not in WANTED:

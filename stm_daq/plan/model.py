@@ -96,6 +96,7 @@ class Plan:
     sweep: Sweep
     timing: Timing
     fit_model: str
+    """Name of the model; "none": spectra are not fitted during the run."""
     care: Care
     finish_before: str
     """As written, such as "08:00"; see :func:`stm_daq.plan.moment`. Empty: no deadline."""
@@ -108,8 +109,8 @@ class Plan:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether spectra are fitted: only dI/dV against the bias is described by a model."""
-        return self.sweep.swept_name == "bias"
+        """Whether spectra are fitted: dI/dV against the bias, unless the plan wants no model."""
+        return self.sweep.swept_name == "bias" and self.fit_model != "none"
 
     @property
     def path(self) -> Path:

@@ -215,9 +215,9 @@ class TimingBlock(Block):
 
 
 class FitBlock(Block):
-    """What is fitted to every spectrum."""
+    """What is fitted to every spectrum; nothing where no model of the program suits the film."""
 
-    model: Literal["btk"] = "btk"
+    model: Literal["btk", "none"] = "btk"
 
 
 class PlanFile(Block):

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,8 +53,10 @@ class Facts:
 
 
 def facts_of(dataset: xr.Dataset) -> Facts:
-    """Read the attributes of a run."""
+    """Read the attributes of a run, or of a file of another program."""
     attributes = dataset.attrs
+    if "run_id" not in attributes:
+        return _facts_of_file(attributes)
     started = datetime.fromisoformat(attributes["started"]).timestamp()
     last = float(np.nanmax(dataset["time"].values, initial=started))
     ended = attributes.get("ended") or ""
@@ -73,6 +76,26 @@ def facts_of(dataset: xr.Dataset) -> Facts:
         plan_text=attributes["plan_text"],
         station_text=attributes["station_text"],
         versions=json.loads(attributes.get("versions", "{}")),
+    )
+
+
+def _facts_of_file(attributes: Mapping[Any, Any]) -> Facts:
+    source = str(attributes.get("source", "file"))
+    return Facts(
+        run_id=Path(source).name,
+        kind="file",
+        name=str(attributes.get("title") or Path(source).name),
+        sample=str(attributes.get("format", "")),
+        state="",
+        reason="",
+        started=math.nan,
+        ended=math.nan,
+        modulation=float(attributes.get("modulation", math.nan)),
+        step_memory=(1.0,),
+        fit_model="",
+        plan_text="",
+        station_text="",
+        versions={},
     )
 
 

@@ -5,33 +5,80 @@
 >>> figure_maps(open_run("runs/2026-03-01_tin"))                      # doctest: +SKIP
 """
 
+from stm_daq.report.clusters import figure_clusters
+from stm_daq.report.contact_gaps import (
+    figure_barrier,
+    figure_closing,
+    figure_collective_gap,
+    figure_places,
+)
+from stm_daq.report.contact_spectra import figure_contact_curvature, figure_contact_spectra
 from stm_daq.report.correlation_maps import figure_correlation_maps
+from stm_daq.report.correlations import figure_correlations
+from stm_daq.report.curves import figure_curves
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
+from stm_daq.report.fourier import figure_energies, figure_fourier
+from stm_daq.report.grains import figure_grains
+from stm_daq.report.heating import figure_heating
+from stm_daq.report.line_cut import figure_line_cut
+from stm_daq.report.line_spectra import (
+    figure_line,
+    figure_line_average,
+    figure_line_course,
+    figure_line_histogram,
+)
 from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
 from stm_daq.report.maps import figure_maps
 from stm_daq.report.scatter import figure_scatter
 from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
 from stm_daq.report.spectra import figure_spectra
+from stm_daq.report.stationarity import figure_stationarity
 from stm_daq.report.statistics import figure_histogram, figure_truth
+from stm_daq.report.surface import figure_profile, figure_surface
 from stm_daq.report.timeline import figure_timeline
 from stm_daq.report.topograph import figure_topograph
+from stm_daq.report.uncertainty import figure_uncertainty
+from stm_daq.report.zero_gap import figure_zero_gap
 
 __all__ = [
+    "figure_barrier",
+    "figure_closing",
+    "figure_clusters",
+    "figure_collective_gap",
+    "figure_contact_curvature",
+    "figure_contact_spectra",
     "figure_correlation_maps",
+    "figure_correlations",
+    "figure_curves",
+    "figure_energies",
     "figure_fits",
+    "figure_fourier",
+    "figure_grains",
+    "figure_heating",
     "figure_histogram",
+    "figure_line",
+    "figure_line_average",
+    "figure_line_course",
+    "figure_line_cut",
+    "figure_line_histogram",
     "figure_loops",
     "figure_maps",
+    "figure_places",
+    "figure_profile",
     "figure_scatter",
     "figure_series",
     "figure_small_maps",
     "figure_spectra",
+    "figure_stationarity",
     "figure_supercurrent",
+    "figure_surface",
     "figure_switches",
     "figure_timeline",
     "figure_topograph",
     "figure_truth",
+    "figure_uncertainty",
     "figure_waterfall",
+    "figure_zero_gap",
     "pick_examples",
 ]

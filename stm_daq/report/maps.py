@@ -20,6 +20,7 @@ from stm_daq.report.raster import (
 )
 from stm_daq.report.style import (
     BLUE,
+    DECORATION,
     DOUBTFUL,
     FAILED,
     NOT_MEASURED,
@@ -125,13 +126,17 @@ def _dot(axes: Axes, image: AxesImage, values: Array, mask: Mask, extent: Extent
             color=colour,
             alpha=0.7,
             rasterized=len(row) > 300,
+            label="model not adequate",
             scalex=False,
             scaley=False,
         )
 
 
 def scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
-    """Draw a bar of a round length, at most a third of the map, below its left corner."""
+    """Draw a bar of a round length, at most a third of the map, below its left corner.
+
+    The label of the axes (``axes.get_label()``, never drawn) then is the unit of x and y.
+    """
     from matplotlib.transforms import ScaledTranslation
 
     left, right, bottom, _ = extent
@@ -145,7 +150,9 @@ def scale_bar(axes: Axes, extent: tuple[float, float, float, float]) -> None:
         linewidth=2,
         solid_capstyle="butt",
         clip_on=False,
+        gid=DECORATION,
     )
+    axes.set_label("nm")
     axes.annotate(
         f"{length:g} nm",
         (left + length, bottom),

@@ -132,36 +132,6 @@ def agreement_of(dataset: xr.Dataset, quantity: Quantity) -> Agreement | None:
     return Agreement(quantity, fitted, true, pull)
 
 
-def without_plane(z: Array, x: Array, y: Array) -> Array:
-    """Subtract the best plane from heights with gaps.
-
-    Parameters
-    ----------
-    z : ndarray
-        Heights, shape (rows, columns), NaN = not measured.
-    x, y : ndarray
-        Column and row positions, shapes (columns,) and (rows,).
-
-    Returns
-    -------
-    ndarray
-        Same shape; a frame of fewer than three rows or columns only loses its mean.
-    """
-    known = np.isfinite(z)
-    if not known.any():
-        return z
-    result: Array = z - z[known].mean()
-    rows, columns = np.nonzero(known)
-    if np.ptp(rows) < 2 or np.ptp(columns) < 2:
-        return result
-    centred_x, centred_y = x - x.mean(), y - y.mean()
-    X, Y = np.meshgrid(centred_x / np.ptp(x), centred_y / np.ptp(y))
-    terms = np.stack([np.ones(len(rows)), X[known], Y[known]], axis=-1)
-    (constant, slope_x, slope_y), *_ = np.linalg.lstsq(terms, result[known], rcond=None)
-    result -= constant + slope_x * X + slope_y * Y
-    return result
-
-
 def show_percent(fraction: float) -> str:
     """Write a fraction for people; only all of it is 100 %: ``show_percent(0.99996)`` is 99.99 %."""
     if not math.isfinite(fraction):

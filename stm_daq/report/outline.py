@@ -32,6 +32,9 @@ from stm_daq.report.topograph import figure_topograph
 if TYPE_CHECKING:
     import xarray as xr
 
+LAST = ("The night", "Fitted against true")
+"""Titles of the chapters that come after those of a recipe."""
+
 
 def chapters(
     dataset: xr.Dataset, events: Sequence[Event], fit_curve: FitCurve | None
@@ -56,7 +59,7 @@ def chapters(
         shown.append(_distribution(dataset))
     shown.append(
         Chapter(
-            "The night",
+            LAST[0],
             "Stage temperature and sites per hour; vertical lines mark events, which are listed "
             "below.",
             "Stage temperature and number of sites per hour against time, with events marked.",
@@ -214,7 +217,7 @@ def _power_cycles(dataset: xr.Dataset) -> list[Chapter]:
 
 def _truth(dataset: xr.Dataset) -> Chapter:
     return Chapter(
-        "Fitted against true",
+        LAST[1],
         "What the trusted fits found against what the twin's world was at each site; on the line "
         "both agree. A pull is (fitted − true) / stated standard deviation; if the stated "
         "uncertainties are honest, pulls follow the dashed normal distribution. Pulls "

@@ -8,7 +8,7 @@ import numpy as np
 
 from stm_daq.analysis.sites import Mask
 from stm_daq.records import Array
-from stm_daq.report.style import FAILED, shade_not_measured
+from stm_daq.report.style import DECORATION, FAILED, shade_not_measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,8 @@ def draw_image(
 
     shade_not_measured(axes)
     if grey is not None:
-        _show(axes, np.where(grey, 1.0, np.nan), extent, cmap=ListedColormap([FAILED]))
+        pixels = np.where(grey, 1.0, np.nan)
+        _show(axes, pixels, extent, cmap=ListedColormap([FAILED]), gid=DECORATION)
     low, high = limits
     scale = LogNorm if logarithmic else Normalize
     image = _show(axes, values, extent, cmap=colours, norm=scale(low, high))
@@ -106,6 +107,12 @@ def edges(centres: Array, others: Array) -> tuple[float, float]:
     else:
         half = (others[1] - others[0]) / 2 if len(others) > 1 else 0.5
     return float(centres[0] - half), float(centres[-1] + half)
+
+
+def panels_aspect(extent: Extent) -> float:
+    """Return height over width for a curve beside a map, so that both are equally high."""
+    left, right, bottom, top = extent
+    return float(np.clip((top - bottom) / (right - left), 0.3, 1.6))
 
 
 def panel_height(extent: Extent, width: float) -> float:

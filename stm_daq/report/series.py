@@ -166,7 +166,7 @@ def figure_small_maps(dataset: xr.Dataset) -> Figure:
         here = sites_of(step.dataset)
         gap = np.where(here.usable, step.dataset["gap"].values * GAP.factor, np.nan)
         draw_image(axes, gap, extent, "viridis", GAP.unit, limits, here.measured & ~here.usable)
-        axes.set(xticks=(), yticks=())
+        axes.set(xticks=(), yticks=(), label="nm")
         letter(axes, number, step.label)
         axes.title.set_fontsize(6.5)
     for unused in panels[len(steps) :]:

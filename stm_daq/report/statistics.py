@@ -11,6 +11,7 @@ import numpy as np
 from stm_daq.analysis.significance import rank_correlation
 from stm_daq.analysis.sites import Mask, sites_of
 from stm_daq.analysis.spread import fwhm
+from stm_daq.analysis.surface import without_plane
 from stm_daq.records import Array
 from stm_daq.report.numbers import (
     BARRIER,
@@ -24,7 +25,6 @@ from stm_daq.report.numbers import (
     show_percent,
     spread_of,
     values_of,
-    without_plane,
 )
 from stm_daq.report.style import (
     BLUE,

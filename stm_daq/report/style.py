@@ -7,7 +7,7 @@ from functools import wraps
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
-from stm_daq.errors import StmDaqError
+from stm_daq.errors import CannotTellError, StmDaqError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,8 @@ FAILED = "#8f8f8f"
 """A site that was measured but has no fit to show."""
 NOT_MEASURED = "#f4f4f4"
 _NOT_MEASURED_HATCH = "#d0d0d0"
+DECORATION = "decoration"
+"""Identifier (`gid`) of artists that show no data: they are not among the numbers of a figure."""
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -62,7 +64,10 @@ def in_house_style[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
         from matplotlib import rc_context
 
         with rc_context(_SETTINGS):
-            return draw(*args, **kwargs)
+            try:
+                return draw(*args, **kwargs)
+            except CannotTellError as reason:  # of an analysis: the data do not hold the answer
+                raise NothingToShowError(str(reason)) from None
 
     return styled
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stm_daq.analysis.surface import without_plane
 from stm_daq.records import Array
-from stm_daq.report.numbers import without_plane
 from stm_daq.report.raster import draw_image, extent_of, panel_height, robust_limits
 from stm_daq.report.style import BLUE, NothingToShowError, in_house_style, letter, new_figure
 

@@ -30,6 +30,7 @@ class Control:
         self.stop = stop
         self._clock = clock
         self._pause = ""
+        self._proceeded_by = ""
         self._notes: deque[tuple[str, str, Mapping[str, Any]]] = deque()
 
     @property
@@ -43,8 +44,7 @@ class Control:
 
     def proceed(self, who: str) -> None:
         """End a pause that a person asked for; one of a guard ends when its value is good."""
-        if self._pause:
-            self.tell("continue", f"continued by {who}")
+        self._proceeded_by = who
         self._pause = ""
 
     def finish(self, who: str) -> None:
@@ -66,12 +66,16 @@ class Control:
     def wait(self, clock: Clock, emit: Callable[[Record], None]) -> None:
         """Write down notes; wait while paused. Called by the runner between sites."""
         self.write_notes(clock, emit)
-        if not self._pause:
+        who = self._pause
+        if not who:
             return
-        emit(Event(clock.wall(), "pause", f"paused by {self._pause}"))
+        emit(Event(clock.wall(), "pause", f"paused by {who}"))
         while self._pause and not self.stop.requested:
             (self._clock or clock).sleep(POLL)
             self.write_notes(clock, emit)
+        # told here and not by proceed(): whoever goes on and pauses again meanwhile has not gone on
+        if not self._pause:
+            emit(Event(clock.wall(), "continue", f"continued by {self._proceeded_by}"))
 
     def write_notes(self, clock: Clock, emit: Callable[[Record], None]) -> None:
         """Write down what has come since the last time."""

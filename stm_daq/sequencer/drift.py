@@ -13,7 +13,7 @@ from stm_daq.clock import Clock
 from stm_daq.plan import Drift
 from stm_daq.quantities import show
 from stm_daq.records import Array, Event, Frame, Record, Site
-from stm_daq.sequencer.registration import CLEAR, shift_between
+from stm_daq.registration import CLEAR, shift_between
 from stm_daq.sequencer.trials import tried
 from stm_daq.station.roles import StmController
 

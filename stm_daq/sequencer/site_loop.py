@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from stm_daq.clock import Clock
 from stm_daq.errors import InstrumentError
-from stm_daq.plan import Care
+from stm_daq.plan import WANTED, Care
+from stm_daq.quantities import show
 from stm_daq.records import Event, Fit, Record, Site, SiteStarted, Spectrum
 from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.guards import Guards
@@ -248,7 +249,8 @@ class SiteLoop:
         for name, wanted in self._care.want.items():
             std = fit.std.get(name, math.nan)
             if not std <= wanted:
-                return f"{name} known to {std:.3g}, wanted {wanted:.3g}"
+                unit = WANTED[name]
+                return f"{name} known to {show(std, unit, 2)}, wanted {show(wanted, unit)}"
         return ""
 
     def _doubt(self) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -72,25 +72,27 @@ class Visitor:
             self.outside.append(url)
 
 
-@pytest.fixture
-def visit(chromium: str, tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
-    """Make visitors, each with a browser of their own."""
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser for all visitors: starting it costs more than many a test."""
     with sync_playwright() as playwright:
-        visitors: list[Visitor] = []
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
 
-        def make(width: int = 1440, height: int = 1000) -> Visitor:
-            context = playwright.chromium.launch_persistent_context(
-                tmp_path / f"browser{len(visitors)}",
-                executable_path=chromium,
-                args=FLAGS,
-                viewport={"width": width, "height": height},
-            )
-            visitors.append(Visitor(context))
-            return visitors[-1]
 
-        yield make
-        for visitor in visitors:
-            visitor.context.close()
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Make visitors, each with cookies of their own."""
+    visitors: list[Visitor] = []
+
+    def make(width: int = 1440, height: int = 1000) -> Visitor:
+        visitors.append(Visitor(browser.new_context(viewport={"width": width, "height": height})))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.context.close()
 
 
 class Served:

@@ -69,20 +69,18 @@ def click_site(page: Page, x: float, y: float) -> None:
 
 @pytest.fixture
 def rehearsal(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[str]]]:
-    """Start a rehearsal that publishes on a port, long enough to be paused by a slow browser."""
+    """Start a rehearsal of 144 sites that publishes on a port; it is slow until the file go is there."""
     started: list[subprocess.Popen[str]] = []
     plan = tmp_path / "plan.yaml"
     text = (ROOT / "plans" / "self_test.yaml").read_text(encoding="utf-8")
     plan.write_text(
-        text.replace("columns: 16, rows: 16", "columns: 128, rows: 128"), encoding="utf-8"
+        text.replace("columns: 16, rows: 16", "columns: 48, rows: 48"), encoding="utf-8"
     )
 
     def start(port: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "stm_daq", "rehearse", str(plan), "--no-report"]
-        options = ["--seed", "5", "--port", str(port), "--runs", str(tmp_path / "runs"), "--json"]
-        started.append(
-            subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        )
+        command = [sys.executable, "-m", "tests.browser.paced", str(plan), str(port)]
+        where = [str(tmp_path / "runs"), str(tmp_path / "go")]
+        started.append(subprocess.Popen([*command, *where], cwd=ROOT, text=True))
         return started[-1]
 
     yield start
@@ -106,6 +104,8 @@ def test_a_night_is_watched_and_operated(
     run = rehearsal(free_port)
     wait_for_more(operator, "done", 4)
     operator.click("[data-command=pause]")
+    wait(operator, answer="accepted")  # or the page says why not
+    assert "pause: the run pauses" in operator.inner_text("#answer")
     wait(operator, state="paused")
     wait(viewer, state="paused")
     assert viewer.locator("[data-command]").count() == 0
@@ -142,9 +142,10 @@ def test_a_night_is_watched_and_operated(
     watching.complaints.clear()
 
     # the run goes on to its end, and the page ends with the journal's map
+    (tmp_path / "go").touch()
     operator.keyboard.press("Escape")
     operator.click("[data-command=continue]")
-    wait(operator, state="finished", done=1024)
+    wait(operator, state="finished", done=144)
     assert run.wait(PATIENCE / 1000) == 0
     gap = open_run(next((tmp_path / "runs").iterdir()))["gap"].values
     wait(operator, drawn=gap.size - 1)

@@ -1,5 +1,6 @@
 """What a night does by itself: guards, repeated sites, tip changes, drift, and what people ask of it."""
 
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -127,7 +128,10 @@ def test_a_site_is_repeated_until_its_gap_is_known_well_enough(rehearse_with):
         assert [s.attempt for s in found] == list(range(len(found)))
         assert [s.sweeps for s in found] == list(range(1, len(found) + 1))
         assert found[0].reason == ""
-        assert all("gap known to" in s.reason for s in found[1:])
+        assert all(
+            re.fullmatch(r"gap known to [\d.]+ [µum]eV, wanted [\d.]+ [µum]eV", s.reason)
+            for s in found[1:]
+        )
         final = float(run.gap_std.values.ravel()[index])
         assert final <= wanted or len(found) == 4
     assert run.attrs["state"] == "finished"

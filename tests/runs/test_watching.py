@@ -115,7 +115,7 @@ def test_a_publisher_that_fails_does_not_touch_the_run(watched, rehearse, monkey
     def broken(*_):
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("stm_daq.monitor.publisher.news", broken)
+    monkeypatch.setattr("stm_daq.monitor.live.news", broken)
     result, _ = watched()
     assert result.ended.state == "finished"
     one, other = (stm_daq.open_run(folder) for folder in (quiet.folder, result.folder))
@@ -127,8 +127,8 @@ def test_a_run_obeys_and_writes_down_who_commanded(watched):
 
     def command(*what):
         def send(publisher):
-            with Operator(publisher.address) as operator:
-                answers[what] = operator.send(*what)
+            operator = Operator(publisher.address)
+            answers[what] = operator.send(*what)
 
         return send
 
@@ -166,8 +166,8 @@ def test_a_run_obeys_and_writes_down_who_commanded(watched):
 
 def test_a_pause_lasts_until_somebody_continues(watched):
     def pause(publisher):
-        with Operator(publisher.address) as operator:
-            assert operator.send("pause").accepted
+        operator = Operator(publisher.address)
+        assert operator.send("pause").accepted
 
         def go_on():
             with connect(publisher.address, tick=0.05) as connection:
@@ -175,8 +175,8 @@ def test_a_pause_lasts_until_somebody_continues(watched):
                     beat = connection.view.heartbeat
                     if beat is not None and beat.state == "paused":
                         break
-            with Operator(publisher.address) as operator:
-                operator.send("continue")
+            operator = Operator(publisher.address)
+            operator.send("continue")
 
         threading.Thread(target=go_on, daemon=True).start()
 
@@ -188,8 +188,8 @@ def test_a_pause_lasts_until_somebody_continues(watched):
 
 def test_an_abort_ends_the_run_at_once_and_parks(watched):
     def abort(publisher):
-        with Operator(publisher.address) as operator:
-            assert operator.send("abort").accepted
+        operator = Operator(publisher.address)
+        assert operator.send("abort").accepted
 
     result, _ = watched({5: abort})
     assert result.ended.state == "stopped"
@@ -204,8 +204,8 @@ def test_who_was_refused_is_in_the_journal(watched, tmp_path):
     (tmp_path / "vera/station.pub").write_text((ring.folder / "station.pub").read_text())
 
     def intrude(publisher):
-        with Operator(publisher.address, tmp_path / "vera" / "vera.key") as operator:
-            assert not operator.send("abort").accepted
+        operator = Operator(publisher.address, tmp_path / "vera" / "vera.key")
+        assert not operator.send("abort").accepted
 
     result, _ = watched({5: intrude}, keys=ring.folder)
     assert result.ended.state == "finished"

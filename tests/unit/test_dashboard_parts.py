@@ -93,6 +93,9 @@ def test_histogram_counts_the_bulk() -> None:
     assert count.sum() == 500
     assert len(edges) == len(count) + 1
     assert histogram(np.array([math.nan]))[0].size == 0
+    rounded = np.nextafter(1e-10, [0.0, 1.0])  # a set-point that is the same but for rounding
+    for same in (rounded, np.full(2, 1e18), np.zeros(2)):
+        assert histogram(same)[0].sum() == 2
 
 
 def test_strip_is_sorted_thinned_and_without_holes() -> None:

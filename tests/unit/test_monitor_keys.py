@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from stm_daq.clock import RealClock, wait_until
 from stm_daq.errors import BadInputError
 from stm_daq.monitor import Confirmation, Message, Operator, Silence, connect
 from stm_daq.monitor.keys import KeyRing, new_keys
+from stm_daq.monitor.operator import _Dialogue
 from stm_daq.monitor.orders import Answer, Order, hello
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.records import Event
@@ -151,16 +153,16 @@ def test_viewers_and_operators_may_watch(guarded, house):
 
 def test_an_operator_commands_under_the_name_of_the_key(guarded, house):
     publisher, desk = guarded
-    with Operator(publisher.address, key(house, "otto")) as operator:
-        assert operator.send("note", "tip looks good") == Confirmation(True, "done")
-        assert operator.send("stop").accepted
+    operator = Operator(publisher.address, key(house, "otto"))
+    assert operator.send("note", "tip looks good") == Confirmation(True, "done")
+    assert operator.send("stop").accepted
     assert desk.done == [("otto", "note", "tip looks good"), ("otto", "stop", "")]
 
 
 def test_a_viewers_key_does_not_command(guarded, house):
     publisher, desk = guarded
-    with Operator(publisher.address, key(house, "vera")) as operator:
-        answer = operator.send("abort")
+    operator = Operator(publisher.address, key(house, "vera"))
+    answer = operator.send("abort")
     assert not answer.accepted
     assert "the station refused the key" in answer.text
     text, data = refusals(desk)[0]
@@ -202,12 +204,18 @@ def test_with_the_key_of_another_station_nobody_is_let_in(guarded, house):
 
 def test_an_operator_who_was_revoked_no_longer_commands(guarded, house):
     publisher, desk = guarded
-    with Operator(publisher.address, key(house, "otto")) as operator:
-        assert operator.send("pause").accepted
-        KeyRing(house / "keys").revoke("otto")
-        answer = operator.send("abort")
+    operator = Operator(publisher.address, key(house, "otto"))
+    assert operator.send("pause").accepted
+    KeyRing(house / "keys").revoke("otto")
+    answer = operator.send("abort")
     assert not answer.accepted
-    assert "no longer" in answer.text
+    assert "the station refused the key" in answer.text
+    assert len(desk.done) == 1
+    # nor over a connection from before
+    server = publisher._control
+    offered = msgspec.json.decode(server.answer([b"old", hello()], "otto"), type=Answer)
+    order = msgspec.json.encode(Order(2, "abort", "", offered.challenge))
+    assert b"no longer" in server.answer([b"old", order], "otto")
     assert len(desk.done) == 1
 
 
@@ -259,8 +267,8 @@ def test_on_this_computer_the_runs_token_commands(local, tmp_path):
     token = tmp_path / "run-1" / "monitor.json"
     if os.name == "posix":
         assert token.stat().st_mode & 0o777 == 0o600
-    with Operator(publisher.address) as operator:
-        assert operator.send("pause").accepted
+    operator = Operator(publisher.address)
+    assert operator.send("pause").accepted
     assert desk.done == [("somebody at this computer", "pause", "")]
     publisher.close()
     assert not token.exists()
@@ -270,8 +278,8 @@ def test_on_this_computer_the_runs_token_commands(local, tmp_path):
 def test_a_token_that_others_can_read_is_not_used(local, tmp_path):
     publisher, desk, _ = local
     (tmp_path / "run-1" / "monitor.json").chmod(0o644)
-    with Operator(publisher.address) as operator:
-        answer = operator.send("pause")
+    operator = Operator(publisher.address)
+    answer = operator.send("pause")
     assert not answer.accepted
     assert "chmod 600" in answer.text
     assert desk.done == []
@@ -288,13 +296,14 @@ def test_a_forged_order_is_refused(local):
     assert desk.done == []
 
 
-def test_a_replayed_order_is_refused(local, tmp_path):
+def test_a_replayed_order_is_refused(local, monkeypatch):
     publisher, desk, socket = local
     sent = []
-    with Operator(publisher.address) as operator:
-        original = operator._ask
-        operator._ask = lambda order: sent.append(order) or original(order)
-        assert operator.send("stop").accepted
+    original = _Dialogue.ask
+    monkeypatch.setattr(
+        _Dialogue, "ask", lambda self, order: sent.append(order) or original(self, order)
+    )
+    assert Operator(publisher.address).send("stop").accepted
     for frame in (sent[1], sent[1]):
         assert not ask(socket, frame).accepted  # from elsewhere, without and with a challenge
     assert [text for text, _ in refusals(desk)]
@@ -323,9 +332,9 @@ def test_a_challenge_is_good_for_one_command_only_and_not_for_long(local, monkey
 
 def test_commands_are_rate_limited_and_unknown_ones_refused(local):
     publisher, desk, _ = local
-    with Operator(publisher.address) as operator:
-        assert "no such command" in operator.send("eval", "1").text
-        answers = [operator.send("note", str(number)).accepted for number in range(14)]
+    operator = Operator(publisher.address)
+    assert "no such command" in operator.send("eval", "1").text
+    answers = [operator.send("note", str(number)).accepted for number in range(14)]
     assert 9 <= sum(answers) <= 11
     assert len(desk.done) == sum(answers)
 
@@ -371,8 +380,8 @@ def test_the_same_address_may_be_tried_by_many_threads(local):
     results = []
 
     def try_it():
-        with Operator(publisher.address) as operator:
-            results.append(operator.send("continue").accepted)
+        operator = Operator(publisher.address)
+        results.append(operator.send("continue").accepted)
 
     threads = [threading.Thread(target=try_it) for _ in range(4)]
     for thread in threads:
@@ -380,3 +389,62 @@ def test_the_same_address_may_be_tried_by_many_threads(local):
     for thread in threads:
         thread.join(20)
     assert results == [True] * 4
+
+
+class Slow:
+    """A control socket that loses what it is told to lose, and answers late."""
+
+    def __init__(self, publisher, lose=0):
+        self._answer, self.lose, self.asked = publisher._control.answer, lose, []
+        publisher._control.answer = self
+
+    def __call__(self, frames, who):
+        command = msgspec.json.decode(frames[1])["command"]
+        self.asked.append(command)
+        if command != "hello" and self.lose:
+            self.lose -= 1
+            return b"lost"  # no answer that could be understood
+        return self._answer(frames, who)
+
+
+def test_an_order_that_was_lost_is_sent_again_but_a_note_is_not(local):
+    publisher, desk, _ = local
+    slow = Slow(publisher, lose=1)
+    assert Operator(publisher.address).send("pause").accepted
+    assert desk.done == [("somebody at this computer", "pause", "")]
+    slow.lose = 1
+    answer = Operator(publisher.address).send("note", "tip looks good")
+    assert not answer.accepted
+    assert "not known what became of it" in answer.text
+    assert len(desk.done) == 1
+    assert slow.asked == ["hello", "pause", "hello", "pause", "hello", "note"]
+
+
+def test_a_late_answer_is_not_taken_for_that_to_the_next_order(local, monkeypatch):
+    """Else "welcome" would be shown as the run's answer to a pause that it has refused."""
+    publisher, desk, _ = local
+    operator = Operator(publisher.address)
+    answer, first = publisher._control.answer, []
+
+    def late(frames, who):
+        if not first:
+            first.append(RealClock().sleep(0.6))
+        return answer(frames, who)
+
+    publisher._control.answer = late
+    monkeypatch.setattr("stm_daq.monitor.operator._PATIENCE", 0.3)
+    assert "nothing was sent" in operator.send("pause").text
+    monkeypatch.setattr("stm_daq.monitor.operator._PATIENCE", 5.0)
+    assert operator.send("pause") == Confirmation(True, "done")
+    assert [command for _, command, _ in desk.done] == ["pause"]
+
+
+def test_the_token_is_found_from_another_folder(tmp_path, run, monkeypatch):
+    (tmp_path / "runs" / "run-1").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with Publisher(0, runs=Path("runs")) as publisher:
+        publisher.attend(desk := Desk())
+        publisher.publish(run.started())
+        monkeypatch.chdir("/")
+        assert Operator(publisher.address).send("pause").accepted
+    assert len(desk.done) == 1

@@ -144,7 +144,7 @@ def test_a_burst_is_thinned_but_the_maps_are_complete(run):
     for body in bodies:
         view.apply(body)
     assert np.isfinite(view.map("gap")).all()
-    assert 0 < publisher._skipped < 1200
+    assert 0 < publisher._news.skipped < 1200
 
 
 def test_a_full_queue_drops_the_oldest_and_says_so(run, monkeypatch):
@@ -153,7 +153,7 @@ def test_a_full_queue_drops_the_oldest_and_says_so(run, monkeypatch):
     publisher.close()  # nobody takes from the queue any more
     for number in range(12):
         publisher.publish(Event(float(number), "note", f"{number}"))
-    beat = publisher._heartbeat()
+    beat = publisher._news._heartbeat()
     assert (beat.state, beat.skipped, beat.dropped, beat.queue) == ("waiting", 0, 7, 5)
     assert [event.text for event in publisher._queue.take()] == ["7", "8", "9", "10", "11"]
 

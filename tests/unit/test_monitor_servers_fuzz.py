@@ -13,7 +13,8 @@ from stm_daq.clock import RealClock
 from stm_daq.monitor.bodies import Cells, End, Heartbeat, Hello
 from stm_daq.monitor.control import LOCAL, ControlServer
 from stm_daq.monitor.healing import Healing
-from stm_daq.monitor.history import HistoryServer, Live, Request
+from stm_daq.monitor.history import HistoryServer, Request
+from stm_daq.monitor.live import Live
 from stm_daq.monitor.messages import Message, decode, encode
 from stm_daq.monitor.orders import Answer, Order, hello
 from stm_daq.monitor.refusals import Refusals

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from stm_daq.commands.watch import curve_of, level
+from stm_daq.commands.formulas import curve_of, level
 from stm_daq.monitor.blocks import (
     colour_bar,
     heat_map,

@@ -44,6 +44,9 @@ def expected(name, quantity, modulation, noise):
         "two_gaps": lambda: getattr(two_channel, quantity)(
             BIAS, v["gap1"], v["gap2"], kelvin, barrier, barrier, v["weight"], *broad
         ),
+        "two_channels": lambda: getattr(two_channel, quantity)(
+            BIAS, v["gap1"], v["gap2"], kelvin, v["barrier1"], v["barrier2"], v["weight"], *broad
+        ),
         "btk_altshuler_aronov": lambda: getattr(altshuler_aronov, quantity)(
             BIAS, gap, kelvin, barrier, v["exponent"], *broad
         ),

@@ -80,6 +80,30 @@ def test_as_the_contact_closes_peaks_appear_at_the_collective_gap_and_stay_there
     assert wide == pytest.approx(1.0, abs=0.03)
 
 
+def test_between_the_gaps_pairs_need_two_transmissions():
+    """Two electrons at once: the conductance grows as the square of the contact's transparency."""
+    junction = InoxFilm(1, broadening=0.0).junction(0.0, 0.0, 0.05)
+    between = np.array([(junction.truth["gap"] + junction.truth["collective_gap"]) / 2])
+    transparency = np.array([0.005, 0.01, 0.02, 0.04])
+    inside = [t * junction.at(t * CLOSED).conductance(between, 0.0)[0] for t in transparency]
+    power = np.diff(np.log(inside)) / np.diff(np.log(transparency))
+    assert power == pytest.approx(np.full(3, 2.0), abs=0.06)
+
+
+def test_the_excess_current_of_pairs_follows_the_collective_gap_and_ends_at_tc():
+    """The integral of dI/dV - 1 does not depend on how temperature smears it."""
+    inox = InoxFilm(1, 2, broadening=0.0)
+    far = np.array([9e-3])
+    excess, gaps = [], []
+    for kelvin in (0.05, 0.9, 1.2, 1.4):
+        junction = inox.junction(0.0, 0.0, kelvin)
+        pairs = junction.at(0.5 * CLOSED).current(far, 0.0)[0]
+        without = inox.junction(0.0, 0.0, 1.501).at(0.5 * CLOSED).current(far, 0.0)[0]
+        excess.append(pairs - without)
+        gaps.append(junction.truth["collective_gap"])
+    assert np.array(excess) / excess[0] == pytest.approx(np.array(gaps) / gaps[0], abs=0.03)
+
+
 def test_the_collective_gap_closes_at_tc_the_other_far_above():
     inox = InoxFilm(1, 2)
     cold, warm, above, hot = (inox.junction(0.0, 0.0, t).truth for t in (0.05, 1.2, 1.6, 6.1))

@@ -17,9 +17,11 @@ from stm_daq.monitor.dashboard.gate import OVERVIEW, PAGES
 from stm_daq.monitor.dashboard.handlers import PAGE_FILES, Site
 from stm_daq.monitor.dashboard.hub import DeadMan, Raise, overview
 from stm_daq.monitor.dashboard.live import Station
-from stm_daq.monitor.dashboard.page import Offers, Page, Send
+from stm_daq.monitor.dashboard.offers import Offers, Send
+from stm_daq.monitor.dashboard.page import Page
 from stm_daq.monitor.dashboard.server import Dashboard, Listen
-from stm_daq.monitor.dashboard.source import Formulas, Source
+from stm_daq.monitor.dashboard.source import Source
+from stm_daq.monitor.formulas import Formulas
 
 _LOOK = 1000
 """ms between two looks for silent stations."""

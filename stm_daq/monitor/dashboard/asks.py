@@ -21,7 +21,17 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One question or command of a page."""
 
     kind: Literal[
-        "ready", "choose", "move", "follow", "map", "cut", "step", "theme", "command", "link"
+        "ready",
+        "drawn",
+        "choose",
+        "move",
+        "follow",
+        "map",
+        "cut",
+        "step",
+        "theme",
+        "command",
+        "link",
     ]
     text: str = ""
     """Name of a map, of a cut or of a command; "dark" or "light"."""
@@ -30,6 +40,8 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     row: int = 0
     column: int = 0
     step: int = 0
+    tick: int = 0
+    """Of the news that were drawn."""
     number: int = 0
     """Counts the questions: the same one asked again is a change too."""
 

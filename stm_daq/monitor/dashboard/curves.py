@@ -14,6 +14,8 @@ from stm_daq.monitor.dashboard.theme import FIT, Theme
 from stm_daq.records import Array
 
 _BINS = 40
+_LARGEST = 1e150
+"""Of the values that are counted: squares of them must be numbers."""
 
 
 def plain_figure(
@@ -140,10 +142,13 @@ def histogram(values: Array) -> tuple[Array, Array]:
     edges : ndarray, shape (bins + 1,)
         Both empty bins (0,) and (0,) if nothing is finite; what lies outside is not counted.
     """
-    finite = values[np.isfinite(values)]
+    finite = values[np.abs(values) < _LARGEST]
     if not len(finite):
         return np.empty(0), np.empty(0)
     low, high = robust_range(finite)
-    margin = (high - low) / 2 or abs(low) * 1e-3 or 1.0
+    largest = max(abs(low), abs(high))
+    margin = (high - low) / 2
+    if margin <= 1e-9 * largest:  # the same but for rounding: no room for bins between them
+        margin = 1e-3 * largest or 1.0
     count, edges = np.histogram(finite, _BINS, (low - margin, high + margin))
     return count.astype(np.float64), edges

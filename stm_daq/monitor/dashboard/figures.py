@@ -11,9 +11,10 @@ from bokeh.plotting import figure
 from stm_daq.monitor.dashboard import shown as units
 from stm_daq.monitor.dashboard.curves import CutPanel, HistogramPanel, SpectrumPanel
 from stm_daq.monitor.dashboard.maps import Extent, MapPanel
-from stm_daq.monitor.dashboard.source import Board, Formulas, Shown, Source
+from stm_daq.monitor.dashboard.source import Board, Shown, Source
 from stm_daq.monitor.dashboard.strip_panel import StripPanel
 from stm_daq.monitor.dashboard.theme import LIGHT, Theme, dress
+from stm_daq.monitor.formulas import Formulas
 from stm_daq.records import Array, RunStarted
 
 
@@ -66,11 +67,8 @@ class Figures:
         """Show the heights, best plane subtracted."""
         if board.topograph.size == 0:
             return
-        rows, columns = board.topograph.shape
         frame = started.frame
-        x = (np.arange(columns) + 0.5) * (frame.width / columns)
-        y = (np.arange(rows) + 0.5) * (frame.height / rows)
-        heights = self._formulas.level(board.topograph, x, y)
+        heights = self._formulas.level(board.topograph)
         quantity = units.with_prefix("Height", "m", _spread(heights))
         self.topograph.draw(heights, Extent(0.0, 0.0, frame.width, frame.height), quantity)
 
@@ -98,7 +96,9 @@ class Figures:
         spectrum = shown.spectrum
         swept = started.swept if len(started.swept) == len(spectrum.bias) else spectrum.bias
         name = started.swept_name if len(started.swept) == len(spectrum.bias) else "bias"
-        curve = fit_curve(started, shown, self._formulas)
+        curve = None
+        if shown.fit is not None:
+            curve = self._formulas.curve(started, spectrum, shown.fit)
         self.spectrum.draw(swept, units.swept(name), spectrum.conductance, curve)
 
     def mark(self, started: RunStarted, site: tuple[int, int] | None) -> None:
@@ -137,17 +137,6 @@ def cut_through(
         )
     label = f"x along row {row}" if started.sites == "grid" else "Along the sites"
     return started.grid_x, units.Quantity(label, "nm", 1e9), shown[row]
-
-
-def fit_curve(started: RunStarted, shown: Shown, formulas: Formulas) -> Array | None:
-    """Compute the curve of a fit; None if there is none that can be drawn."""
-    if shown.fit is None or not shown.fit.values:
-        return None
-    fit = shown.fit
-    try:
-        return formulas.curve(shown.spectrum.bias, fit.values, fit.model, started.modulation)
-    except (KeyError, ValueError, ArithmeticError):
-        return None  # a model whose curve is not known here
 
 
 def _spread(heights: Array) -> Array:

@@ -11,9 +11,7 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from bokeh.document import Document, without_document_lock
@@ -24,43 +22,18 @@ from stm_daq.errors import StmDaqError
 from stm_daq.monitor.dashboard import facts
 from stm_daq.monitor.dashboard.asks import COMMANDS, Ask, Choice, read_ask, site_at
 from stm_daq.monitor.dashboard.figures import Figures
-from stm_daq.monitor.dashboard.source import Board, Formulas, Shown, Source
+from stm_daq.monitor.dashboard.offers import Offers
+from stm_daq.monitor.dashboard.pace import Pace
+from stm_daq.monitor.dashboard.source import Board, Shown, Source
 from stm_daq.monitor.dashboard.theme import DARK, LIGHT
+from stm_daq.monitor.formulas import Formulas
 
-PERIOD = 0.1
-"""s; a page is not told more often."""
-GATHER = 0.02
-"""s; a spectrum and its fit, which follow one another, are drawn together."""
 SLOW = 5.0
 """s; what summarises many spectra (histogram, strips) is drawn less often: browsers are slow."""
 PULSE = 1000
 """ms; so often at least: its script takes silence for a lost connection."""
 
 _log = logging.getLogger(__name__)
-
-
-class Confirmed(Protocol):
-    """What the run answered to a command."""
-
-    @property
-    def accepted(self) -> bool: ...
-
-    @property
-    def text(self) -> str: ...
-
-
-type Send = Callable[[str, str], Confirmed]
-"""(command, argument) -> answer of the run; blocks, and raises StmDaqError if there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """What a page can do beside showing."""
-
-    invite: Callable[[], str]
-    """Returns an address that opens a viewer's page once."""
-    send: Send | None = None
-    """Operators only."""
 
 
 class Page:
@@ -83,10 +56,11 @@ class Page:
         self._clock = RealClock()
         self.choice = Choice()
         self._seen: Counter[str] = Counter()
-        self._drawn = -PERIOD
+        self._pace = Pace(self._clock)
         self._summed_up = -math.inf
-        self._waiting = False
+        self._waiting: Any = None  # the handle of the update to come
         self._tick = 0
+        self._run = ""
         self._shown: Shown | None = None
         self._names: tuple[str, ...] = ()
         self.figures = Figures(source, formulas, self._clicked)
@@ -104,24 +78,23 @@ class Page:
 
     def wake(self) -> None:
         """Update the page soon; calls in between are one. To be called on the loop."""
-        if self._waiting:
-            return
-        self._waiting = True
-        wait = max(GATHER, self._drawn + PERIOD - self._clock.now())
-        self._document.add_timeout_callback(self._update, int(wait * 1000))
+        if self._waiting is None:
+            wait = int(self._pace.wait * 1000)
+            self._waiting = self._document.add_timeout_callback(self._update, wait)
 
     def _update(self) -> None:
         """Draw what has changed, and tell it."""
-        self._waiting = False
-        self._drawn = self._clock.now()
+        self._waiting = None
+        self._pace.updated()
+        now = self._clock.now()
         news = {t for t, count in self._source.versions.items() if count != self._seen[t]}
         first = not self._tick
         seen, self._seen = self._seen, Counter(self._source.versions)
-        if "strips" in news and self._drawn - self._summed_up < SLOW and not first:
+        if "strips" in news and now - self._summed_up < SLOW and not first:
             news.remove("strips")
             self._seen["strips"] = seen["strips"]  # later
         elif "strips" in news or first:
-            self._summed_up = self._drawn
+            self._summed_up = now
         started = self._source.started
         told: dict[str, Any] = {}
         if started is not None and (first or news):
@@ -139,16 +112,21 @@ class Page:
         assert started is not None
         told: dict[str, Any] = {}
         board = self._source.board(self._step)
+        if started.run_id != self._run:
+            # what was chosen may not be there: the script chooses again what the same run had
+            self._run, self._shown = started.run_id, None
+            self.choice.site = self.choice.step = None
         if first or "run" in news:
-            news = news | {"topograph", "maps", "spectrum", "strips"}
-            self._names = ()
+            news = news | {"run", "topograph", "maps", "spectrum", "strips"}
         if "topograph" in news:
             self.figures.draw_topograph(started, board)
-        if tuple(board.maps) != self._names:  # known with the first spectrum, the first fit
+        # maps are known with the first spectrum, the first fit
+        if first or "run" in news or tuple(board.maps) != self._names:
             self._names = tuple(board.maps)
             told["run"] = facts.run(started, self._names)
         latest = self._source.latest
-        if "spectrum" in news and self.choice.site is None and (first or latest is not self._shown):
+        is_new = "run" in news or latest is not self._shown
+        if "spectrum" in news and self.choice.site is None and is_new:
             told["site"] = self._show(latest)
         if news & {"maps", "spectrum", "strips"}:
             self._draw_map(board, summed_up=bool(news & {"strips", "topograph"}))
@@ -160,11 +138,12 @@ class Page:
 
     def _draw_map(self, board: Board, summed_up: bool) -> None:
         started, name = self._source.started, self._map
-        if started is None or not name:
+        if started is None:
             return
-        self.figures.draw_map(started, board.maps[name], name)
+        values = board.maps.get(name, np.full(started.grid_shape, np.nan))  # nothing measured yet
+        self.figures.draw_map(started, values, name)
         if summed_up:
-            self.figures.draw_histogram(board.maps[name], name)
+            self.figures.draw_histogram(values, name)
         self._draw_cut()
 
     def _draw_cut(self) -> None:
@@ -206,6 +185,7 @@ class Page:
     def _tell(self, told: facts.Facts) -> None:
         """Send facts to the page's script, together with what it always needs."""
         self._tick += 1
+        self._pace.told(self._tick)
         told["tick"] = self._tick
         told["health"] = facts.health(self._source.health)
         told["choice"] = {
@@ -261,13 +241,24 @@ class Page:
                 self.figures.colour(DARK if ask.text == "dark" else LIGHT)
             case "ready":
                 self._tick = 0  # tell everything once more
+                self._pace.begin_anew()
                 self._update()
+            case "drawn":
+                self._drawn(ask.tick)
             case "link":
                 self._tell({"link": self._offers.invite()})
             case "command":
                 self._command(ask)
             case _ if started is not None:
                 self._choose(ask)
+
+    def _drawn(self, tick: int) -> None:
+        """Go on with what had to wait until the browser had drawn the news before it."""
+        self._pace.drawn(tick)
+        if self._waiting is not None:
+            self._document.remove_timeout_callback(self._waiting)
+            self._waiting = None
+            self.wake()
 
     def _choose(self, ask: Ask) -> None:
         started = self._source.started
@@ -290,19 +281,15 @@ class Page:
             self._choose_site(self.choice.site)
 
     def _command(self, ask: Ask) -> None:
-        send = self._offers.send
-        if send is None or ask.text not in COMMANDS:
+        if self._offers.send is None or ask.text not in COMMANDS:
             _log.warning("refused command %.20r of a page that is not an operator's", ask.text)
-            self._tell({"answer": {"accepted": False, "text": "this page can only watch"}})
+            told = {"command": ask.text, "accepted": False, "text": "this page can only watch"}
+            self._tell({"answer": told})
             return
 
         @without_document_lock
         async def act() -> None:
-            try:
-                answer = await asyncio.to_thread(send, ask.text, ask.argument)
-                told = {"accepted": answer.accepted, "text": answer.text}
-            except StmDaqError as error:
-                told = {"accepted": False, "text": str(error)}
+            told = await asyncio.to_thread(self._offers.carry_out, ask.text, ask.argument)
             self._document.add_next_tick_callback(lambda: self._tell({"answer": told}))
 
         self._document.add_next_tick_callback(act)

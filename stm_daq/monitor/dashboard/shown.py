@@ -51,6 +51,7 @@ _SWEPT = {
     "bias": Quantity("Bias", "mV", 1e3),
     "z": Quantity("z", "nm", 1e9),
     "microwave_power": Quantity("Microwave power", "dBm"),
+    "power_sweep": Quantity("Point of the power sweep"),
 }
 NANOMETRES = Quantity("", "nm", 1e9)
 

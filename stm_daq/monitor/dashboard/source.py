@@ -13,16 +13,6 @@ from stm_daq.records import Array, Event, Fit, Progress, RunStarted, Spectrum
 
 
 @dataclass(frozen=True, slots=True)
-class Formulas:
-    """What other parts of the program compute for the page."""
-
-    curve: Callable[[Array, Mapping[str, float], str, float], Array]
-    """See :func:`stm_daq.report.curve.fitted_curve`."""
-    level: Callable[[Array, Array, Array], Array]
-    """See :func:`stm_daq.report.numbers.without_plane`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Board:
     """The maps of one step of the outer axes; row 0 is the bottom, NaN is missing."""
 

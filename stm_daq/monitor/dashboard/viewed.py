@@ -41,7 +41,7 @@ class PageView(RunView):
         """Take one record into account; what does not fit the run is ignored."""
         super().apply(body)
         match body:
-            case Spectrum():
+            case Spectrum() if self._has(body.site):
                 self._remember(body)
             case Fit():
                 shown = self.recent.get(body.site_index)

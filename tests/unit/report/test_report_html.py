@@ -45,10 +45,10 @@ class Page(HTMLParser):
 
 def report(dataset: xr.Dataset, folder: Path, events: tuple[Event, ...] = ()) -> str:
     """Write a report and return its text, having checked that it is a sound page."""
-    path = write_report(dataset, events, folder / "report.html")
+    path = write_report(dataset, events, folder / "report.html", recipe="none")
     text = path.read_text(encoding="utf-8")
     assert "could not be drawn" not in text
-    assert all(a.startswith(("data:image/", "#")) for a in Page(text).addresses)
+    assert all(a.startswith(("data:", "#")) for a in Page(text).addresses)
     assert not re.search(r"@import|url\(\s*['\"]?(?!data:|#)", text)
     return text
 
@@ -74,8 +74,10 @@ def test_images_carry_everything_inside(night: Night, tmp_path: Path) -> None:
             assert decoded.startswith(b"\x89PNG")
 
 
-def test_the_big_map_stays_below_five_megabytes(night: Night, tmp_path: Path) -> None:
-    assert len(report(night(128, 128, (256, 256)), tmp_path)) < 5e6
+def test_the_big_map_with_its_numbers_stays_below_fifteen_megabytes(
+    night: Night, tmp_path: Path
+) -> None:
+    assert len(report(night(128, 128, (256, 256)), tmp_path)) < 15e6
 
 
 def test_headline_numbers_are_those_of_the_dataset(night: Night, tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ def test_plan_and_events_are_text_not_markup(night: Night, tmp_path: Path) -> No
     dataset = night(2, 2)
     dataset.attrs["plan_text"] = "name: <script>alert(1)</script> & \u0394"
     text = report(dataset, tmp_path, (Event(1.8e9, "note", "<b>bold</b>"),))
-    assert "<script" not in text
+    assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; \u0394" in text
     assert "&lt;b&gt;bold" in text
 

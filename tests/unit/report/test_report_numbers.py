@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from stm_daq.analysis.sites import count_flags, sites_of
+from stm_daq.analysis.surface import without_plane
 from stm_daq.report import numbers
 from stm_daq.report.curve import fitted_curve
 from stm_daq.report.examples import pick_examples
@@ -121,7 +122,7 @@ def test_plane_is_subtracted_around_gaps() -> None:
     bumps = np.sin(x / 3) * np.cos(y / 2)[:, None]
     tilted = bumps + 0.3 * x - 0.2 * y[:, None] + 7
     tilted[12:] = np.nan
-    flat = numbers.without_plane(tilted, x, y)
+    flat = without_plane(tilted, x, y)
     assert np.isnan(flat[12:]).all()
     terms = np.stack([np.ones((12, 30)), np.tile(x, (12, 1)), np.tile(y[:12, None], 30)])
     np.testing.assert_allclose((terms * flat[:12]).mean(axis=(1, 2)), 0, atol=1e-9)

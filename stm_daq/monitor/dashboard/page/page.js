@@ -23,7 +23,7 @@
     stmDaq.health(facts.health);
     if (facts.run) {
       stmDaq.run(facts.run, facts.choice);
-      restore(facts.run.id);
+      restore(facts.run);
     }
     for (const topic of ["progress", "site", "events", "alerts"]) {
       if (facts[topic]) stmDaq[topic](facts[topic]);
@@ -39,12 +39,33 @@
       document.body.dataset.tick = facts.tick;
       document.body.dataset.drawn = document.body.dataset.site;
       document.dispatchEvent(new CustomEvent("drawn", { detail: facts }));
+      ask("drawn", { tick: facts.tick });  // the next news wait for it
     }));
   };
 
+  /* An order stays in sight from the click to the run's answer, and the answer until the next order. */
+  const PATIENCE = 30000;  // ms; the dashboard itself gives up sooner
+  let overdue = 0;
+
+  const order = (state, text) => {
+    if (!at("answer")) return;  // a viewer's page
+    document.body.dataset.answer = state;
+    at("answer").textContent = text;
+    clearTimeout(overdue);
+    if (state === "asked") {
+      kept.setItem("order", text);
+      overdue = setTimeout(() => order("unknown", `${text} no answer came: look at the state, and ask again`), PATIENCE);
+    } else {
+      kept.removeItem("order");
+    }
+  };
+
   const answered = (answer) => {
-    document.body.dataset.answer = answer.accepted ? "accepted" : "refused";
-    stmDaq.toast(answer.text || (answer.accepted ? "done" : "refused"), !answer.accepted);
+    const text = answer.text || (answer.accepted ? "done" : "no reason was given");
+    if (answer.command) {
+      order(answer.accepted ? "accepted" : "refused", `${answer.command}: ${answer.accepted ? "" : "not accepted: "}${text}`);
+    }
+    stmDaq.toast(text, !answer.accepted);
   };
 
   /* The connection: the run may be silent, or this page may have lost the server. */
@@ -84,9 +105,10 @@
     kept.setItem(location.search, JSON.stringify({ run, map, row, column, step, follow, cut }));
   };
 
-  const restore = (id) => {
+  const restore = ({ id, maps }) => {
     run = id;
     if (before && before.run === id) {
+      if (!maps.length) return;  // nothing has been measured, or told, yet
       ask("map", { text: before.map });
       ask("cut", { text: before.cut });
       if (before.follow === "no" && before.row !== "") {
@@ -127,14 +149,18 @@
       argument = at("ask-input").value.trim();
       if (at("ask").returnValue !== "yes" || (input && !argument)) return;
     }
-    document.body.dataset.answer = "";
+    if (performance.now() - heard > QUIET) {
+      order("refused", `${name}: not sent, the connection is lost`);
+      return;
+    }
+    order("asked", `${name}: asked…`);
     ask("command", { text: name, argument });
   };
 
   const next = (select) => {
     const usable = [...select.options].filter((option) => !option.disabled);
     const place = usable.findIndex((option) => option.value === select.value);
-    return usable[(place + 1) % usable.length].value;
+    return usable.length ? usable[(place + 1) % usable.length].value : "";  // none before there is a run
   };
 
   const keys = {
@@ -185,6 +211,9 @@
     tell();
     if (isDark()) theme(true);
     ask("ready");
+    for (const button of document.querySelectorAll("[data-command]")) button.disabled = false;
+    const left = kept.getItem("order");
+    if (left) order("unknown", `${left} the page was loaded anew before the answer came: look at the state`);
     document.body.dataset.ready = "yes";
   };
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stm_daq.sequencer.registration import CLEAR, shift_between
+from stm_daq.registration import CLEAR, shift_between
 
 
 def surface(rows, columns, shift=(0.0, 0.0), seed=5):
