@@ -147,7 +147,7 @@ def test_too_small_errors_do_not_make_a_film_inhomogeneous():
     assert np.mean([s.p_value < 0.05 for s in found]) < 0.13
     assert np.mean([s.noise.factor for s in found]) == pytest.approx(1 / 0.6, rel=0.03)
     limits = np.array([s.neighbours.intrinsic_limit for s in found])
-    assert np.median(limits) < 0.01
+    assert np.median(limits) < 0.015
 
 
 def test_a_pattern_below_the_noise_is_found():
@@ -163,7 +163,9 @@ def test_a_pattern_below_the_noise_is_found():
     without = spread_of_map(as_map(film + rng.standard_normal(film.shape)))
     assert math.isnan(without.noise.factor)
     assert math.isnan(without.stated.intrinsic)
-    assert without.neighbours.intrinsic == pytest.approx(np.std(film), abs=0.15)
+    assert without.neighbours.intrinsic == pytest.approx(
+        np.std(film), abs=3 * without.neighbours.intrinsic_std
+    )
 
 
 def test_scattered_single_pixels_do_not_tell_the_noise():
