@@ -257,7 +257,7 @@ def test_one_bad_figure_does_not_cost_the_others(night: Night, tmp_path: Path) -
     def broken(*_: object) -> np.ndarray:
         raise ZeroDivisionError("no such model")
 
-    path = write_report(night(3, 3), (), tmp_path / "report.html", broken)
+    path = write_report(night(3, 3), (), tmp_path / "report.html", broken, "none")
     text = path.read_text(encoding="utf-8")
     assert "could not be drawn (ZeroDivisionError: no such model)" in text
     assert len(Page(text).images) == 5
