@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from stm_daq.analysis.line.line_spectra import AverageSpectrum, LineSpectra
 from stm_daq.errors import CannotTellError
 from stm_daq.fitting import MODELS, fit, grade
-
-type Array = NDArray[np.float64]
+from stm_daq.records import Array
 
 WEIGHTED = 20
 """With fewer spectra their scatter is too uncertain to weigh the points of the mean by."""

@@ -18,11 +18,10 @@ from stm_daq.analysis.spectra.linear_background import LinearBackground, divided
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.fitting.lag import forget
 from stm_daq.physics.btk import HIGHEST_BIAS
+from stm_daq.records import Array
 
 if TYPE_CHECKING:
     import xarray as xr
-
-type Array = NDArray[np.float64]
 
 OUTER = 0.7
 """The background is fitted beyond this part of the bias range unless a window is given."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from stm_daq.analysis.maps.images import is_constant, positions_of
 from stm_daq.analysis.maps.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
@@ -111,19 +112,13 @@ def check_pattern(field: Field) -> None:
         raise CannotTellError(
             f"{field.name} has {len(known)} known pixels; spatial statistics need at least {FEWEST}"
         )
-    if np.ptp(known) <= 1e-12 * np.abs(known).max():
+    if is_constant(known):
         raise CannotTellError(f"{field.name} is constant: there is no pattern in it")
 
 
 def _step(data: xr.DataArray, axis: str) -> float:
     """Return the step from pixel to pixel along an axis, m; 0 for a single one."""
-    if axis not in data.coords:
-        raise BadInputError(f"{data.name or 'the map'} has no coordinate '{axis}' (m)")
-    if data[axis].attrs.get("units", "m") != "m":
-        raise BadInputError(
-            f"coordinate '{axis}' is in {data[axis].attrs['units']}; it must be in m"
-        )
-    steps = np.diff(data[axis].values.astype(float))
+    steps = np.diff(positions_of(data, axis))
     if not len(steps):
         return 0.0
     step = float(np.mean(steps))

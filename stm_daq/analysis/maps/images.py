@@ -25,6 +25,8 @@ LARGEST = 1e-3
 """No frame of an STM is larger than this, m: such axes are in another unit."""
 EQUAL = 1e-12
 """Values that differ by less than this part of their size are the same."""
+NORMAL = 1.4826
+"""Standard deviation over median absolute deviation of a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +131,29 @@ def like(data: xr.DataArray, values: NDArray[Any]) -> xr.DataArray:
     return data.transpose(*plane_of(data)).copy(data=values)
 
 
-def _axis(data: xr.DataArray, name: str) -> Array:
+def positions_of(data: xr.DataArray, name: str) -> Array:
+    """Return the positions along an axis, m.
+
+    Raises
+    ------
+    BadInputError
+        If there are none, or they are not in metres.
+    """
     if name not in data.coords:
         raise BadInputError(f"the axis '{name}' has no positions; give them in m")
     unit = data[name].attrs.get("units", "m")
     if unit != "m":
         raise BadInputError(f"the axis '{name}' is in {unit or 'no unit'}; positions are in m")
     axis = np.asarray(data[name].values, dtype=np.float64)
+    if len(axis) and abs(axis[-1] - axis[0]) > LARGEST:
+        raise BadInputError(
+            f"the axis '{name}' is {abs(axis[-1] - axis[0]):.3g} m long; positions are in m, not in nm"
+        )
+    return axis
+
+
+def _axis(data: xr.DataArray, name: str) -> Array:
+    axis = positions_of(data, name)
     if len(axis) < 2:
         raise CannotTellError(f"the axis '{name}' has {len(axis)} position(s): no map, but a line")
     steps = np.diff(axis)
@@ -143,10 +161,6 @@ def _axis(data: xr.DataArray, name: str) -> Array:
         raise BadInputError(f"the positions along '{name}' do not increase from one to the next")
     if np.ptp(steps) > 2 * EVEN * steps.mean():
         raise BadInputError(f"the positions along '{name}' are not evenly spaced")
-    if axis[-1] - axis[0] > LARGEST:
-        raise BadInputError(
-            f"the axis '{name}' is {axis[-1] - axis[0]:.3g} m long; positions are in m, not in nm"
-        )
     return axis
 
 
@@ -162,4 +176,4 @@ def robust_std(values: Array) -> float:
     It is the standard deviation of a normal distribution and does not see outliers.
     """
     known = values[np.isfinite(values)]
-    return 1.4826 * float(np.median(np.abs(known - np.median(known)))) if len(known) else np.nan
+    return NORMAL * float(np.median(np.abs(known - np.median(known)))) if len(known) else np.nan

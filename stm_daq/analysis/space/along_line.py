@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stm_daq.analysis.maps.images import is_constant
 from stm_daq.analysis.space.correlation import radial_profile
 from stm_daq.analysis.space.correlation_length import correlation_length
 from stm_daq.errors import CannotTellError
-
-type Array = NDArray[np.float64]
+from stm_daq.records import Array
 
 FEWEST = 10
 """With fewer values nothing can be said about a course."""
@@ -83,7 +82,7 @@ def course_along(distance: Array, values: Array) -> Course:
     steps = np.diff(distance)
     if np.ptp(steps) > UNEVEN * np.abs(np.mean(steps)):
         raise CannotTellError("the sites are not evenly spaced: neighbours cannot be compared")
-    if np.ptp(values[known]) <= 1e-12 * np.max(np.abs(values[known])):
+    if is_constant(values):
         raise CannotTellError("all values along the line are the same: this is not a measurement")
     slope, rest = _without_trend(distance, values)
     count, correlations = int(known.sum()), _autocorrelations(rest)

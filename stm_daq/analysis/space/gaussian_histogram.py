@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stm_daq.analysis.space.spread import OUTLIER
+from stm_daq.analysis.maps.images import NORMAL, is_constant
 from stm_daq.errors import CannotTellError
-
-type Array = NDArray[np.float64]
+from stm_daq.records import Array
 
 FEWEST = 10
-"""A histogram of fewer values has no shape."""
+"""Fewer values than this have no distribution."""
+OUTLIER = 5.0
+"""Values further from the median than so many (robust) standard deviations are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def gaussian_histogram(values: Array, bins: int | None = None) -> GaussianHistog
     ----------
     values : ndarray
         Any shape; NaN are left out, and so are values further from the median than
-        `stm_daq.analysis.spread.OUTLIER` robust standard deviations.
+        `OUTLIER` robust standard deviations.
     bins : int, optional
         By default as many as make them 2 IQR n^(-1/3) wide (D. Freedman, P. Diaconis, 1981).
 
@@ -69,16 +69,15 @@ def gaussian_histogram(values: Array, bins: int | None = None) -> GaussianHistog
     known = known[np.isfinite(known)]
     if len(known) < FEWEST:
         raise CannotTellError(f"{len(known)} values: a histogram needs at least {FEWEST}")
-    if np.ptp(known) <= 1e-12 * np.max(np.abs(known)):
+    if is_constant(known):
         raise CannotTellError("all values are the same: there is no distribution")
     away = np.abs(known - np.median(known))
-    near = away <= OUTLIER * 1.4826 * np.median(away)
+    typical = float(np.median(away))
+    near = away <= OUTLIER * NORMAL * typical if typical > 0 else away < np.inf  # half may be alike
     outliers, known = int(np.count_nonzero(~near)), known[near]
     wanted = bins or _bins(known)
     low, high = float(known.min()), float(known.max())
-    beyond = (
-        high - low
-    ) / wanted  # an empty bin on each side tells that there is nothing further out
+    beyond = (high - low) / wanted  # an empty bin on each side: there is nothing further out
     counts, edges = np.histogram(known, wanted + 2, (low - beyond, high + beyond))
     centre, scale = float(np.mean(known)), float(np.std(known))
     limits = np.concatenate([[-np.inf], edges[1:-1], [np.inf]])

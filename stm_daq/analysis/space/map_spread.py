@@ -25,6 +25,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from stm_daq.analysis.maps.fields import field_of, same_grid
+from stm_daq.analysis.maps.images import NORMAL, robust_std
 from stm_daq.analysis.space.spread import Spread, spread_of
 from stm_daq.errors import CannotTellError
 from stm_daq.records import Array
@@ -105,7 +106,7 @@ def noise_of_map(values: xr.DataArray, std: xr.DataArray | None = None) -> Noise
         raise CannotTellError(
             f"{field.name}: {windows} pixels have all their neighbours; the noise needs {FEWEST}"
         )
-    factor = 1.4826 * float(np.median(np.abs(h[whole]) / expected[whole]))
+    factor = NORMAL * float(np.median(np.abs(h[whole]) / expected[whole]))
     error = 1.17 * factor * math.sqrt(OVERLAP / windows)
     size = math.sqrt(float(np.mean(stated[known] ** 2)))
     if std is None:
@@ -175,7 +176,7 @@ def _moran(x: Array, sizes: Array) -> tuple[float, float]:
     mean = float(w @ x[known] / w.sum())
     e = np.zeros(x.shape)
     e[known] = (x[known] - mean) / sizes[known]
-    width = 1.4826 * float(np.median(np.abs(e[known] - np.median(e[known]))))
+    width = robust_std(e[known])
     if width > 0:
         e = np.clip(e, -CLIPPED * width, CLIPPED * width)
     e[known] -= e[known].mean()

@@ -17,14 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
+from stm_daq.analysis.maps.images import NORMAL, is_constant
 from stm_daq.analysis.maps.sites import Mask
+from stm_daq.analysis.space.gaussian_histogram import FEWEST, OUTLIER, gaussian_histogram
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 
-FEWEST = 10
-"""Fewer values than this have no distribution."""
-OUTLIER = 5.0
-"""Values further from the median than so many (robust) standard deviations are left out."""
 FWHM = 2 * math.sqrt(2 * math.log(2))
 """Full width at half maximum of a normal distribution of sigma 1."""
 
@@ -47,7 +45,7 @@ class Spread:
     fwhm: float
     """Full width at half maximum of the distribution."""
     gauss_mean: float
-    """Of a Gaussian fitted to the histogram."""
+    """See :mod:`stm_daq.analysis.space.gaussian_histogram`."""
     gauss_sigma: float
     gauss_sigma_std: float
     noise: float
@@ -90,11 +88,11 @@ def spread_of(values: Array, std: Array | None = None) -> Spread:
         raise CannotTellError(
             f"{len(x)} values with a standard deviation: a distribution needs at least {FEWEST}"
         )
-    if np.ptp(x) <= 1e-12 * np.abs(x).max():
+    if is_constant(x):
         raise CannotTellError(f"all {len(x)} values are equal: they were not measured one by one")
     inside = _inside(x, s)
     x, s = x[inside], s[inside]
-    gauss_mean, gauss_sigma, gauss_sigma_std = _gauss(x)
+    gauss = gaussian_histogram(x)
     sigma = float(np.std(x, ddof=1))
     noise = intrinsic = intrinsic_std = limit = p_value = math.nan
     if std is not None:
@@ -106,8 +104,8 @@ def spread_of(values: Array, std: Array | None = None) -> Spread:
     return Spread(
         count=len(x), outliers=int((~inside).sum()), mean=float(x.mean()),
         mean_std=sigma / math.sqrt(len(x)), median=float(np.median(x)), sigma=sigma,
-        sigma_std=_sigma_std(x, sigma), fwhm=fwhm(x), gauss_mean=gauss_mean,
-        gauss_sigma=gauss_sigma, gauss_sigma_std=gauss_sigma_std, noise=noise,
+        sigma_std=_sigma_std(x, sigma), fwhm=fwhm(x), gauss_mean=gauss.mean,
+        gauss_sigma=gauss.sigma, gauss_sigma_std=gauss.sigma_std, noise=noise,
         intrinsic=intrinsic, intrinsic_std=intrinsic_std, intrinsic_limit=limit, p_value=p_value,
     )  # fmt: skip
 
@@ -115,7 +113,7 @@ def spread_of(values: Array, std: Array | None = None) -> Spread:
 def _inside(x: Array, s: Array) -> Mask:
     """Return which values are no outliers: within `OUTLIER` of scatter and noise together."""
     away = np.abs(x - np.median(x))
-    scatter = max((1.4826 * float(np.median(away))) ** 2 - float(np.median(s**2)), 0.0)
+    scatter = max((NORMAL * float(np.median(away))) ** 2 - float(np.median(s**2)), 0.0)
     allowed = np.sqrt(scatter + s**2)
     if not np.any(allowed > 0):
         return np.ones(len(x), dtype=np.bool_)
@@ -173,31 +171,6 @@ def _slope(variance: float, x: Array, s2: Array) -> float:
     total = float(w.sum())
     misfit = float((w**2 * (x - (w @ x) / total) ** 2).sum())
     return 0.5 * (misfit - total + float((w**2).sum()) / total)
-
-
-def _gauss(x: Array) -> tuple[float, float, float]:
-    """Fit a Gaussian to the histogram; return mean, sigma and its error (NaN if it fails)."""
-    quartiles = np.percentile(x, [25, 75])
-    width = 2 * float(quartiles[1] - quartiles[0]) * len(x) ** (-1 / 3)  # Freedman-Diaconis
-    bins = int(np.clip(np.ptp(x) / width, 8, 200)) if width > 0 else 8
-    counts, edges = np.histogram(x, bins)
-    centres, step = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
-    sigma = float(np.std(x))
-
-    def curve(x: Array, mean: float, sigma: float, number: float) -> Array:
-        height = number * step / (math.sqrt(2 * math.pi) * abs(sigma))
-        found: Array = height * np.exp(-(((x - mean) / sigma) ** 2) / 2)
-        return found
-
-    start = (float(np.median(x)), sigma, float(len(x)))
-    try:
-        found, covariance = optimize.curve_fit(
-            curve, centres, counts, start, sigma=np.sqrt(np.maximum(counts, 1.0)),
-            absolute_sigma=True,
-        )  # fmt: skip
-    except RuntimeError:  # no convergence: a distribution far from a Gaussian
-        return math.nan, math.nan, math.nan
-    return float(found[0]), abs(float(found[1])), math.sqrt(float(covariance[1, 1]))
 
 
 def fwhm(values: Array) -> float:

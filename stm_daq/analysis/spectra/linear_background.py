@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stm_daq.errors import CannotTellError
-
-type Array = NDArray[np.float64]
+from stm_daq.records import Array
 
 EACH_SIDE = 3
 """So many points on each side of zero bias are needed at least."""

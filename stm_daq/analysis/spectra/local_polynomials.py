@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.analysis.maps.images import NORMAL
 from stm_daq.records import Array
 
 type Whole = NDArray[np.int64]
@@ -23,8 +24,6 @@ POOLED = 10
 """Otherwise the noise is taken from so many points on each side."""
 FAR = 4.0
 """Single values further away than so many standard deviations are not noise."""
-NORMAL = 1.4826
-"""Standard deviation over median absolute deviation of a normal distribution."""
 SAMPLED = 1000
 """About so many rows show the noise, and what error a window makes."""
 WIDEST = 12

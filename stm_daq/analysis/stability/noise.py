@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.maps.images import image_of
+from stm_daq.analysis.maps.images import NORMAL, image_of
 from stm_daq.analysis.maps.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
+from stm_daq.physics.hotspot_units import ELECTRON, K_B
 from stm_daq.records import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
-NOISE_OF_THIRD = 1.4826 / math.sqrt(20)
+NOISE_OF_THIRD = NORMAL / math.sqrt(20)
 """Standard deviation of white noise over the median size of third differences."""
 POINTS_LEAST = 16
-ELEMENTARY_CHARGE = 1.602176634e-19
-BOLTZMANN = 1.380649e-23
 INDEPENDENT = 0.43
 """1 / sum of squared correlations of third differences of white noise: 1, -0.75, 0.3, -0.05."""
 STRIPED = 0.05
@@ -88,7 +87,7 @@ def third_difference_noise(values: Array) -> float:
 
 def _next_correlation(third: Array, enough: Mask) -> Array:
     """Return the correlation of differences with the next; those of outliers are held back."""
-    limit = 4 * 1.4826 * np.nanmedian(np.abs(third[enough]), axis=-1, keepdims=True)
+    limit = 4 * NORMAL * np.nanmedian(np.abs(third[enough]), axis=-1, keepdims=True)
     held = np.clip(third[enough], -limit, limit)
     product = np.nansum(held[..., 1:] * held[..., :-1], axis=-1)
     square = np.nansum(held**2, axis=-1)
@@ -125,8 +124,8 @@ def expected_current_noise(
         raise BadInputError(
             "give a positive temperature and bandwidth, and a bias that is not zero"
         )
-    energy = ELEMENTARY_CHARGE * np.asarray(bias) / (2 * BOLTZMANN * temperature)
-    density = 2 * ELEMENTARY_CHARGE * np.asarray(current) / np.tanh(energy)
+    energy = ELECTRON * np.asarray(bias) / (2 * K_B * temperature)
+    density = 2 * ELECTRON * np.asarray(current) / np.tanh(energy)
     return np.asarray(np.sqrt(density * bandwidth))
 
 

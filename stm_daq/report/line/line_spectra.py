@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stm_daq.analysis.line.line_fits import AverageFit, LineFits
 from stm_daq.analysis.line.line_spectra import (
@@ -20,6 +19,7 @@ from stm_daq.analysis.line.line_spectra import (
     normalise,
 )
 from stm_daq.analysis.space.gaussian_histogram import gaussian_histogram
+from stm_daq.records import Array
 from stm_daq.report.numbers import plus_minus
 from stm_daq.report.style import (
     BLUE,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from stm_daq.analysis.space.along_line import Course
     from stm_daq.analysis.space.spread import Spread
-
-type Array = NDArray[np.float64]
 
 MILLI, MICRO, NANO = 1e3, 1e6, 1e9
 TALLEST = 40
