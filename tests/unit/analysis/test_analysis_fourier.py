@@ -10,11 +10,10 @@ from stm_daq.analysis.topographs.distortion import (
     Affine,
     affine_of_drift,
     affine_of_lattice,
-    drift_of_events,
     image_shift,
-    with_drift_between_looks,
     with_true_positions,
 )
+from stm_daq.analysis.topographs.drift import drift_of_events, with_drift_between_looks
 from stm_daq.analysis.topographs.fourier import fourier, fourier_of_energies, radial_average
 from stm_daq.analysis.topographs.lattice import find_peaks, lattice_of
 from stm_daq.errors import BadInputError, CannotTellError
