@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stm_daq.analysis.maps.images import robust_std
 from stm_daq.records import Array
 
 ABOVE_NOISE = 6.0
@@ -34,7 +33,8 @@ class Jump:
 def noise_of(signals: list[Array]) -> float:
     """Return the rms noise of one reading, from second differences (median: jumps do not count)."""
     second = np.concatenate([np.diff(signal, 2) for signal in signals])
-    return robust_std(second) / math.sqrt(6.0)
+    spread = 1.4826 * float(np.median(np.abs(second - np.median(second))))
+    return spread / math.sqrt(6.0)
 
 
 def despiked(signal: Array, noise: float, extent: float) -> tuple[Array, list[int]]:
