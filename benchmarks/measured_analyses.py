@@ -118,7 +118,7 @@ def niobium_disulfide(folder: Path) -> Iterator[Row]:
         "NbS2 map",
         "lattice constant",
         f"{atoms.constant * NM:.4f} nm ({stretch})",
-        "0.333 nm [2]",
+        "0.332 nm [2]",
     )
     yield (
         "NbS2 map",

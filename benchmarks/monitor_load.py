@@ -207,7 +207,7 @@ def _spread(seconds: list[float]) -> float:
 
 
 def killed(folder: Path, arguments: argparse.Namespace) -> None:
-    plan = small_plan(folder, arguments.pixels, 2)
+    plan = small_plan(folder, max(64, arguments.pixels), 2)  # a small one would end before the kill
     port = 17650
     audience = Audience(f"tcp://127.0.0.1:{port}", arguments.viewers, arguments.stalled)
     audience.watching.set()
@@ -215,7 +215,7 @@ def killed(folder: Path, arguments: argparse.Namespace) -> None:
     line = [sys.executable, "-m", "stm_daq", "rehearse", str(plan), "--station",
             str(ROOT / "station.yaml"), "--port", str(port), "--json", "--no-report"]  # fmt: skip
     process = subprocess.Popen(line, cwd=folder, stdout=subprocess.DEVNULL)
-    half = (arguments.pixels // 2) ** 2 // 2
+    half = (max(64, arguments.pixels) // 2) ** 2 // 2
 
     def measured() -> int:
         if process.poll() is not None:

@@ -227,11 +227,13 @@ def _covariance(
     wave = np.cos if line else special.j0
     U = wave(np.outer(distance, k)) / size[:, None] / ordinates
     A, B = (float(n @ S) / ordinates for S in (Sa, Sb))
+    oversampled = ordinates / _area(a.known & b.known)
+    independent = n / (2 * oversampled)  # ordinates behind each average: its square is too large
+    n = n * independent / (independent + 1)
     of_size = n * (Sa * Sab / A + Sb * Sab / B) / ordinates
     both = float(n @ (Sa**2 / A**2 + Sb**2 / B**2 + 2 * Sab**2 / (A * B))) / ordinates**2
     mixed = np.outer(U @ of_size, rho) / 2
     cov = (U * (n * (Sa * Sb + Sab**2) / 2)) @ U.T - mixed - mixed.T + np.outer(rho, rho) * both / 4
-    oversampled = ordinates / _area(a.known & b.known)
     result: Array = 2 * oversampled * cov
     return result
 

@@ -138,7 +138,7 @@ def correlate_all(
     names = [
         str(n) for n in maps if set(maps[n].dims) == {"y", "x"} and maps[n].dtype.kind in "fiu"
     ]
-    names = [name for name in names if name != with_]
+    names = [name for name in names if not (isinstance(with_, str) and name == with_)]
     if not names:
         raise BadInputError("the dataset has no maps on (y, x) to correlate")
     rows = [_row(maps[name], other, trend, level) for name in names]

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +88,12 @@ def sites_of(dataset: xr.Dataset) -> Sites:
 
 
 def _metadata(dataset: xr.Dataset) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(dataset.attrs.get("metadata", "{}"))
+    return _parsed(str(dataset.attrs.get("metadata", "{}")))
+
+
+@lru_cache(maxsize=4)  # a report asks some forty times; a snapshot of the instruments is in it
+def _parsed(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
     return found
 
 

@@ -55,6 +55,8 @@ def contents_of(
     choice = choose(dataset, recipe)
     problems = list(choice.problems)
     common = outline.chapters(dataset, events, fit_curve) if is_run(dataset) else []
+    if choice.recipe is None and not common and recipe == AUTO:
+        problems.append("No recipe suits this file; `stm-daq show FILE` draws what it holds.")
     if choice.recipe is None:
         return Contents(choice.name, tuple(common), (), tuple(problems))
     theirs = _attempt(choice.recipe.chapters, dataset, "figures", choice.name, problems)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+type _Pair = tuple[xr.DataArray, xr.DataArray | None]
+
 NM = 1e9
 LENGTHS = 5.0
 """Lags are shown up to so many correlation lengths."""
@@ -58,9 +60,7 @@ def figure_correlation_maps(
     NothingToShowError
         If the maps do not tell a correlation.
     """
-    pairs: list[tuple[xr.DataArray, xr.DataArray | None]] = [(a, None)]
-    if b is not None:
-        pairs += [(b, None), (a, b)]
+    pairs: list[_Pair] = [(a, None)] if b is None else [(a, None), (b, None), (a, b)]
     try:
         maps = [correlation_map(*pair, periodic=periodic, trend=trend) for pair in pairs]
         profiles = [radial_profile(*pair, periodic=periodic, trend=trend) for pair in pairs]
@@ -109,7 +109,7 @@ def _draw_lags(axes: Axes, correlation: xr.DataArray, reach: float) -> None:
 
 def _draw_profiles(
     axes: Axes,
-    pairs: list[tuple[xr.DataArray, xr.DataArray | None]],
+    pairs: list[_Pair],
     profiles: list[RadialProfile],
     lengths: list[CorrelationLength | None],
     reach: float,

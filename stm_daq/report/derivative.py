@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MV, NS, UV = 1e3, 1e9, 1e6
+MV, NS = 1e3, 1e9
 
 
 @in_house_style
@@ -26,7 +26,7 @@ def figure_derivative(study: GapExponentStudy) -> Figure:
 
     Raises
     ------
-    CannotTellError
+    NothingToShowError
         If no spectrum can be differentiated, or has peaks.
     """
     maps, run = study.maps, study.run
@@ -48,9 +48,9 @@ def figure_derivative(study: GapExponentStudy) -> Figure:
     panels[0, 0].legend(loc="upper center", ncols=2)
     _draw_errors(panels[1, 0], derivative, reach)
     letter(panels[1, 0], 2, "Error of one point")
-    span = np.gradient(bias) * (2 * derivative.half_widths + 1) * UV
+    span = np.gradient(bias) * (2 * derivative.half_widths + 1) * MV
     panels[1, 1].semilogy(bias * MV, span, ".", color=DATA, markersize=2.5)
-    panels[1, 1].set(xlabel="Bias (mV)", ylabel="Width of the window (µV)")
+    panels[1, 1].set(xlabel="Bias (mV)", ylabel="Width of the window (mV)")
     letter(panels[1, 1], 3, "Window of the derivative")
     return figure
 

@@ -14,6 +14,7 @@ from stm_daq.errors import StmDaqError
 from stm_daq.report.chapter import Chapter
 from stm_daq.report.embed import data_uri, picture_of, rendered
 from stm_daq.report.figure_data import figure_csv
+from stm_daq.report.style import WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,6 +46,8 @@ class DrawnFigure:
     svg: bytes = b""
     csv: str = ""
     """See :func:`stm_daq.report.figure_data.figure_csv`."""
+    width: float = 1.0
+    """In parts of the page's."""
     pdf: bytes = b""
     """Empty unless it was wanted."""
     missing: str = ""
@@ -100,6 +103,7 @@ def _drawn(number: int, chapter: Chapter, pdf: bool, clock: RealClock) -> DrawnF
             *text,
             image=image,
             svg=svg,
+            width=min(figure.get_figwidth() / WIDTH, 1.0),
             csv=_numbers(figure, chapter),
             pdf=rendered(figure, "pdf") if pdf else b"",
             seconds=clock.now() - start,

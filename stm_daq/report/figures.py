@@ -16,9 +16,15 @@ from stm_daq.report.contact_spectra import figure_contact_curvature, figure_cont
 from stm_daq.report.correlation_maps import figure_correlation_maps
 from stm_daq.report.correlations import figure_correlations
 from stm_daq.report.curves import figure_curves
+from stm_daq.report.derivative import figure_derivative
 from stm_daq.report.examples import pick_examples
 from stm_daq.report.fits import figure_fits
 from stm_daq.report.fourier import figure_energies, figure_fourier
+from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
+from stm_daq.report.gap_exponent_correlations import (
+    figure_disorder_theory,
+    figure_gap_exponent_correlations,
+)
 from stm_daq.report.grains import figure_grains
 from stm_daq.report.heating import figure_heating
 from stm_daq.report.line_cut import figure_line_cut
@@ -51,9 +57,14 @@ __all__ = [
     "figure_correlation_maps",
     "figure_correlations",
     "figure_curves",
+    "figure_derivative",
+    "figure_disorder_theory",
     "figure_energies",
     "figure_fits",
     "figure_fourier",
+    "figure_gap_exponent_correlations",
+    "figure_gap_exponent_maps",
+    "figure_gap_exponent_spectra",
     "figure_grains",
     "figure_heating",
     "figure_histogram",

@@ -16,6 +16,8 @@ def written(finding: Finding) -> str:
     """Write a finding with its uncertainty and unit: "0.612 ± 0.004 meV"."""
     if not math.isfinite(finding.value):
         return "cannot be told"
+    if not finding.std > 0 and finding.value.is_integer() and abs(finding.value) < 1e9:
+        return f"{finding.value:.0f} {finding.unit}".rstrip()  # a count
     return f"{plus_minus(finding.value, finding.std)} {finding.unit}".rstrip()
 
 

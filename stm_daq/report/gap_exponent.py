@@ -39,7 +39,7 @@ def figure_gap_exponent_maps(study: GapExponentStudy) -> Figure:
 
     Raises
     ------
-    CannotTellError
+    NothingToShowError
         If there are no gaps or no exponents.
     """
     gap, exponent = study.gap, study.exponent
@@ -110,7 +110,7 @@ def figure_gap_exponent_spectra(study: GapExponentStudy) -> Figure:
 
     Raises
     ------
-    CannotTellError
+    NothingToShowError
         If there are no gaps or no exponents.
     """
     figure = new_figure(5.2)

@@ -38,7 +38,7 @@ def figure_gap_exponent_correlations(study: GapExponentStudy) -> Figure:
 
     Raises
     ------
-    CannotTellError
+    NothingToShowError
         If there is no gap or exponent, or the map is too small for a correlation length.
     """
     gap, exponent, both = study.gap, study.exponent, study.relation
@@ -113,7 +113,7 @@ def figure_disorder_theory(study: GapExponentStudy) -> Figure:
 
     Raises
     ------
-    CannotTellError
+    NothingToShowError
         If the plan does not tell what is needed of the film, or there is no gap or exponent.
     """
     theory = study.theory

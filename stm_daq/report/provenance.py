@@ -83,6 +83,7 @@ def citation(facts: Facts, sums: Sequence[tuple[str, str]]) -> str:
     program = facts.versions.get("stm-daq", version("stm-daq"))
     data = f", SHA-256 of {sums[0][0]} {sums[0][1]}" if sums else ""
     sample = f"{facts.sample}. " if facts.sample else ""
+    done = "Read" if facts.kind == "file" else "Measured"
     return (
-        f"{sample}{facts.name}, {facts.kind} {facts.run_id}{data}. Measured with stm_daq {program}."
+        f"{sample}{facts.name}, {facts.kind} {facts.run_id}{data}. {done} with stm_daq {program}."
     )

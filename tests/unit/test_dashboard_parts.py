@@ -58,6 +58,21 @@ def test_only_changed_pixels_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(source.data["image"][0], values * 1e3, rtol=1e-6)
 
 
+def test_colours_are_steady_while_the_map_hardly_changes() -> None:
+    panel = MapPanel("map", lambda x, y: None)
+    extent = Extent.around(np.arange(10) * NM, np.arange(10) * NM)
+    values = np.linspace(1.0, 2.0, 100).reshape(10, 10)
+
+    def limits_of(values: np.ndarray, title: str = "Gap") -> tuple[object, object]:
+        panel.draw(values, extent, Quantity(title))
+        return panel._mapper.low, panel._mapper.high
+
+    first = limits_of(values)
+    assert limits_of(values + 0.005) == first
+    assert limits_of(values + 0.2) == pytest.approx((first[0] + 0.2, first[1] + 0.2))
+    assert limits_of(values, "Other map") == pytest.approx(first)
+
+
 def test_a_new_run_sends_the_whole_image() -> None:
     panel = MapPanel("map", lambda x, y: None)
     source, _ = drawn(panel)

@@ -29,6 +29,8 @@ from stm_daq.records import Array
 
 _PATCHED = 256
 """Of more changed pixels the whole image is sent."""
+_STEADY = 0.02
+"""Colour limits that would move by less, of their distance, stay: a new scale is painted anew."""
 PALETTES = {"topograph": Cividis256, "map": Viridis256}
 
 
@@ -71,16 +73,18 @@ class MapPanel:
         self._sent: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._extent: Extent | None = None
         self._title = ""
+        self._limits = (0.0, 1.0)
         blank: dict[str, list[Any]] = {key: [] for key in ("image", "x", "y", "dw", "dh")}
         self._image = ColumnDataSource(data=blank)
         self._mark = ColumnDataSource(data={"x": [], "y": [], "w": [], "h": []})
         self._mapper = LinearColorMapper(palette=PALETTES[name], low=0, high=1, nan_color=MISSING)
+        across, up = DataRange1d(range_padding=0), DataRange1d(range_padding=0)
         self.figure = figure(
             name=name,
             sizing_mode="stretch_both",
             min_height=260,
-            x_range=DataRange1d(range_padding=0),
-            y_range=DataRange1d(range_padding=0),
+            x_range=across,
+            y_range=up,
             match_aspect=True,
             tools="pan,wheel_zoom,box_zoom,reset,save",
             active_drag=None,
@@ -94,10 +98,11 @@ class MapPanel:
         self.figure.grid.visible = False
         image = Image(image="image", x="x", y="y", dw="dw", dh="dh", color_mapper=self._mapper)
         glyph = self.figure.add_glyph(self._image, image)
-        self.figure.rect("x", "y", "w", "h", source=self._mark, fill_color=None, line_color="white",
-                         line_width=4)  # fmt: skip
-        self.figure.rect("x", "y", "w", "h", source=self._mark, fill_color=None,
-                         line_color="#d00000", line_width=2)  # fmt: skip
+        for colour, line_width in (("white", 4), ("#d00000", 2)):
+            # a layer of its own: the image below is not painted anew when the mark moves
+            self.figure.rect("x", "y", "w", "h", source=self._mark, fill_color=None,
+                             line_color=colour, line_width=line_width, level="overlay")  # fmt: skip
+        across.renderers = up.renderers = [glyph]  # the mark changes nothing
         tooltip = [("x, y", "$x{0.0}, $y{0.0} nm"), ("value", "@image{0.0000}")]
         self.figure.add_tools(HoverTool(renderers=[glyph], tooltips=tooltip, visible=False))
         self._bar = ColorBar(color_mapper=self._mapper, ticker=BasicTicker(desired_num_ticks=6),
@@ -109,14 +114,18 @@ class MapPanel:
         """Show a map in SI, shape (rows, columns), NaN where missing."""
         shown = (values * quantity.factor).astype(np.float32)
         self.figure.yaxis.visible = len(shown) > 1
-        if extent != self._extent or shown.shape != self._sent.shape:
+        other_map = extent != self._extent or shown.shape != self._sent.shape
+        is_new = other_map or quantity.title != self._title
+        if other_map:
             self._send_all(shown, extent)
         else:
             self._send_changes(shown)
         if quantity.title != self._title:
             self._title = self._bar.title = quantity.title
         low, high = limits(shown.astype(np.float64))
-        if (low, high) != (self._mapper.low, self._mapper.high):
+        moved = max(abs(low - self._limits[0]), abs(high - self._limits[1]))
+        if is_new or moved > _STEADY * (high - low):
+            self._limits = low, high
             self._mapper.update(low=low, high=high)
 
     def mark(self, x: float, y: float, width: float, height: float) -> None:

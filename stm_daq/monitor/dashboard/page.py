@@ -29,7 +29,7 @@ from stm_daq.monitor.dashboard.theme import DARK, LIGHT
 from stm_daq.monitor.formulas import Formulas
 
 SLOW = 5.0
-"""s; what summarises many spectra (histogram, strips) is drawn less often: browsers are slow."""
+"""s; what summarises many spectra (histogram, cut, strips) is drawn less often: browsers are slow."""
 PULSE = 1000
 """ms; so often at least: its script takes silence for a lost connection."""
 
@@ -144,7 +144,7 @@ class Page:
         self.figures.draw_map(started, values, name)
         if summed_up:
             self.figures.draw_histogram(values, name)
-        self._draw_cut()
+            self._draw_cut()
 
     def _draw_cut(self) -> None:
         started, site = self._source.started, self._site

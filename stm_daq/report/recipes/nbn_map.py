@@ -8,12 +8,10 @@ After C. Carbillet et al., Phys. Rev. B 102, 024504 (2020). Settings in the plan
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from stm_daq.analysis.gap_exponent_study import GapExponentStudy
-from stm_daq.errors import CannotTellError
 from stm_daq.report.chapter import Chapter, Finding
 from stm_daq.report.derivative import figure_derivative
 from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
@@ -22,19 +20,15 @@ from stm_daq.report.gap_exponent_correlations import (
     figure_gap_exponent_correlations,
 )
 from stm_daq.report.gap_exponent_findings import findings_of
-from stm_daq.report.style import NothingToShowError
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
 
 FEWEST = 8
 """Rows and columns of a map."""
 REACH = 15e-3
 """A sweep for the exponent reaches so far on both sides, V: six times the largest gap of NbN."""
 MEV, NM = 1e3, 1e9
-
-type Draw = Callable[[GapExponentStudy], Figure]
 
 
 def suits(dataset: xr.Dataset) -> bool:
@@ -66,7 +60,7 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
             f"of dI/dV = b |V|^alpha between {low:.3g} and {high:.3g} mV, mean of both sides, of the "
             "normal state. The colours of the exponent run the other way round. Hatched: no value.",
             "Maps of height, gap and exponent, and histograms of the latter two.",
-            partial(_drawn, figure_gap_exponent_maps, study),
+            partial(figure_gap_exponent_maps, study),
         ),
         Chapter(
             "Spectra by exponent",
@@ -74,7 +68,7 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
             "exponent, and the power laws fitted to them (shaded: where). The exponents below are those "
             "of the spectra as they are.",
             "Mean spectra near the gap, over the whole range, and on logarithmic axes with power laws.",
-            partial(_drawn, figure_gap_exponent_spectra, study),
+            partial(figure_gap_exponent_spectra, study),
         ),
         Chapter(
             "Correlations",
@@ -82,7 +76,7 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
             "bands are one standard deviation. The noise is taken out of the autocorrelations. Line: "
             "fitted decay; dotted: where it has fallen to 1/e.",
             "Maps and radial averages of the correlation of gap and exponent.",
-            partial(_drawn, figure_gap_exponent_correlations, study),
+            partial(figure_gap_exponent_correlations, study),
         ),
         Chapter(
             "Theory of disorder",
@@ -90,7 +84,7 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
             "variations of the resistance would give. Right: the exponent along the bias and that of "
             "the sheet resistance.",
             "Scatter plot of gap against exponent with two lines; exponent against bias.",
-            partial(_drawn, figure_disorder_theory, study),
+            partial(figure_disorder_theory, study),
         ),
         Chapter(
             "dI/dV from the current",
@@ -98,16 +92,9 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
             "deviation of a point, and the error that the width of the window makes; the window, by "
             "the least squared error of both.",
             "One spectrum by two methods, its errors and the windows.",
-            partial(_drawn, figure_derivative, study),
+            partial(figure_derivative, study),
         ),
     ]
-
-
-def _drawn(draw: Draw, study: GapExponentStudy) -> Figure:
-    try:
-        return draw(study)
-    except CannotTellError as reason:
-        raise NothingToShowError(str(reason)) from None
 
 
 def findings(dataset: xr.Dataset) -> list[Finding]:

@@ -6,6 +6,7 @@ After W.-T. Liao et al., Phys. Rev. B 100, 214505 (2019). From the plan's ``repo
 
 from __future__ import annotations
 
+import json
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,9 @@ def suits(dataset: xr.Dataset) -> bool:
         return False
     if outer_axes(dataset) or not dataset["topography"].size:
         return False
+    model = json.loads(dataset.attrs.get("metadata", "{}")).get("fit_model", "btk")
+    if not str(model).startswith("btk"):
+        return False  # there is a map of the barrier in every run, but an empty one
     return min(dataset.sizes["y"], dataset.sizes["x"]) >= SMALLEST
 
 

@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 def report(dataset: xr.Dataset, folder: Path, events: tuple[Event, ...] = ()) -> str:
     """Write a report and return its text, having checked that it is a sound page."""
-    path = write_report(dataset, events, folder / "report.html")
+    path = write_report(dataset, events, folder / "report.html", recipe="none")
     text = path.read_text(encoding="utf-8")
     assert "could not be drawn" not in text
     assert all(a.startswith(("data:", "#")) for a in Page(text).addresses)
@@ -257,7 +257,7 @@ def test_one_bad_figure_does_not_cost_the_others(night: Night, tmp_path: Path) -
     def broken(*_: object) -> np.ndarray:
         raise ZeroDivisionError("no such model")
 
-    path = write_report(night(3, 3), (), tmp_path / "report.html", broken)
+    path = write_report(night(3, 3), (), tmp_path / "report.html", broken, "none")
     text = path.read_text(encoding="utf-8")
     assert "could not be drawn (ZeroDivisionError: no such model)" in text
     assert len(Page(text).images) == 5

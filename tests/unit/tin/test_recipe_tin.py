@@ -47,6 +47,7 @@ def test_it_suits_a_map_and_nothing_else(run):
     assert not tin.suits(run.drop_vars("barrier"))
     assert not tin.suits(run.isel(y=slice(2)))
     assert not tin.suits(run.expand_dims(stage=[0.5]))
+    assert not tin.suits(run.assign_attrs(metadata='{"fit_model": "none"}'))
 
 
 def test_every_number_of_the_paper_is_stated(found):
@@ -125,7 +126,7 @@ def test_a_map_without_fits_says_so(run):
     with pytest.raises(CannotTellError):
         tin.findings(none)
     film = tin.Film(none)
-    with pytest.raises(CannotTellError):
+    with pytest.raises(NothingToShowError):
         figure_zero_gap(film.maps)
     with pytest.raises(NothingToShowError):
         figure_heating(film.maps, tin.Film(run).regions)
