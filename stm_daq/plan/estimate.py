@@ -22,7 +22,7 @@ MOVE_SPEED = 100e-9
 """Assumed speed of the tip between sites, m/s."""
 BUS_TIME_PER_SITE = 0.06
 """Commands, replies and the read-out of the buffer on GPIB and LAN, s per spectrum."""
-TRAVEL_BUS_TIME = 0.2
+TRAVEL_BUS_TIME = 0.1
 """To the set-point for travel and back, with what is read back, s per spectrum."""
 BUS_TIME_PER_POINT = 0.02
 """The same for one point of a sweep that the program makes point by point, s."""

@@ -67,7 +67,7 @@ def _travel(plan: Plan, limits: Limits) -> Iterator[Problem]:
         allowed = limits.setpoint_current
         if not _inside(allowed, plan.travel.current):
             yield _forbidden(plan, (*path, "current"), show(plan.travel.current, "A"), allowed)
-    for path, text in misfits_of_travel(plan, limits):
+    for path, text in misfits_of_travel(plan, limits.travel_conductance):
         yield problem(plan, path, text)
 
 

@@ -13,7 +13,6 @@ from stm_daq.yaml_source import KeyPath
 
 if TYPE_CHECKING:
     from stm_daq.plan.model import Plan
-    from stm_daq.station.limits import Limits
 
 ROUNDING = 1e-9
 """Relative; "1 nA" at "1 mV" is 1 uS, whatever the last bit."""
@@ -32,14 +31,14 @@ class Travel:
 type Complaint = tuple[KeyPath, str]
 
 
-def misfits_of_travel(plan: Plan, limits: Limits) -> Iterator[Complaint]:
+def misfits_of_travel(plan: Plan, limit: float) -> Iterator[Complaint]:
     """Yield, by key, what would bring the tip too near the surface while it moves sideways.
 
-    That is a conductance above the station's limit; and a set-point for travel that is nearer to the
+    That is a conductance above the station's limit (S); and a set-point for travel that is nearer to the
     surface than one of the sites, where the tip would have to approach in order to leave.
     """
     if plan.travel is None:
-        yield from _moves_too_near(plan, limits.travel_conductance)
+        yield from _moves_too_near(plan, limit)
         return
     path: KeyPath = ("setpoint", "travel")
     bias, current = plan.travel.bias, plan.travel.current
@@ -51,8 +50,8 @@ def misfits_of_travel(plan: Plan, limits: Limits) -> Iterator[Complaint]:
     if current > least_current:
         text = f"{show(current, 'A')} is more than the {show(least_current, 'A')} of a set-point"
         yield (*path, "current"), f"{text}: the tip would approach in order to leave"
-    if current / bias > limits.travel_conductance * (1 + ROUNDING):
-        yield (*path, "current"), _too_near(current / bias, limits.travel_conductance)
+    if current / bias > limit * (1 + ROUNDING):
+        yield (*path, "current"), _too_near(current / bias, limit)
 
 
 def _moves_too_near(plan: Plan, limit: float) -> Iterator[Complaint]:
@@ -66,7 +65,9 @@ def _moves_too_near(plan: Plan, limit: float) -> Iterator[Complaint]:
             break
     conductance = max(current / abs(bias) for bias, current in moved)
     if conductance > limit * (1 + ROUNDING):
-        text = f"{_too_near(conductance, limit)}; write `travel: {{bias, current}}` into `setpoint`, "
+        text = (
+            f"{_too_near(conductance, limit)}; write `travel: {{bias, current}}` into `setpoint`, "
+        )
         yield _place(plan), f"{text}under which it moves instead (see docs/plans.md)"
 
 
