@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.sites import Mask, sites_of
+from stm_daq.analysis.maps.sites import Mask, sites_of
 from stm_daq.records import Array
 
 if TYPE_CHECKING:

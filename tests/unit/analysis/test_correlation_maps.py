@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stm_daq.analysis.correlation import correlation_map, radial_profile
-from stm_daq.analysis.correlation_length import correlation_length
+from stm_daq.analysis.space.correlation import correlation_map, radial_profile
+from stm_daq.analysis.space.correlation_length import correlation_length
 from stm_daq.errors import CannotTellError
 
 from .random_maps import PIXEL, as_map, fields

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stm_daq.analysis.correlation import correlation_map, radial_profile
-from stm_daq.analysis.fields import field_of
-from stm_daq.analysis.map_spread import noise_of_map, spread_of_map
-from stm_daq.analysis.resampling import block_bootstrap
-from stm_daq.analysis.significance import correlate
+from stm_daq.analysis.maps.fields import field_of
+from stm_daq.analysis.space.correlation import correlation_map, radial_profile
+from stm_daq.analysis.space.map_spread import noise_of_map, spread_of_map
+from stm_daq.analysis.space.resampling import block_bootstrap
+from stm_daq.analysis.space.significance import correlate
 from stm_daq.errors import BadInputError, CannotTellError
 
 from .random_maps import as_map, fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stm_daq.analysis.resampling import (
+from stm_daq.analysis.space.resampling import (
     block_bootstrap,
     bootstrap,
     permutation_test,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.samples.tin import TinFilm
-from stm_daq.analysis.significance import correlate, correlate_all, rank_correlation
+from stm_daq.analysis.space.significance import correlate, correlate_all, rank_correlation
 from stm_daq.errors import BadInputError, CannotTellError
 
 from .random_maps import as_map, fields

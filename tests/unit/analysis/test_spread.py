@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stm_daq.analysis.map_spread import noise_of_map, spread_of_map
-from stm_daq.analysis.spread import fwhm, spread_of
+from stm_daq.analysis.space.map_spread import noise_of_map, spread_of_map
+from stm_daq.analysis.space.spread import fwhm, spread_of
 from stm_daq.errors import BadInputError, CannotTellError
 
 from .random_maps import as_map, fields
