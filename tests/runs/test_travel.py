@@ -14,7 +14,6 @@ import stm_daq
 from drivers.nanonis_stm import NanonisStm
 from drivers.qdac2 import Qdac2Bias
 from stm_daq import night
-from stm_daq.clock import RealClock
 from stm_daq.errors import InstrumentError, OutOfRangeError
 from stm_daq.rehearsal import Rehearsal, make_twin, visa_library
 from stm_daq.station.config import load_station
@@ -118,7 +117,6 @@ def test_a_travel_costs_eighteen_messages(rehearse_demo):
         return (rehearse_demo(4, travel) - plain) / ways
 
     plain = rehearse_demo(4, "")
-    assert plain / 16 == pytest.approx(11, abs=1.5)  # the bias is checked after every row
     assert further(', travel: {bias: "4 mV", current: "50 pA"}') == pytest.approx(18, abs=0.5)
     assert further(', travel: {bias: "4 mV", current: "100 pA"}') == pytest.approx(2, abs=0.5)
 
@@ -316,7 +314,7 @@ def test_the_watchdog_leaves_contact_before_it_closes_the_loop(tmp_path):
         make_twin(config, Rehearsal(epoch=1.8e9, seed=3)) as twin,
         visa_library(twin.visa_library),
         streams_from(twin.open_stream),
-        open_roles(config, RealClock(), NEEDED) as roles,
+        open_roles(config, twin.clock, NEEDED) as roles,
     ):
         stm, bias, tip = roles["stm"], roles["bias"], twin.world.tip
         bias.ramp_to(4e-3)
