@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from stm_daq.analysis.images import check_length
 from stm_daq.analysis.sites import Mask
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
@@ -123,6 +124,7 @@ def _step(data: xr.DataArray, axis: str) -> float:
         raise BadInputError(
             f"coordinate '{axis}' is in {data[axis].attrs['units']}; it must be in m"
         )
+    check_length(data[axis].values.astype(float), f"the axis '{axis}'")
     steps = np.diff(data[axis].values.astype(float))
     if not len(steps):
         return 0.0
