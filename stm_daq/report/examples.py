@@ -89,8 +89,8 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
 
 def _scattered(count: int, wanted: int = 6) -> list[int]:
     """Return some numbers below `count`, evenly spread but in step with no row of a map."""
-    if count <= wanted:
-        return list(range(count))
+    if count < 4 * wanted:
+        return [int(k) for k in np.linspace(0, count - 1, min(count, wanted))]
     golden = (math.sqrt(5) - 1) / 2
     within = [(k + (k * golden) % 1) / wanted for k in range(wanted)]
     return sorted({int(part * count) for part in within})

@@ -1,4 +1,4 @@
-"""What a report must not say of runs that cannot tell: wrong axes, copies, too few fits, wrong recipes."""
+"""What a report must not say of runs that cannot tell: wrong axes, copies, wrong recipes."""
 
 from __future__ import annotations
 
