@@ -19,15 +19,15 @@ from scipy import ndimage
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from stm_daq.analysis.clustering import cluster_spectra
-from stm_daq.analysis.distortion import image_shift
-from stm_daq.analysis.fourier import fourier, fourier_of_energies
-from stm_daq.analysis.lattice import find_peaks
-from stm_daq.analysis.night import night_of
-from stm_daq.analysis.noise import noise_of_spectra, stripes_of
-from stm_daq.analysis.roughness import height_distribution, roughness
-from stm_daq.analysis.rows import align_rows, scars_of
-from stm_daq.analysis.surface import level, level_terraces
+from stm_daq.analysis.maps.clustering import cluster_spectra
+from stm_daq.analysis.stability.night import night_of
+from stm_daq.analysis.stability.noise import noise_of_spectra, stripes_of
+from stm_daq.analysis.topographs.distortion import image_shift
+from stm_daq.analysis.topographs.fourier import fourier, fourier_of_energies
+from stm_daq.analysis.topographs.lattice import find_peaks
+from stm_daq.analysis.topographs.roughness import height_distribution, roughness
+from stm_daq.analysis.topographs.rows import align_rows, scars_of
+from stm_daq.analysis.topographs.surface import level, level_terraces
 
 type Work = Callable[[xr.Dataset], object]
 

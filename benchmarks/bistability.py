@@ -32,10 +32,10 @@ from sim.line import MicrowaveLine  # noqa: E402
 from sim.samples.bistable import InoxFilm  # noqa: E402
 from stm_daq import night  # noqa: E402
 from stm_daq.analysis.hysteresis import analyse  # noqa: E402
-from stm_daq.analysis.power_maps import places, supercurrent_map, switch_maps  # noqa: E402
+from stm_daq.analysis.microwave.power_maps import places, supercurrent_map, switch_maps  # noqa: E402
 from stm_daq.physics.hotspot import switching_drives  # noqa: E402
 from stm_daq.rehearsal import Rehearsal  # noqa: E402
-from stm_daq.report.loops import (  # noqa: E402
+from stm_daq.report.microwave.loops import (  # noqa: E402
     correlation,
     figure_loops,
     figure_supercurrent,
@@ -184,7 +184,7 @@ def main() -> None:
 
 def draw(folder: Path, fine: Any, currents: Any) -> None:
     """Write the figures of docs/bistability.md."""
-    from stm_daq.report import hot_spot
+    from stm_daq.report.microwave import hot_spot
 
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {

@@ -25,7 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 from stm_daq.monitor.publisher import Publisher
 from stm_daq.past import JournalPast
 from stm_daq.records import Fit, Frame, Progress, RunStarted, Site, Spectrum, TopographRows
-from stm_daq.report.curve import fitted_curve
+from stm_daq.report.runs.curve import fitted_curve
 from stm_daq.store.journal import Journal
 
 SIDE = 128

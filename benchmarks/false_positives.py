@@ -17,11 +17,11 @@ from scipy import fft
 
 from sim.samples.nbn_altshuler_aronov import NbnFilm
 from sim.samples.tin import TinFilm
-from stm_daq.analysis.correlation import radial_profile
-from stm_daq.analysis.correlation_length import correlation_length
-from stm_daq.analysis.map_spread import spread_of_map
-from stm_daq.analysis.significance import correlate
-from stm_daq.analysis.spread import spread_of
+from stm_daq.analysis.space.correlation import radial_profile
+from stm_daq.analysis.space.correlation_length import correlation_length
+from stm_daq.analysis.space.map_spread import spread_of_map
+from stm_daq.analysis.space.significance import correlate
+from stm_daq.analysis.space.spread import spread_of
 
 PLACES = 3
 """Pairs of maps for each seed."""

@@ -21,8 +21,8 @@ import xarray as xr
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sim.samples.nbn_altshuler_aronov import NbnFilm
-from stm_daq.analysis.gap_exponent_maps import gap_exponent_maps
-from stm_daq.analysis.gap_exponent_relation import relation, varying
+from stm_daq.analysis.altshuler_aronov.gap_exponent_maps import gap_exponent_maps
+from stm_daq.analysis.altshuler_aronov.gap_exponent_relation import relation, varying
 from stm_daq.errors import CannotTellError
 from stm_daq.physics import altshuler_aronov
 from stm_daq.records import Array

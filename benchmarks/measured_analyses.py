@@ -17,17 +17,17 @@ import numpy as np
 import xarray as xr
 
 import stm_daq
-from stm_daq.analysis.clustering import cluster_spectra
-from stm_daq.analysis.dip import dip_of
-from stm_daq.analysis.distortion import affine_of_lattice, image_shift
-from stm_daq.analysis.lattice import Symmetry, find_peaks, lattice_of
-from stm_daq.analysis.noise import noise_of_spectra, stripes_of
-from stm_daq.analysis.roughness import height_distribution, roughness
-from stm_daq.analysis.surface import level
+from stm_daq.analysis.maps.clustering import cluster_spectra
+from stm_daq.analysis.spectra.dip import dip_of
+from stm_daq.analysis.stability.noise import noise_of_spectra, stripes_of
+from stm_daq.analysis.topographs.distortion import affine_of_lattice, image_shift
+from stm_daq.analysis.topographs.lattice import Symmetry, find_peaks, lattice_of
+from stm_daq.analysis.topographs.roughness import height_distribution, roughness
+from stm_daq.analysis.topographs.surface import level
 from stm_daq.errors import CannotTellError
+from stm_daq.report.general.surface import levelled
 from stm_daq.report.recipes import general
 from stm_daq.report.style import NothingToShowError
-from stm_daq.report.surface import levelled
 
 DATA = Path(__file__).parents[2] / "shared" / "realdata"
 NM, PM, MV = 1e9, 1e12, 1e3

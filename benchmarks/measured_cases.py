@@ -9,7 +9,7 @@ import numpy as np
 from stm_daq.commands.fit_table import value_text
 from stm_daq.fitting import FitResult, fit_measured, grade
 from stm_daq.records import Array
-from stm_daq.report.fits import DrawnFit
+from stm_daq.report.runs.fits import DrawnFit
 from stm_daq.store.formats import MeasuredSpectra
 
 TUNNEL = {"barrier": 10.0}

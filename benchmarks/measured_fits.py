@@ -20,8 +20,8 @@ from measured_cases import MEV, Case, cells_in_order, fitted, gaps_of, two_gaps
 
 from stm_daq.fitting import fit_gap_series
 from stm_daq.physics import bcs
-from stm_daq.report.fits import figure_fits
-from stm_daq.report.spectra import draw_spectrum, spectrum_panels
+from stm_daq.report.runs.fits import figure_fits
+from stm_daq.report.runs.spectra import draw_spectrum, spectrum_panels
 from stm_daq.report.style import BLUE, DATA, FAILED, FIT, GREEN, in_house_style, new_figure
 from stm_daq.store.formats import MeasuredSpectra, read_spectra
 

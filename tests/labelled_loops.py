@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stm_daq.analysis.loops import Cycle
+from stm_daq.analysis.microwave.loops import Cycle
 
 KINDS = (
     ("bistable", "plain"), ("bistable", "drift"), ("bistable", "glitch"), ("bistable", "lag"),

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stm_daq.analysis.jumps import Jump, despiked, jumps_of, noise_of
-from stm_daq.analysis.lag import distance, rate_test, without_lag
-from stm_daq.analysis.loops import Cycle, Loop, Switch, Verdict
+from stm_daq.analysis.microwave.jumps import Jump, despiked, jumps_of, noise_of
+from stm_daq.analysis.microwave.lag import distance, rate_test, without_lag
+from stm_daq.analysis.microwave.loops import Cycle, Loop, Switch, Verdict
 from stm_daq.records import Array
 
 __all__ = ["Cycle", "Loop", "Switch", "Verdict", "analyse", "rate_test"]

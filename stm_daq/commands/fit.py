@@ -157,7 +157,7 @@ def _check_figure(path: Path) -> None:
 
 
 def _draw(fitted: list[Fitted], path: Path) -> None:
-    from stm_daq.report.fits import save_fits
+    from stm_daq.report.runs.fits import save_fits
 
     try:
         save_fits([item.drawn() for item in fitted], path)

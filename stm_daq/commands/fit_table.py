@@ -16,7 +16,7 @@ from stm_daq.fitting.series import GapSeries, fit_gap_series
 from stm_daq.store.formats import MeasuredSpectra
 
 if TYPE_CHECKING:
-    from stm_daq.report.fits import DrawnFit
+    from stm_daq.report.runs.fits import DrawnFit
 
 CLOSING_NEEDS = 3
 """Spectra at known temperatures from which a closing temperature of the gap is estimated."""
@@ -51,7 +51,7 @@ class Fitted:
 
     def drawn(self) -> DrawnFit:
         """Return what a figure needs."""
-        from stm_daq.report.fits import DrawnFit
+        from stm_daq.report.runs.fits import DrawnFit
 
         return DrawnFit(
             title=self.label,

@@ -8,7 +8,7 @@ from stm_daq.records import Array, Fit, RunStarted, Spectrum
 
 def curve_of(started: RunStarted, spectrum: Spectrum, fit: Fit) -> Array | None:
     """Return the curve of a fit at the points of its spectrum, S; None if the model is not known here."""
-    from stm_daq.report.curve import fitted_curve
+    from stm_daq.report.runs.curve import fitted_curve
 
     if not fit.values or started.swept_name != "bias":
         return None
@@ -22,7 +22,7 @@ def level(z: Array) -> Array:
     """Return a topograph without its tilt, m."""
     import numpy as np
 
-    from stm_daq.analysis.surface import without_plane
+    from stm_daq.analysis.topographs.surface import without_plane
 
     rows, columns = z.shape
     return without_plane(z, np.arange(columns, dtype=float), np.arange(rows, dtype=float))

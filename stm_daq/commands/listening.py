@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stm_daq.errors import StmDaqError
 from stm_daq.monitor.client import Item, connect
 
 
@@ -19,7 +18,7 @@ def items_of(addresses: Sequence[str], key: Path | None) -> Iterator[tuple[str, 
     BadInputError
         If an address is none, or the key cannot be used.
     """
-    heard: queue.SimpleQueue[tuple[str, Item | StmDaqError]] = queue.SimpleQueue()
+    heard: queue.SimpleQueue[tuple[str, Item | Exception]] = queue.SimpleQueue()
     for address in dict.fromkeys(addresses):
         threading.Thread(target=_listen, args=(address, key, heard), daemon=True).start()
     while True:
@@ -29,17 +28,17 @@ def items_of(addresses: Sequence[str], key: Path | None) -> Iterator[tuple[str, 
             )  # one without end cannot be interrupted on Windows
         except queue.Empty:
             continue
-        if isinstance(item, StmDaqError):
+        if isinstance(item, Exception):
             raise item
         yield address, item
 
 
 def _listen(
-    address: str, key: Path | None, heard: queue.SimpleQueue[tuple[str, Item | StmDaqError]]
+    address: str, key: Path | None, heard: queue.SimpleQueue[tuple[str, Item | Exception]]
 ) -> None:
     try:
         with connect(address, key) as items:
             for item in items:
                 heard.put((address, item))
-    except StmDaqError as error:
+    except Exception as error:  # noqa: BLE001 - raised again where it is seen: a deaf dead man says nothing
         heard.put((address, error))

@@ -103,7 +103,7 @@ def _map(data: xr.Dataset, name: str, console: Console) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from stm_daq.analysis.surface import without_plane
+    from stm_daq.analysis.topographs.surface import without_plane
     from stm_daq.monitor.blocks import heat_map, robust_range, spectrum_plot
     from stm_daq.notebook.choose import map_of
 

@@ -19,6 +19,7 @@ import msgspec
 import zmq
 
 from stm_daq.clock import Clock
+from stm_daq.monitor.alerts.letter import plain
 from stm_daq.monitor.messages import VERSION
 from stm_daq.monitor.orders import (
     COMMANDS,
@@ -147,7 +148,7 @@ class ControlServer:
         return self.desk.carry_out(who, order.command, order.argument)
 
     def _refuse(self, who: str, command: str, text: str) -> Confirmation:
-        shown = command[:40]
+        shown = plain(command, 40)  # must not forge lines of the log
         self._refusals.note(f"{who}, command '{shown}': {text}", {"who": who, "command": shown})
         return Confirmation(False, text)
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 import zmq
@@ -37,6 +37,10 @@ _MOST_WAITING = 1000
 _log = logging.getLogger(__name__)
 
 
+type _Count = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+"""What a journal can count."""
+
+
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a viewer may ask."""
 
@@ -47,10 +51,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     boot: str = ""
     """Of the publisher and run for which the numbers below are good; otherwise all is sent."""
     run: str = ""
-    cells: int = 0
-    rows: int = 0
-    events: int = 0
-    site: int = 0
+    cells: _Count = 0
+    rows: _Count = 0
+    events: _Count = 0
+    site: _Count = 0
     """Whose spectrum is wanted."""
 
 

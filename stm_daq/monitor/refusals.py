@@ -71,16 +71,25 @@ class Refusals:
         self._report = report
         self._allowance = Allowance(clock, BURST, EVERY)
         self._silent = 0
+        self._noted: dict[str, float] = {}
+        self._clock = clock
         self._lock = threading.Lock()
 
     def note(self, text: str, data: Mapping[str, Any]) -> None:
         """Note one; may be called from any thread."""
         with self._lock:
             self.count += 1
-            if not self._allowance.take():
+            if self._is_known(text) or not self._allowance.take():
                 self._silent += 1
                 return
+            self._noted[text] = self._clock.now()
             others, self._silent = self._silent, 0
         told = f"refused: {text}" + (f" (and {others} more before)" if others else "")
         _log.warning("%s", told)
         self._report("refused", told, dict(data) | {"others": others})
+
+    def _is_known(self, text: str) -> bool:
+        """Whether this was noted lately: who tries again and again must not hide somebody else."""
+        now = self._clock.now()
+        self._noted = {known: at for known, at in self._noted.items() if now - at < EVERY}
+        return text in self._noted

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.surface import without_plane
+from stm_daq.analysis.topographs.surface import without_plane
 from stm_daq.notebook.choose import At, map_of, outer_place, spectrum_of
 from stm_daq.records import Array
-from stm_daq.report.curve import fitted_curve
 from stm_daq.report.facts import facts_of
-from stm_daq.report.maps import scale_bar
 from stm_daq.report.raster import draw_image, extent_of, robust_limits
-from stm_daq.report.spectra import curve_at
+from stm_daq.report.runs.curve import fitted_curve
+from stm_daq.report.runs.maps import scale_bar
+from stm_daq.report.runs.spectra import curve_at
 from stm_daq.report.style import BLUE, DATA, FIT
 
 if TYPE_CHECKING:

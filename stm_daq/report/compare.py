@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stm_daq.analysis.resampling import block_bootstrap
+from stm_daq.analysis.space.resampling import block_bootstrap
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Array
 from stm_daq.report.chapter import Chapter, Finding

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.records import Array
-from stm_daq.report.maps import NM, scale_bar
 from stm_daq.report.numbers import Quantity
 from stm_daq.report.raster import draw_image, extent_of, panel_height, robust_limits
+from stm_daq.report.runs.maps import NM, scale_bar
 from stm_daq.report.style import WIDTH, NothingToShowError, in_house_style, letter, new_figure
 
 if TYPE_CHECKING:

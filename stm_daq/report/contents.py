@@ -11,9 +11,9 @@ from stm_daq.errors import BadInputError
 from stm_daq.records import Event
 from stm_daq.report import outline
 from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.drawing import excuse
 from stm_daq.report.recipes import AUTO, choose
+from stm_daq.report.runs.curve import FitCurve, fitted_curve
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.fitted_maps import NOT_MEASURED, excluded
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.maps.fitted_maps import NOT_MEASURED, excluded
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.report.facts import facts_of
 from stm_daq.report.flags import explain
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from stm_daq.records import Event
 from stm_daq.report.chapter import Finding
 from stm_daq.report.contents import Contents, contents_of, is_run
-from stm_daq.report.curve import FitCurve, fitted_curve
 from stm_daq.report.drawing import DrawnFigure, Progress, draw_all, silent
 from stm_daq.report.embed import data_uri, write_atomically
 from stm_daq.report.exclusions import HEAD, exclusions_csv, exclusions_of
@@ -21,7 +20,8 @@ from stm_daq.report.numbers import SIGMAS
 from stm_daq.report.page import agreement_rows, event_rows, flag_rows, header
 from stm_daq.report.provenance import checksums, citation, commands, versions_of_report
 from stm_daq.report.recipes import AUTO
-from stm_daq.report.timeline import notable
+from stm_daq.report.runs.curve import FitCurve, fitted_curve
+from stm_daq.report.runs.timeline import notable
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.quantities import show, show_duration
 from stm_daq.report.facts import facts_of, show_date
 from stm_daq.report.numbers import plus_minus

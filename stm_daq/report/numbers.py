@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.sites import Mask, sites_of
+from stm_daq.analysis.maps.sites import Mask, sites_of
 from stm_daq.records import Array
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Quantity:
     @property
     def label(self) -> str:
         """Label of an axis."""
-        return f"{self.title} {self.symbol}" + (f" ({self.unit})" if self.unit else "")
+        name = f"{self.title} {self.symbol}".strip()
+        return f"{name} ({self.unit})" if self.unit else name
 
 
 GAP = Quantity("gap", "Gap", r"$\Delta$", "meV", 1e3)

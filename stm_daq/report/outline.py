@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.records import Event
 from stm_daq.report.chapter import Chapter
-from stm_daq.report.curve import FitCurve
-from stm_daq.report.examples import Example, pick_examples
 from stm_daq.report.facts import Facts, facts_of
-from stm_daq.report.loops import figure_loops, figure_supercurrent, figure_switches
-from stm_daq.report.maps import figure_maps
-from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
+from stm_daq.report.microwave.loops import figure_loops, figure_supercurrent, figure_switches
+from stm_daq.report.runs.curve import FitCurve
+from stm_daq.report.runs.examples import Example, pick_examples
+from stm_daq.report.runs.maps import figure_maps
+from stm_daq.report.runs.series import figure_series, figure_small_maps, figure_waterfall
+from stm_daq.report.runs.spectra import figure_spectra
+from stm_daq.report.runs.statistics import figure_histogram, figure_truth
+from stm_daq.report.runs.timeline import figure_timeline
+from stm_daq.report.runs.topograph import figure_topograph
 from stm_daq.report.shape import (
     has_power_cycles,
     has_return,
@@ -24,10 +28,6 @@ from stm_daq.report.shape import (
     outer_steps,
     trace_of,
 )
-from stm_daq.report.spectra import figure_spectra
-from stm_daq.report.statistics import figure_histogram, figure_truth
-from stm_daq.report.timeline import figure_timeline
-from stm_daq.report.topograph import figure_topograph
 
 if TYPE_CHECKING:
     import xarray as xr

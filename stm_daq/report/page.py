@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stm_daq.analysis.sites import Mask, Sites, count_flags, sites_of
+from stm_daq.analysis.maps.sites import Mask, Sites, count_flags, sites_of
 from stm_daq.quantities import show, show_duration
 from stm_daq.records import Event
 from stm_daq.report.facts import Facts, facts_of, show_date

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stm_daq.analysis.sites import Mask
+from stm_daq.analysis.maps.sites import Mask
 from stm_daq.records import Array
 from stm_daq.report.style import DECORATION, FAILED, shade_not_measured
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.report.facts import facts_of
 from stm_daq.report.numbers import (
     FITTED,

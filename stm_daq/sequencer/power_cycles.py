@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stm_daq.analysis.jumps import switch_interval
+from stm_daq.analysis.microwave.jumps import switch_interval
 from stm_daq.clock import Clock
 from stm_daq.errors import OutOfRangeError
 from stm_daq.plan import Sweep

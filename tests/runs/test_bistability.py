@@ -14,7 +14,12 @@ import stm_daq
 from sim.line import MicrowaveLine
 from sim.samples.bistable import InoxFilm
 from stm_daq import night
-from stm_daq.analysis.power_maps import places, reference_drift, supercurrent_map, switch_maps
+from stm_daq.analysis.microwave.power_maps import (
+    places,
+    reference_drift,
+    supercurrent_map,
+    switch_maps,
+)
 from stm_daq.errors import BadInputError, OutOfRangeError
 from stm_daq.monitor.view import RunView
 from stm_daq.night import NightResult
@@ -23,7 +28,7 @@ from stm_daq.past import JournalPast
 from stm_daq.physics.hotspot import switching_drives
 from stm_daq.records import Spectrum
 from stm_daq.rehearsal import Rehearsal
-from stm_daq.report.loops import correlation
+from stm_daq.report.microwave.loops import correlation
 from stm_daq.store.exports.export import export_all, export_run
 from stm_daq.store.reading import events
 

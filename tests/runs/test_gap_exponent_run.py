@@ -9,8 +9,8 @@ import pytest
 
 import stm_daq
 from stm_daq import night
-from stm_daq.analysis.gap_exponent_study import GapExponentStudy
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.altshuler_aronov.gap_exponent_study import GapExponentStudy
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.errors import BadInputError
 from stm_daq.plan import load_plan
 from stm_daq.rehearsal import Rehearsal

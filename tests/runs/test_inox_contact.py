@@ -9,8 +9,8 @@ import pytest
 
 import stm_daq
 from stm_daq import night
-from stm_daq.analysis.contact import QUANTUM
-from stm_daq.analysis.contact_series import ContactSeries
+from stm_daq.analysis.contacts.contact import QUANTUM
+from stm_daq.analysis.contacts.contact_series import ContactSeries
 from stm_daq.errors import CannotTellError
 from stm_daq.rehearsal import Rehearsal
 from stm_daq.report.recipes import recipe

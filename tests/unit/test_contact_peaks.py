@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from stm_daq.analysis.curvature import curvature, noise_of, resolution
-from stm_daq.analysis.pair_peaks import LEVEL, PairPeak, find_pairs, track
+from stm_daq.analysis.contacts.pair_peaks import LEVEL, PairPeak, find_pairs, track
+from stm_daq.analysis.spectra.curvature import curvature, noise_of, resolution
 from stm_daq.errors import CannotTellError
 from stm_daq.physics import btk, dynes
 from stm_daq.physics.btk import K_B

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.contact import contact_spectra
-from stm_daq.analysis.contact_series import ContactSeries
-from stm_daq.analysis.single_gap import combined
+from stm_daq.analysis.contacts.contact import contact_spectra
+from stm_daq.analysis.contacts.contact_series import ContactSeries
+from stm_daq.analysis.contacts.single_gap import combined
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics import bcs, btk, two_channel
 from stm_daq.physics.btk import K_B
-from stm_daq.report import contact_gaps
-from stm_daq.report import contact_spectra as figures
+from stm_daq.report.contacts import contact_gaps
+from stm_daq.report.contacts import contact_spectra as figures
 from stm_daq.report.recipes import recipe
 from stm_daq.report.style import NothingToShowError
 

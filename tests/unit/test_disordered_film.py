@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stm_daq.analysis.disorder_theory import Material, Measured, Value, expectation
+from stm_daq.analysis.altshuler_aronov.disorder_theory import Material, Measured, Value, expectation
 from stm_daq.errors import CannotTellError
 from stm_daq.physics import disordered_film as film
 

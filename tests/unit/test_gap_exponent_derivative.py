@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.derivative import against_lock_in, differentiate
-from stm_daq.analysis.local_polynomials import (
+from stm_daq.analysis.spectra.derivative import against_lock_in, differentiate
+from stm_daq.analysis.spectra.local_polynomials import (
     best_half_widths,
     operator,
     systematic_error,

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from sim.samples.nbn_altshuler_aronov import NbnFilm
-from stm_daq.analysis.gap_exponent_relation import relation, varying, without_noise
+from stm_daq.analysis.altshuler_aronov.gap_exponent_relation import relation, varying, without_noise
 from stm_daq.errors import BadInputError, CannotTellError
 
 PITCH = 12.5e-9

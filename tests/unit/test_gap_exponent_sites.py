@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.coherence_peaks import find_peaks
-from stm_daq.analysis.derivative import differentiate
-from stm_daq.analysis.exponents import fit_exponents
-from stm_daq.analysis.gap_exponent_maps import gap_exponent_maps
-from stm_daq.analysis.peak_shift import without_shift
+from stm_daq.analysis.altshuler_aronov.coherence_peaks import find_peaks
+from stm_daq.analysis.altshuler_aronov.exponents import fit_exponents
+from stm_daq.analysis.altshuler_aronov.gap_exponent_maps import gap_exponent_maps
+from stm_daq.analysis.altshuler_aronov.peak_shift import without_shift
+from stm_daq.analysis.spectra.derivative import differentiate
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics import altshuler_aronov
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stm_daq.analysis.inversion import KELVIN_PER_HERTZ, Switching, invert
+from stm_daq.analysis.microwave.inversion import KELVIN_PER_HERTZ, Switching, invert
 from stm_daq.errors import BadInputError
 from stm_daq.physics.hotspot import switching_drives
 

@@ -99,3 +99,30 @@ def test_a_viewer_survives_any_order_of_messages(heard):
         healing.give_up_waiting()
     for message in healing.ready:
         view.apply(message.body)
+
+
+def test_numbers_that_no_journal_can_count_are_no_request():
+    for key in ("site", "cells", "rows", "events"):
+        for number in (-1, 2**63, 2**80):
+            request = {"v": 2, "ask": "spectrum", "request": 1, key: number}
+            assert list(HISTORY.answer([b"peer", msgspec.json.encode(request)])) == [], key
+
+
+def test_a_refused_command_forges_no_line_of_log_or_journal(caplog):
+    order = msgspec.json.encode(Order(2, "\x1b[2Jstop\n12:00 all is well", challenge="x"))
+    CONTROL.answer([b"peer", order], LOCAL)
+    assert "12:00" in caplog.text
+    assert all(record.message.isprintable() for record in caplog.records)
+
+
+def test_who_tries_again_and_again_does_not_hide_somebody_else():
+    reported = []
+    refusals = Refusals(CLOCK, lambda kind, text, data: reported.append(text))
+    for _ in range(50):
+        refusals.note("somebody without a key", {})
+    refusals.note("the key of vera as operator", {})
+    assert [text.partition(" (")[0] for text in reported] == [
+        "refused: somebody without a key", "refused: the key of vera as operator",
+    ]  # fmt: skip
+    assert "49 more" in reported[1]
+    assert refusals.count == 51

@@ -105,7 +105,7 @@ def test_every_mistake_is_reported_at_once(load):
         (place(text, '"140 uA"'), "sweep.modulation.peak: '140 uA' is not a quantity in V"),
         (place(text, "timming"), "timming: unknown key (did you mean 'timing'?)"),
         (place(text, '"-150 ms"'), "timming.settle: should be greater than or equal to 0"),
-        (place(text, "bkt"), "fit.model: should be 'btk', not 'bkt'"),
+        (place(text, "bkt"), "fit.model: should be 'btk' or 'none', not 'bkt'"),
     ]
     assert [(line, column) for line, column, _ in found] == [where for where, _ in expected]
     for (_, _, text_found), (_, text_expected) in zip(found, expected, strict=True):

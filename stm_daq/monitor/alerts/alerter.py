@@ -18,6 +18,7 @@ from typing import Self
 from stm_daq.alert_settings import AlertSettings, RuleBlock
 from stm_daq.clock import Clock, RealClock
 from stm_daq.disk_space import DiskSpace
+from stm_daq.errors import BadInputError
 from stm_daq.monitor.alerts.courier import TICK
 from stm_daq.monitor.alerts.letter import Letter
 from stm_daq.monitor.alerts.limiter import Limiter, Notice, notice_of
@@ -159,8 +160,16 @@ class Alerter:
         settings = self._settings if sends else self._settings.without_sinks()
         rules = make_rules(settings, DiskSpace(folder).free, self._clock)
         path = folder / NAME if settings.sinks else None
-        office = PostOffice(settings, path, self._delivered)
+        problem = ""
+        try:
+            office = PostOffice(settings, path, self._delivered)
+        except BadInputError as error:  # after a power cut for example; this night needs alerts too
+            problem = f"alerts are kept in memory only: {error}"
+            log.warning("%s", problem)
+            office = PostOffice(settings, None, self._delivered)
         self._run = _Run(started, rules, office, sends)
+        if problem and sends:
+            self._events.append(Event(self._moment(), "warning", problem))
 
     def _judge(self, found: list[tuple[RuleBlock, Finding]]) -> None:
         for block, finding in found:

@@ -7,7 +7,6 @@ import signal
 import smtplib
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -24,6 +23,7 @@ from stm_daq.alert_settings import (
     SmtpBlock,
 )
 from stm_daq.errors import StmDaqError
+from stm_daq.monitor.alerts.complaints import Complaints
 from stm_daq.monitor.alerts.letter import Letter, moment, plain
 from stm_daq.monitor.alerts.secrets import secret
 
@@ -87,28 +87,29 @@ class CommandSink:
         SinkError
             If it cannot be started, does not end in time (it is killed), or fails.
         """
-        with tempfile.TemporaryFile() as complaints:
-            try:
-                process = subprocess.Popen(
-                    self.arguments,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=complaints,
-                    env=os.environ | _environment(letter),
-                    start_new_session=True,  # so that its children can be ended with it
-                )
-            except OSError as error:
-                raise SinkError(f"{self.arguments[0]} cannot be started: {error}") from None
-            try:
-                process.communicate(letter.body.encode(), timeout=self.timeout)
-            except subprocess.TimeoutExpired:
-                _kill(process)
-                text = f"{self.arguments[0]} did not end within {self.timeout:g} s"
-                raise SinkError(text) from None
-            if process.returncode:
-                complaints.seek(0)
-                said = plain(complaints.read(2000).decode(errors="replace"), 200)
-                raise SinkError(f"{self.arguments[0]} ended with {process.returncode}: {said}")
+        complaints = Complaints()
+        try:
+            process = subprocess.Popen(
+                self.arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints.entrance,
+                env=os.environ | _environment(letter),
+                start_new_session=True,  # so that its children can be ended with it
+            )
+        except OSError as error:
+            raise SinkError(f"{self.arguments[0]} cannot be started: {error}") from None
+        finally:
+            complaints.listen()
+        try:
+            process.communicate(letter.body.encode(), timeout=self.timeout)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            text = f"{self.arguments[0]} did not end within {self.timeout:g} s"
+            raise SinkError(text) from None
+        if process.returncode:
+            said = plain(complaints.heard().decode(errors="replace"), 200)
+            raise SinkError(f"{self.arguments[0]} ended with {process.returncode}: {said}")
 
 
 def _environment(letter: Letter) -> dict[str, str]:

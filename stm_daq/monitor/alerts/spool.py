@@ -87,7 +87,9 @@ class Spool:
 
     def due(self, sink: str, now: float) -> Waiting | None:
         """Return the oldest letter that a sink should try at `now` (s since the Unix epoch)."""
-        found = self._waiting("AND sink = ? AND again <= ? ORDER BY number LIMIT 1", (sink, now))
+        # no pause ends so late, unless the clock was set back since
+        more = "AND sink = ? AND (again <= ? OR again > ?) ORDER BY number LIMIT 1"
+        found = self._waiting(more, (sink, now, now + LONGEST_PAUSE))
         return found[0] if found else None
 
     def unsent(self, number: int | None = None) -> list[Waiting]:

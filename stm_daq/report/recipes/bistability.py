@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.drives import (
+from stm_daq.analysis.microwave.drives import (
     Calibration,
     Mean,
     local_films,
@@ -23,7 +23,7 @@ from stm_daq.analysis.drives import (
     phonon_temperature,
     predicted,
 )
-from stm_daq.analysis.power_maps import (
+from stm_daq.analysis.microwave.power_maps import (
     SwitchMaps,
     current_step,
     supercurrent_map,
@@ -33,8 +33,8 @@ from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics.hotspot_units import MATERIALS, TipAboveFilm
 from stm_daq.records import Array
 from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.drives import figure_drives
-from stm_daq.report.loops import correlation
+from stm_daq.report.microwave.drives import figure_drives
+from stm_daq.report.microwave.loops import correlation
 from stm_daq.report.shape import has_power_cycles
 from stm_daq.report_settings import settings_of
 

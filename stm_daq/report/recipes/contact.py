@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.contact_barrier import barrier_fall, misfit_at_contact
-from stm_daq.analysis.contact_series import ContactSeries
+from stm_daq.analysis.contacts.contact_barrier import barrier_fall, misfit_at_contact
+from stm_daq.analysis.contacts.contact_series import ContactSeries
 from stm_daq.errors import CannotTellError
 from stm_daq.physics.btk import K_B
 from stm_daq.records import Array
 from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.contact_gaps import (
+from stm_daq.report.contacts.contact_gaps import (
     figure_barrier,
     figure_closing,
     figure_collective_gap,
     figure_places,
 )
-from stm_daq.report.contact_spectra import figure_contact_curvature, figure_contact_spectra
+from stm_daq.report.contacts.contact_spectra import figure_contact_curvature, figure_contact_spectra
 from stm_daq.report_settings import settings_of
 
 if TYPE_CHECKING:

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.clustering import Clusters, cluster_spectra
-from stm_daq.analysis.distortion import image_shift
-from stm_daq.analysis.images import PLANES
-from stm_daq.analysis.lattice import find_peaks
-from stm_daq.analysis.night import Night, night_of
-from stm_daq.analysis.noise import noise_of_spectra, stripes_of
-from stm_daq.analysis.roughness import height_distribution, roughness
-from stm_daq.analysis.surface import level
+from stm_daq.analysis.maps.clustering import Clusters, cluster_spectra
+from stm_daq.analysis.maps.images import PLANES
+from stm_daq.analysis.stability.night import Night, night_of
+from stm_daq.analysis.stability.noise import noise_of_spectra, stripes_of
+from stm_daq.analysis.topographs.distortion import image_shift
+from stm_daq.analysis.topographs.lattice import find_peaks
+from stm_daq.analysis.topographs.roughness import height_distribution, roughness
+from stm_daq.analysis.topographs.surface import level
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.clusters import figure_clusters
-from stm_daq.report.curves import figure_curves
-from stm_daq.report.fourier import figure_energies, figure_fourier, lattice_in
-from stm_daq.report.stationarity import figure_stationarity
+from stm_daq.report.general.clusters import figure_clusters
+from stm_daq.report.general.curves import figure_curves
+from stm_daq.report.general.fourier import figure_energies, figure_fourier, lattice_in
+from stm_daq.report.general.stationarity import figure_stationarity
+from stm_daq.report.general.surface import figure_profile, figure_surface, levelled
 from stm_daq.report.style import NothingToShowError
-from stm_daq.report.surface import figure_profile, figure_surface, levelled
 from stm_daq.report.units import unit_for
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.line_findings import findings_of
-from stm_daq.report.line_results import LineResults
+from stm_daq.report.line.line_findings import findings_of
+from stm_daq.report.line.line_results import LineResults
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,15 +11,18 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stm_daq.analysis.gap_exponent_study import GapExponentStudy
-from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.derivative import figure_derivative
-from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
-from stm_daq.report.gap_exponent_correlations import (
+from stm_daq.analysis.altshuler_aronov.gap_exponent_study import GapExponentStudy
+from stm_daq.report.altshuler_aronov.derivative import figure_derivative
+from stm_daq.report.altshuler_aronov.gap_exponent import (
+    figure_gap_exponent_maps,
+    figure_gap_exponent_spectra,
+)
+from stm_daq.report.altshuler_aronov.gap_exponent_correlations import (
     figure_disorder_theory,
     figure_gap_exponent_correlations,
 )
-from stm_daq.report.gap_exponent_findings import findings_of
+from stm_daq.report.altshuler_aronov.gap_exponent_findings import findings_of
+from stm_daq.report.chapter import Chapter, Finding
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.fitted_maps import fitted_maps
-from stm_daq.analysis.grains import segment_grains
-from stm_daq.analysis.heating import Heating, fit_heating
-from stm_daq.analysis.linecut import Point
-from stm_daq.analysis.neighbours import NeighbourScatter, neighbour_scatter
-from stm_daq.analysis.regions import Regions, drawn, interiors, on_sites, thresholded
-from stm_daq.analysis.significance import correlate_all
-from stm_daq.analysis.zero_gap import zero_temperature_gap
+from stm_daq.analysis.granular.heating import Heating, fit_heating
+from stm_daq.analysis.granular.zero_gap import zero_temperature_gap
+from stm_daq.analysis.maps.fitted_maps import fitted_maps
+from stm_daq.analysis.maps.linecut import Point
+from stm_daq.analysis.maps.neighbours import NeighbourScatter, neighbour_scatter
+from stm_daq.analysis.maps.regions import Regions, drawn, interiors, on_sites, thresholded
+from stm_daq.analysis.space.significance import correlate_all
+from stm_daq.analysis.topographs.grains import segment_grains
 from stm_daq.errors import CannotTellError
 from stm_daq.report.chapter import Chapter, Finding
-from stm_daq.report.correlations import figure_correlations
-from stm_daq.report.grains import figure_grains
-from stm_daq.report.heating import figure_heating
-from stm_daq.report.line_cut import figure_line_cut
+from stm_daq.report.granular.grains import figure_grains
+from stm_daq.report.granular.heating import figure_heating
+from stm_daq.report.granular.line_cut import figure_line_cut
+from stm_daq.report.granular.zero_gap import figure_zero_gap
 from stm_daq.report.recipes import tin_findings
+from stm_daq.report.runs.correlations import figure_correlations
+from stm_daq.report.runs.uncertainty import figure_uncertainty
 from stm_daq.report.shape import outer_axes
 from stm_daq.report.style import NothingToShowError
-from stm_daq.report.uncertainty import figure_uncertainty
-from stm_daq.report.zero_gap import figure_zero_gap
 from stm_daq.report_settings import settings_of
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.fitted_maps import NOT_PLANNED
-from stm_daq.analysis.grains import diameter_error, grain_sizes
-from stm_daq.analysis.heating import Heating
-from stm_daq.analysis.neighbours import neighbour_scatter
-from stm_daq.analysis.regions import Regions
-from stm_daq.analysis.resampling import block_bootstrap
-from stm_daq.analysis.roughness import roughness
-from stm_daq.analysis.significance import correlate
-from stm_daq.analysis.spread import fwhm
-from stm_daq.analysis.surface import level
-from stm_daq.analysis.zero_gap import expected_gap, zero_temperature_gap
+from stm_daq.analysis.granular.heating import Heating
+from stm_daq.analysis.granular.zero_gap import expected_gap, zero_temperature_gap
+from stm_daq.analysis.maps.fitted_maps import NOT_PLANNED
+from stm_daq.analysis.maps.neighbours import neighbour_scatter
+from stm_daq.analysis.maps.regions import Regions
+from stm_daq.analysis.space.resampling import block_bootstrap
+from stm_daq.analysis.space.significance import correlate
+from stm_daq.analysis.space.spread import fwhm
+from stm_daq.analysis.topographs.grains import diameter_error, grain_sizes
+from stm_daq.analysis.topographs.roughness import roughness
+from stm_daq.analysis.topographs.surface import level
 from stm_daq.errors import CannotTellError
 from stm_daq.records import Array
 from stm_daq.report.chapter import Finding

@@ -10,8 +10,8 @@ import xarray as xr
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from stm_daq.analysis import clustering
-from stm_daq.analysis.clustering import cluster_spectra
+from stm_daq.analysis.maps import clustering
+from stm_daq.analysis.maps.clustering import cluster_spectra
 from stm_daq.errors import BadInputError, CannotTellError
 
 BIAS = np.linspace(-2e-3, 2e-3, 81)

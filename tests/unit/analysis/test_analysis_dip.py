@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.dip import dip_of
+from stm_daq.analysis.spectra.dip import dip_of
 from stm_daq.errors import BadInputError, CannotTellError
 
 BIAS = np.linspace(20e-3, -20e-3, 401)

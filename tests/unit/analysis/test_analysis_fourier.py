@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.distortion import (
+from stm_daq.analysis.topographs.distortion import (
     Affine,
     affine_of_drift,
     affine_of_lattice,
@@ -15,8 +15,8 @@ from stm_daq.analysis.distortion import (
     with_drift_between_looks,
     with_true_positions,
 )
-from stm_daq.analysis.fourier import fourier, fourier_of_energies, radial_average
-from stm_daq.analysis.lattice import find_peaks, lattice_of
+from stm_daq.analysis.topographs.fourier import fourier, fourier_of_energies, radial_average
+from stm_daq.analysis.topographs.lattice import find_peaks, lattice_of
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.records import Event
 

@@ -8,9 +8,9 @@ import xarray as xr
 from scipy.signal import lfilter
 from scipy.stats import rankdata
 
-from stm_daq.analysis.night import cause_of, night_of
-from stm_daq.analysis.noise import expected_current_noise, noise_of_spectra, stripes_of
-from stm_daq.analysis.stationarity import allan_deviation, kpss, stationarity
+from stm_daq.analysis.stability.night import cause_of, night_of
+from stm_daq.analysis.stability.noise import expected_current_noise, noise_of_spectra, stripes_of
+from stm_daq.analysis.stability.stationarity import allan_deviation, kpss, stationarity
 from stm_daq.errors import BadInputError, CannotTellError
 
 ROWS, COLUMNS, POINTS = 24, 20, 64

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stm_daq.analysis.noise import stripes_of
-from stm_daq.analysis.roughness import height_distribution, roughness
-from stm_daq.analysis.rows import align_rows, scars_of
-from stm_daq.analysis.surface import level, level_terraces, level_three_points, without_plane
+from stm_daq.analysis.stability.noise import stripes_of
+from stm_daq.analysis.topographs.roughness import height_distribution, roughness
+from stm_daq.analysis.topographs.rows import align_rows, scars_of
+from stm_daq.analysis.topographs.surface import (
+    level,
+    level_terraces,
+    level_three_points,
+    without_plane,
+)
 from stm_daq.errors import BadInputError, CannotTellError
 
 PM = 1e-12

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stm_daq.analysis.along_line import course_along
-from stm_daq.analysis.gaussian_histogram import gaussian_histogram
-from stm_daq.analysis.line_fits import fit_average, fit_line
-from stm_daq.analysis.line_spectra import average_spectrum, line_of
-from stm_daq.analysis.spread import spread_of
+from stm_daq.analysis.line.line_fits import fit_average, fit_line
+from stm_daq.analysis.line.line_spectra import average_spectrum, line_of
+from stm_daq.analysis.space.along_line import course_along
+from stm_daq.analysis.space.gaussian_histogram import gaussian_histogram
+from stm_daq.analysis.space.spread import spread_of
 from stm_daq.errors import CannotTellError
 from stm_daq.physics import bcs
 from stm_daq.physics.btk import K_B

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import stm_daq
-from stm_daq.analysis.line_fits import fit_average
-from stm_daq.analysis.line_spectra import average_spectrum, line_of
+from stm_daq.analysis.line.line_fits import fit_average
+from stm_daq.analysis.line.line_spectra import average_spectrum, line_of
 from stm_daq.errors import CannotTellError
 from stm_daq.physics.btk import K_B
-from stm_daq.report.line_spectra import figure_line_average
+from stm_daq.report.line.line_spectra import figure_line_average
 from stm_daq.report.recipes import recipe
 from stm_daq.report.recipes.nbn_line import chapters, findings, suits
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from stm_daq.analysis.line_spectra import average_spectrum, line_of, normalise
-from stm_daq.analysis.linear_background import divided, fit_background
+from stm_daq.analysis.line.line_spectra import average_spectrum, line_of, normalise
+from stm_daq.analysis.spectra.linear_background import divided, fit_background
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.fitting.lag import remember
 

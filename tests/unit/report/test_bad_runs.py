@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.fields import grid_of
-from stm_daq.analysis.gap_exponent_maps import gap_exponent_maps
-from stm_daq.analysis.power_maps import current_step
+from stm_daq.analysis.altshuler_aronov.gap_exponent_maps import gap_exponent_maps
+from stm_daq.analysis.maps.fields import grid_of
+from stm_daq.analysis.microwave.power_maps import current_step
 from stm_daq.errors import BadInputError, CannotTellError
-from stm_daq.report.examples import _scattered
 from stm_daq.report.methods import _sweep
 from stm_daq.report.recipes import contact
+from stm_daq.report.runs.examples import _scattered
 
 
 def test_a_map_whose_axes_are_in_nanometres_is_refused() -> None:

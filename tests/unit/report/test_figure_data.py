@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from stm_daq.report import hot_spot
-from stm_daq.report.curve import fitted_curve
 from stm_daq.report.figure_data import figure_csv, panels_of
+from stm_daq.report.microwave import hot_spot
 from stm_daq.report.outline import chapters
+from stm_daq.report.runs.curve import fitted_curve
 from stm_daq.report.style import DECORATION, letter
 
 Night = Callable[..., xr.Dataset]

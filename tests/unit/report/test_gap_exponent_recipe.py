@@ -11,12 +11,15 @@ import pytest
 import xarray as xr
 
 from sim.samples.nbn_altshuler_aronov import NbnFilm
-from stm_daq.analysis.gap_exponent_study import GapExponentStudy
+from stm_daq.analysis.altshuler_aronov.gap_exponent_study import GapExponentStudy
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics import altshuler_aronov
-from stm_daq.report.derivative import figure_derivative
-from stm_daq.report.gap_exponent import figure_gap_exponent_maps, figure_gap_exponent_spectra
-from stm_daq.report.gap_exponent_correlations import (
+from stm_daq.report.altshuler_aronov.derivative import figure_derivative
+from stm_daq.report.altshuler_aronov.gap_exponent import (
+    figure_gap_exponent_maps,
+    figure_gap_exponent_spectra,
+)
+from stm_daq.report.altshuler_aronov.gap_exponent_correlations import (
     figure_disorder_theory,
     figure_gap_exponent_correlations,
 )

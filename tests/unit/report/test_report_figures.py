@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from stm_daq.records import Event
 from stm_daq.report import figures
-from stm_daq.report.fits import DrawnFit, save_fits
+from stm_daq.report.runs.fits import DrawnFit, save_fits
 from stm_daq.report.style import DOUBTFUL, FAILED, FIT, NothingToShowError
 
 Night = Callable[..., xr.Dataset]

@@ -13,8 +13,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import stm_daq
-from stm_daq.analysis.clustering import cluster_spectra
-from stm_daq.analysis.night import night_of
+from stm_daq.analysis.maps.clustering import cluster_spectra
+from stm_daq.analysis.stability.night import night_of
 from stm_daq.errors import BadInputError
 from stm_daq.report import figures
 from stm_daq.report.recipes import general
@@ -180,7 +180,7 @@ def test_iron_selenide_has_its_lattice() -> None:
 
 def test_charge_density_wave_is_three_lattice_constants_long() -> None:
     """Whatever the scanner's calibration, the ratio of the two lattices of NbS2 is 3."""
-    from stm_daq.analysis.lattice import find_peaks, lattice_of
+    from stm_daq.analysis.topographs.lattice import find_peaks, lattice_of
 
     peaks = find_peaks(measured("Figure_2e.txt")["current"])
     atoms = lattice_of(peaks, "hexagonal", near=0.32e-9, tolerance=0.1)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.sites import count_flags, sites_of
-from stm_daq.analysis.surface import without_plane
+from stm_daq.analysis.maps.sites import count_flags, sites_of
+from stm_daq.analysis.topographs.surface import without_plane
 from stm_daq.report import numbers
-from stm_daq.report.curve import fitted_curve
-from stm_daq.report.examples import pick_examples
-from stm_daq.report.maps import round_length
 from stm_daq.report.raster import robust_limits
-from stm_daq.report.spectra import values_at
-from stm_daq.report.timeline import pace_of
+from stm_daq.report.runs.curve import fitted_curve
+from stm_daq.report.runs.examples import pick_examples
+from stm_daq.report.runs.maps import round_length
+from stm_daq.report.runs.spectra import values_at
+from stm_daq.report.runs.timeline import pace_of
 
 Night = Callable[..., xr.Dataset]
 MV = 1e-3

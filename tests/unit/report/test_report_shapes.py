@@ -11,16 +11,16 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from stm_daq.analysis.sites import sites_of
+from stm_daq.analysis.maps.sites import sites_of
 from stm_daq.records import Event
-from stm_daq.report.examples import pick_examples
 from stm_daq.report.html import write_report
-from stm_daq.report.series import figure_series, figure_small_maps, figure_waterfall
+from stm_daq.report.runs.examples import pick_examples
+from stm_daq.report.runs.series import figure_series, figure_small_maps, figure_waterfall
+from stm_daq.report.runs.spectra import figure_spectra
+from stm_daq.report.runs.timeline import figure_timeline
 from stm_daq.report.shape import outer_steps
-from stm_daq.report.spectra import figure_spectra
 from stm_daq.report.style import NothingToShowError
 from stm_daq.report.terminal import summary
-from stm_daq.report.timeline import figure_timeline
 
 type Night = Callable[..., xr.Dataset]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.fitted_maps import excluded, fitted_maps, reasons
+from stm_daq.analysis.maps.fitted_maps import excluded, fitted_maps, reasons
 from stm_daq.errors import BadInputError
 
 

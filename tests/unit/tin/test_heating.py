@@ -7,11 +7,11 @@ import pytest
 import xarray as xr
 
 from sim.samples.tin import COUPLING, TinFilm, TinFilm25
-from stm_daq.analysis.fitted_maps import fitted_maps
-from stm_daq.analysis.grains import segment_grains
-from stm_daq.analysis.heating import fit_heating, heated
-from stm_daq.analysis.regions import Regions, drawn, interiors, on_sites
-from stm_daq.analysis.zero_gap import expected_gap, region_gaps, zero_temperature_gap
+from stm_daq.analysis.granular.heating import fit_heating, heated
+from stm_daq.analysis.granular.zero_gap import expected_gap, region_gaps, zero_temperature_gap
+from stm_daq.analysis.maps.fitted_maps import fitted_maps
+from stm_daq.analysis.maps.regions import Regions, drawn, interiors, on_sites
+from stm_daq.analysis.topographs.grains import segment_grains
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics import bcs
 from stm_daq.report_settings import settings_of

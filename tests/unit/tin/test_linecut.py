@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from stm_daq.analysis.linecut import line_cut
+from stm_daq.analysis.maps.linecut import line_cut
 from stm_daq.errors import BadInputError, CannotTellError
 
 PITCH = 2e-9

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sim.samples.tin import TinFilm
-from stm_daq.analysis.fitted_maps import fitted_maps
-from stm_daq.analysis.neighbours import neighbour_scatter
+from stm_daq.analysis.maps.fitted_maps import fitted_maps
+from stm_daq.analysis.maps.neighbours import neighbour_scatter
 from stm_daq.errors import BadInputError, CannotTellError
 
 

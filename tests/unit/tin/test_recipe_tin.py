@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from stm_daq.errors import CannotTellError
-from stm_daq.report.heating import figure_heating
+from stm_daq.report.granular.heating import figure_heating
+from stm_daq.report.granular.zero_gap import figure_zero_gap
 from stm_daq.report.recipes import tin, tin_findings
 from stm_daq.report.style import NothingToShowError
-from stm_daq.report.zero_gap import figure_zero_gap
 
 TRUE = [
     "gap_mean",

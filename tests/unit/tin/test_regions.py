@@ -8,8 +8,8 @@ import xarray as xr
 
 from sim.samples.random_field import nearest_points, stream_key
 from sim.samples.tin import TinFilm, TinFilm25
-from stm_daq.analysis.grains import grain_sizes, segment_grains
-from stm_daq.analysis.regions import drawn, on_sites, thresholded, values_by_region
+from stm_daq.analysis.maps.regions import drawn, on_sites, thresholded, values_by_region
+from stm_daq.analysis.topographs.grains import grain_sizes, segment_grains
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.report_settings import settings_of
 

@@ -1,0 +1,1 @@
+"""Films whose electrons repel one another: gaps, exponents, theory of their disorder."""

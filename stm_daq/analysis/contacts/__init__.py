@@ -1,0 +1,1 @@
+"""Contact series: gap of single electrons, collective gap of pairs, barrier."""

@@ -1,0 +1,1 @@
+"""Spectra along a line: their mean, and a fit of each."""

@@ -1,0 +1,1 @@
+"""Power sweeps: branches, loops, maps of switching powers, and what those say of the film."""

@@ -1,0 +1,1 @@
+"""Spectra without a model: derivatives, background, width of a dip."""

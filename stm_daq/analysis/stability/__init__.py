@@ -1,0 +1,1 @@
+"""Noise, and whether a night was a steady one."""

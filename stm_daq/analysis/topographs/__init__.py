@@ -1,0 +1,1 @@
+"""Images: levelled and aligned, roughness and grains, drift, waves and lattices."""

@@ -1,0 +1,1 @@
+"""Figures and findings of maps of gaps and exponents."""

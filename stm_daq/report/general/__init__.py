@@ -1,0 +1,1 @@
+"""Figures of any map, image or set of spectra."""

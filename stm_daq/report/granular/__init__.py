@@ -1,0 +1,1 @@
+"""Figures of Andreev microscopy of granular films."""

@@ -1,0 +1,1 @@
+"""Figures and findings of spectra along a line."""
