@@ -22,6 +22,10 @@ type Array = NDArray[np.float64]
 ZERO_BIAS = 20e-6
 """Below this |bias| (V) the feedback would drive the tip into the surface."""
 
+PLOUGHING = 0.1
+"""Part of 2e^2/h from which on the tip counts as in contact: a tenth of a nanometre above the surface,
+less than the atoms that it would have to pass."""
+
 CLEAR = 50e-9
 """A tip as far from the surface as this (m) may move sideways with the feedback off."""
 
@@ -122,11 +126,18 @@ class Tip(TipState):
         """Current that the feedback keeps, A."""
         return self._now.setpoint
 
-    def move_to(self, x: float, y: float) -> None:
-        """Be at (x, y), m, from now on; the caller lets the time of the travel pass."""
+    def move_to(self, x: float, y: float, since: float | None = None) -> None:
+        """Be at (x, y), m, from now on; the caller lets the time of the travel pass.
+
+        Without feedback, or in contact, that is a violation; for contact the beginning of the way
+        counts as well, if it was at another time (`since`, s).
+        """
         self._world.inspect()
         old = self._now
-        new = self._contact(x, y, old.held, old.setpoint, self._world.clock.now())
+        now = self._world.clock.now()
+        if (x, y) != (old.x, old.y):
+            self._watch_contact(now if since is None else since, now)
+        new = self._contact(x, y, old.held, old.setpoint, now)
         if old.held:
             new.z = old.z
             close = float(self.distance(np.array([new.start]))[0]) < CLEAR
@@ -225,6 +236,22 @@ class Tip(TipState):
             for time, what in sorted(events)
             for state in [self.apex.state_at(time)]
         ]
+
+    def _watch_contact(self, *times: float) -> None:
+        """Object to a tip that moves sideways while the feedback holds it in contact."""
+        largest = max(self._conductance_under_feedback(time) for time in times)
+        if largest > PLOUGHING * CONTACT_CONDUCTANCE:
+            self.violate(f"lateral move in contact, at {largest * 1e6:.3g} uS")
+
+    def _conductance_under_feedback(self, time: float) -> float:
+        """Return the conductance over a normal junction, S, as for a line; 0 without feedback."""
+        contact = self.contact_at(time)
+        if contact.held:
+            return 0.0
+        bias = np.abs(self._world.bias(np.array([time])))
+        error = contact.error * np.exp(-(time - contact.start) / self.feedback.time)
+        distance = self.barrier.distance(bias, contact.setpoint) + error
+        return float(self.barrier.conductance(distance)[0])
 
     def _distance_now(self) -> float:
         return float(self.distance(np.array([self._world.clock.now()]))[0])

@@ -249,7 +249,8 @@ class FollowMe:
         require(inside, f"Position out of range: {x:g} m, {y:g} m")
         tip = self._world.tip
         travel = math.dist(tip.position, (x, y)) / self.speed
-        self._move.do(travel, lambda: tip.move_to(x, y))
+        began = self._world.clock.now()
+        self._move.do(travel, lambda: tip.move_to(x, y, began))
         if wait:
             self._world.clock.sleep(travel)
         return ()

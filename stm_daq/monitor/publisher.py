@@ -41,6 +41,8 @@ LOOPBACK = "127.0.0.1"
 _HIGH_WATER = {"live": 500, "history": 2000, "control": 100}
 """Messages kept for a slow viewer. Beyond it loses live ones, sees that by the numbering, and asks; an
 answer that is longer is given up."""
+HANDSHAKE = 10_000
+"""Who connects and says nothing is shown out after so long (ms): the run needs its file handles."""
 _GRACE, _LONGEST_GRACE = 4.0, 30.0
 """At the end viewers still there may ask, for so long after the last question (s); not for ever"""
 _KINDS: dict[str, tuple[int, Level, int]] = {
@@ -192,6 +194,7 @@ class Publisher(Scope):
         socket.maxmsgsize = largest
         socket.ipv6 = self._ipv6
         socket.heartbeat_ivl, socket.heartbeat_timeout = 5000, 15000
+        socket.handshake_ivl = HANDSHAKE
         if kind == zmq.XPUB:  # a PUB that tells who comes and goes
             socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         else:

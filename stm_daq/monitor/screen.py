@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stm_daq.monitor.alerts.letter import plain
 from stm_daq.monitor.blocks import sparkline
 from stm_daq.monitor.bodies import Alert
 from stm_daq.monitor.formulas import Formulas
@@ -180,7 +181,7 @@ def _event_text(event: Event) -> Text:
 
 def event_line(event: Event) -> str:
     """Return an event as one line."""
-    return f"{_clock(event.time)} {event.kind}: {event.text}"
+    return f"{_clock(event.time)} {event.kind}: {plain(event.text)}"
 
 
 def _clock(time: float) -> str:

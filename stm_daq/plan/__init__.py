@@ -9,6 +9,7 @@ from stm_daq.plan.load import load_plan
 from stm_daq.plan.model import Plan, Sweep, Timing
 from stm_daq.plan.moments import moment
 from stm_daq.plan.sites import Group, Sites, Topograph, grid, groups, line, points, strip
+from stm_daq.plan.travel import Travel
 from stm_daq.plan.voltages import list_voltages, return_steps
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Timing",
     "TipChange",
     "Topograph",
+    "Travel",
     "estimate",
     "forbidden",
     "grid",

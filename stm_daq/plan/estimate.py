@@ -13,6 +13,7 @@ from stm_daq.plan.axes import step_count, steps
 from stm_daq.plan.forbidden import forbidden, problem
 from stm_daq.plan.model import Plan, Sweep
 from stm_daq.plan.sites import Sites, groups
+from stm_daq.plan.travel import travel_time
 from stm_daq.plan.voltages import list_voltages
 from stm_daq.quantities import show_duration
 from stm_daq.station.limits import Limits
@@ -21,6 +22,8 @@ MOVE_SPEED = 100e-9
 """Assumed speed of the tip between sites, m/s."""
 BUS_TIME_PER_SITE = 0.06
 """Commands, replies and the read-out of the buffer on GPIB and LAN, s per spectrum."""
+TRAVEL_BUS_TIME = 0.1
+"""To the set-point for travel and back, with what is read back, s per spectrum."""
 BUS_TIME_PER_POINT = 0.02
 """The same for one point of a sweep that the program makes point by point, s."""
 STRIP_STEP = 0.04
@@ -40,7 +43,7 @@ BYTES_PER_RUN = 600_000
 """Plan, station, snapshot and an empty journal."""
 
 
-REPEATED = ("settling", "sweeps", "ways back", "recovery", "instruments")
+REPEATED = ("settling", "sweeps", "ways back", "recovery", "instruments", "travel set-point")
 """Parts of the work that are done again when a site is measured again."""
 
 
@@ -70,7 +73,7 @@ class Estimate:
     @property
     def once(self) -> float:
         """What it takes to measure every site once more without moving, s."""
-        return sum(self.parts[name] for name in REPEATED)
+        return sum(self.parts.get(name, 0.0) for name in REPEATED)
 
     @property
     def longest(self) -> float:
@@ -103,7 +106,7 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
     sites = maps * plan.sites.count
     pixels = maps * math.prod(plan.sites.topograph_shape)
     per_site = BYTES_PER_POINT * len(plan.sweep.bias) + BYTES_PER_SITE
-    parts = _parts(plan, played)
+    parts = _parts(plan, played, limits)
     return Estimate(
         sites=sites,
         parts=parts,
@@ -116,7 +119,7 @@ def estimate(plan: Plan, limits: Limits) -> Estimate:
     )
 
 
-def _parts(plan: Plan, list_length: int) -> dict[str, float]:
+def _parts(plan: Plan, list_length: int, limits: Limits) -> dict[str, float]:
     sweep, timing, maps = plan.sweep, plan.timing, step_count(plan.axes)
     sites, points = maps * plan.sites.count, len(sweep.bias)
     bus = BUS_TIME_PER_SITE
@@ -135,6 +138,9 @@ def _parts(plan: Plan, list_length: int) -> dict[str, float]:
         "recovery": sites * (timing.end_settle + timing.recover),
         "instruments": sites * bus,
     }
+    if plan.travel is not None:
+        way = TRAVEL_BUS_TIME + travel_time(plan, limits.bias_slew)
+        parts["travel set-point"] = sites * way
     parts["drift references"] = _drift_time(plan, sum(parts.values()))
     optional = ("outer axes", "topograph", "drift references")
     return {name: seconds for name, seconds in parts.items() if seconds or name not in optional}
@@ -162,7 +168,7 @@ def _drift_time(plan: Plan, night: float) -> float:
 
 def _longer(plan: Plan, parts: dict[str, float]) -> dict[str, float]:
     """Return what the plan allows beyond the expected duration, s by what it is."""
-    once = sum(parts[name] for name in REPEATED)
+    once = sum(parts.get(name, 0.0) for name in REPEATED)
     further = max(math.ceil(plan.care.most / plan.sweep.averages) - 1, 0)
     waits = sum(
         plan.axes[k].deadline - plan.axes[k].stable

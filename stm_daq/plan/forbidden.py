@@ -11,6 +11,7 @@ from stm_daq.errors import Problem
 from stm_daq.plan.axes import AxisKind
 from stm_daq.plan.model import Plan
 from stm_daq.plan.power_sweep import PowerSweep
+from stm_daq.plan.travel import misfits_of_travel
 from stm_daq.quantities import show
 from stm_daq.records import Array
 from stm_daq.station.limits import Limits, Range, extent
@@ -27,6 +28,7 @@ def forbidden(plan: Plan, limits: Limits) -> Iterator[Problem]:
         text = show(plan.setpoint_current, "A")
         yield _forbidden(plan, ("setpoint", "current"), text, limits.setpoint_current)
     yield from _axes(plan, limits)
+    yield from _travel(plan, limits)
     yield from _frame_outside(plan, limits)
     yield from _sites_outside(plan, limits)
     yield from _bias_sweep(plan, limits)
@@ -54,6 +56,19 @@ def _axes(plan: Plan, limits: Limits) -> Iterator[Problem]:
             if not _inside(allowed, value):
                 path: KeyPath = ("axes", number, axis.kind)
                 yield _forbidden(plan, path, show(value, axis.unit), allowed)
+
+
+def _travel(plan: Plan, limits: Limits) -> Iterator[Problem]:
+    if plan.travel is not None:
+        path: KeyPath = ("setpoint", "travel")
+        bias = math.copysign(plan.travel.bias, plan.setpoint_bias)
+        if not _inside(limits.bias, bias):
+            yield _forbidden(plan, (*path, "bias"), show(bias, "V"), limits.bias)
+        allowed = limits.setpoint_current
+        if not _inside(allowed, plan.travel.current):
+            yield _forbidden(plan, (*path, "current"), show(plan.travel.current, "A"), allowed)
+    for path, text in misfits_of_travel(plan, limits.travel_conductance):
+        yield problem(plan, path, text)
 
 
 def _bias_sweep(plan: Plan, limits: Limits) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from stm_daq.plan.checks import findings
 from stm_daq.plan.model import Plan, Timing
 from stm_daq.plan.schema import PlanFile
 from stm_daq.plan.structure import misfits
+from stm_daq.plan.travel import Travel
 from stm_daq.yaml_model import ModelReader, dotted
 from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
 
@@ -47,12 +48,13 @@ def _all_misfits(file: PlanFile) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _plan(file: PlanFile, source: YamlSource, warnings: tuple[Problem, ...]) -> Plan:
-    stage, timing = file.temperature, file.timing
+    stage, timing, travel = file.temperature, file.timing, file.setpoint.travel
     return Plan(
         name=file.name,
         sample=file.sample,
         setpoint_bias=file.setpoint.bias,
         setpoint_current=file.setpoint.current,
+        travel=Travel(travel.bias, travel.current) if travel else None,
         expected_temperature=stage.expect if stage else None,
         temperature_tolerance=stage.tolerance if stage else None,
         axes=tuple(build_axis(axis) for axis in file.axes or ()),

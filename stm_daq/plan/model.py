@@ -14,6 +14,7 @@ from stm_daq.plan.axes import OuterAxis
 from stm_daq.plan.care import Care
 from stm_daq.plan.power_sweep import PowerSweep
 from stm_daq.plan.sites import Sites
+from stm_daq.plan.travel import Travel
 from stm_daq.records import Array
 from stm_daq.yaml_source import YamlSource
 
@@ -87,6 +88,8 @@ class Plan:
     """V."""
     setpoint_current: float
     """A."""
+    travel: Travel | None
+    """Under which the tip moves sideways; None: under the set-point of the sites."""
     expected_temperature: float | None
     """Of the stage, K; None if the plan does not say."""
     temperature_tolerance: float | None

@@ -40,11 +40,19 @@ def _version(written: object) -> int:
     return 1
 
 
+class TravelBlock(Block):
+    """Under which the tip moves from site to site; the bias has the sign of the set-point's."""
+
+    bias: Annotated[Volts, POSITIVE]
+    current: Annotated[Amperes, POSITIVE]
+
+
 class SetpointBlock(Block):
     """Under which the feedback runs."""
 
     bias: Volts
     current: Annotated[Amperes, POSITIVE]
+    travel: TravelBlock | None = None
 
 
 class TemperatureBlock(Block):

@@ -14,6 +14,7 @@ from stm_daq.plan import Drift
 from stm_daq.quantities import show
 from stm_daq.records import Array, Event, Frame, Record, Site
 from stm_daq.registration import CLEAR, shift_between
+from stm_daq.sequencer.sideways import Sideways
 from stm_daq.sequencer.trials import tried
 from stm_daq.station.roles import StmController
 
@@ -68,6 +69,7 @@ class DriftCorrection:
     frame : Frame
         Of the map; the reference lies at its centre.
     stm : StmController
+    sideways : Sideways
     clock : Clock
     emit : callable
         Is told of every measurement.
@@ -79,12 +81,14 @@ class DriftCorrection:
         frame: Frame,
         *,
         stm: StmController,
+        sideways: Sideways,
         clock: Clock,
         emit: Callable[[Record], None],
     ) -> None:
         self._drift = drift
         self._frame = Frame(frame.centre_x, frame.centre_y, drift.size, drift.size)
         self._stm = stm
+        self._sideways = sideways
         self._clock = clock
         self._emit = emit
         self._reference: Array | None = None
@@ -140,8 +144,7 @@ class DriftCorrection:
             self._frame, centre_x=self._frame.centre_x + x, centre_y=self._frame.centre_y + y
         )
         count = self._drift.pixels
-        self._stm.prepare_scan(frame, count, count, self._drift.line_time)
-        self._stm.scan_rows(count)
+        self._sideways.scan(frame, (count, count), self._drift.line_time)
         z = np.array(self._stm.scan_data())
         self._stm.stop_scan()
         return z

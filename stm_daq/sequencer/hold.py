@@ -17,6 +17,7 @@ def close_loop(
     setpoint_bias: float,
     cause: BaseException | None = None,
     height: TipHeight | None = None,
+    current: float | None = None,
 ) -> None:
     """Bring bias, height and feedback back after something went wrong, or at the end.
 
@@ -33,6 +34,10 @@ def close_loop(
         What went wrong before, for the message.
     height : TipHeight, optional
         Of the tip, if it may have been moved while the feedback was held.
+    current : float, optional
+        Set-point at which the tip is to stay, A, if it may stand in contact now. It comes before the
+        bias: the junction then conducts at no moment more than before. If it cannot be set, the tip
+        is withdrawn.
 
     Raises
     ------
@@ -43,7 +48,11 @@ def close_loop(
     if isinstance(bias, ListSource):
         abort = [("stop the bias list", bias.abort_list)]
     failures = restore(abort)
-    unsafe = restore([("ramp the bias back", lambda: bias.ramp_to(setpoint_bias))])
+    unsafe: list[Failure] = []
+    if current is not None:
+        unsafe = restore([("lower the set-point current", lambda: stm.set_setpoint(current))])
+    if not unsafe:
+        unsafe = restore([("ramp the bias back", lambda: bias.ramp_to(setpoint_bias))])
     if not unsafe:
         failures += _height_back(height)
         unsafe = restore([("close the feedback loop", stm.release)])

@@ -12,6 +12,7 @@ from stm_daq.records import Event, Record, Site
 from stm_daq.sequencer.drift import Whereabouts
 from stm_daq.sequencer.pace import Pace
 from stm_daq.sequencer.replay import AGAIN
+from stm_daq.sequencer.sideways import Sideways
 from stm_daq.sequencer.site_loop import DAMAGED, SiteLoop
 from stm_daq.sequencer.stop import StopSwitch
 from stm_daq.sequencer.surroundings import Earlier
@@ -27,6 +28,7 @@ class MapLoop:
     ----------
     plan : Plan
     station : StationRoles
+    sideways : Sideways
     site_loop : SiteLoop
     clock : Clock
     emit : callable
@@ -45,6 +47,7 @@ class MapLoop:
         self,
         plan: Plan,
         station: StationRoles,
+        sideways: Sideways,
         site_loop: SiteLoop,
         *,
         clock: Clock,
@@ -67,7 +70,7 @@ class MapLoop:
         total = step_count(plan.axes) * plan.sites.count
         self._pace = Pace(clock, total, expected_seconds)
         self._topograph = TopographScan(
-            plan.sites, station.stm, clock, emit, lambda: stop.requested
+            plan.sites, station.stm, sideways, clock, emit, lambda: stop.requested
         )
         self._where = where
 

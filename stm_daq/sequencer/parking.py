@@ -20,6 +20,7 @@ def park(
     withdrawn: bool,
     clock: Clock,
     *,
+    setpoint_current: float | None = None,
     heated: bool = False,
 ) -> tuple[list[Failure], bool]:
     """Bring everything to its safe state; every step is tried, whatever the others did.
@@ -32,6 +33,8 @@ def park(
     withdrawn : bool
         Whether the tip had to be withdrawn; it stays so.
     clock : Clock
+    setpoint_current : float, optional
+        At which the tip is to stay, A; see :func:`close_loop`.
     heated : bool
         Whether the run regulates the temperature; then the heater is switched off.
 
@@ -60,7 +63,7 @@ def park(
     safe, loop = withdrawn, list[Failure]()
     while True:
         if not safe:
-            safe, withdrawn, loop = _restore_loop(station, setpoint_bias)
+            safe, withdrawn, loop = _restore_loop(station, setpoint_bias, setpoint_current)
         others = restore(steps)
         if (safe and not others) or clock.now() - began > PATIENCE:
             return loop + others, withdrawn
@@ -69,10 +72,12 @@ def park(
         clock.sleep(PAUSE)
 
 
-def _restore_loop(station: StationRoles, setpoint_bias: float) -> tuple[bool, bool, list[Failure]]:
+def _restore_loop(
+    station: StationRoles, bias: float, current: float | None
+) -> tuple[bool, bool, list[Failure]]:
     """Close the loop or withdraw; return whether the tip is safe, is withdrawn, and what failed."""
     try:
-        close_loop(station.stm, station.bias, setpoint_bias)
+        close_loop(station.stm, station.bias, bias, current=current)
     except CleanupError as error:
         return error.withdrawn, error.withdrawn, list(error.failures)
     return True, False, []

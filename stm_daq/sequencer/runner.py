@@ -22,6 +22,7 @@ from stm_daq.sequencer.parking import park
 from stm_daq.sequencer.reference import ReferenceMeasurement
 from stm_daq.sequencer.setpoint import Setpoint
 from stm_daq.sequencer.setters import AxisSetters, read_parameter
+from stm_daq.sequencer.sideways import Sideways
 from stm_daq.sequencer.site import SiteMeasurement
 from stm_daq.sequencer.site_loop import SiteLoop
 from stm_daq.sequencer.surroundings import Surroundings
@@ -74,7 +75,8 @@ class Runner:
         around = Surroundings() if surroundings is None else surroundings
         self._stop = around.control.stop
         self._around = around
-        self._setpoint = Setpoint(plan, station.stm, station.bias)
+        self._setpoint = Setpoint(plan, station.stm, station.bias, clock)
+        self._sideways = Sideways(station.stm, self._setpoint)
         self._temperature = StageTemperature(station.thermometer, clock, emit)
         self._where = self._whereabouts()
         self._guard = self._guards(around)
@@ -83,6 +85,7 @@ class Runner:
         self._site = SiteMeasurement(
             plan,
             stm=station.stm,
+            sideways=self._sideways,
             bias=station.bias,
             setpoint=self._setpoint,
             sweep=self._sweep,
@@ -101,6 +104,7 @@ class Runner:
         self._maps = MapLoop(
             plan,
             station,
+            self._sideways,
             SiteLoop(
                 plan.care,
                 self._site,
@@ -126,16 +130,19 @@ class Runner:
         self._unsafe = False
 
     @property
-    def safety(self) -> tuple[float, bool, bool]:
-        """Set-point bias (V); whether the tip is withdrawn; whether parking has failed."""
-        return self._setpoint.bias, self._withdrawn, self._unsafe
+    def safety(self) -> tuple[float, bool, bool, float | None]:
+        """Bias to park at (V); whether the tip is withdrawn; whether parking has failed; current (A)."""
+        setpoint = self._setpoint
+        return setpoint.resting_bias, self._withdrawn, self._unsafe, setpoint.travel_current
 
     def _whereabouts(self) -> Whereabouts:
         drift, stm = self._plan.care.drift, self._station.stm
         if drift is None:
             return StillSample()
         frame = self._plan.sites.frame
-        return DriftCorrection(drift, frame, stm=stm, clock=self._clock, emit=self._emit)
+        return DriftCorrection(
+            drift, frame, stm=stm, sideways=self._sideways, clock=self._clock, emit=self._emit
+        )
 
     def look(self) -> None:
         """Look at the feedback, as is done before the first site and after every sweep."""
@@ -231,7 +238,8 @@ class Runner:
         begun = self._go_back()
         if begun is None:
             return
-        before = 0.0 if begun < 0 else self._plan.timing.recover
+        looked = begun < 0 or self._setpoint.confirms_moves
+        before = 0.0 if looked else self._plan.timing.recover
         self._around.begin(self.look, before + LOOKING)
         for step in steps(self._plan.axes):
             if self._stop.requested:
@@ -261,16 +269,20 @@ class Runner:
         self._guard.allow()
         if self._stop.requested:
             return None
+        back = partial(self._sideways.move_to, last.site.x, last.site.y)
+        self._try_back(back)  # before an axis brings the tip into contact
         self._axes.go_to(replace(step, changed=tuple(range(len(self._plan.axes)))))
         if earlier.reference is not None:
             self._where.go_on_from(earlier.reference, earlier.shift, earlier.drift_time)
             self._find_sample()
-        back = partial(self._station.stm.move_to, last.site.x, last.site.y)
-        tried(back, "go back to the last site", self._clock, self._emit)
+        self._try_back(back)  # from the reference; and ready to move on, as after every site
         self._site.go_on_from(last)
         if earlier.temperature is not None:
             self._temperature.go_on_from(earlier.temperature)
         return step.number
+
+    def _try_back(self, back: Callable[[], None]) -> None:
+        tried(back, "go back to the last site", self._clock, self._emit)
 
     def _find_sample(self) -> None:
         """Look where the sample is after the gap; pause for a person if it cannot be found."""
@@ -279,7 +291,8 @@ class Runner:
             self._around.control.pause("the plan: the sample was not found again after the gap")
 
     def _check_bias(self) -> None:
-        applied, wanted = self._station.bias.voltage(), self._setpoint.bias
+        self._setpoint.leave()  # which a site that failed has not
+        applied, wanted = self._station.bias.voltage(), self._setpoint.resting_bias
         if abs(applied - wanted) > BACK * abs(wanted):
             raise InstrumentError(
                 f"the bias reads back {applied * 1e3:.4g} mV instead of {wanted * 1e3:.4g} mV"
@@ -310,8 +323,9 @@ class Runner:
         self._stop.shield()
         self._parked = True
         heated = any(axis.kind == "temperature" for axis in self._plan.axes)
+        bias, withdrawn, _, current = self.safety
         failures, self._withdrawn = park(
-            self._station, self._setpoint.bias, self._withdrawn, self._clock, heated=heated
+            self._station, bias, withdrawn, self._clock, setpoint_current=current, heated=heated
         )
         self._unsafe = bool(failures)
         return failures

@@ -8,22 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from stm_daq.clock import Clock
-from stm_daq.errors import FeedbackError
 from stm_daq.plan import Plan
-from stm_daq.quantities import show
 from stm_daq.records import Site, Spectrum
 from stm_daq.sequencer.height import TipHeight
 from stm_daq.sequencer.hold import close_loop, held_feedback
-from stm_daq.sequencer.setpoint import Setpoint
+from stm_daq.sequencer.setpoint import Setpoint, near
+from stm_daq.sequencer.sideways import Sideways
 from stm_daq.sequencer.sweeper import SweepData, Sweeper
 from stm_daq.sequencer.temperature import StageTemperature
 from stm_daq.station.roles import BiasSource, StmController
 
-SETPOINT_TOLERANCE = 0.2
-"""Relative deviation of the current from its set-point under feedback that flags a spectrum."""
-RECOVERY_TIME = 2.0
-"""Time that the feedback is given to find the set-point again after a sweep, s."""
-RECOVERY_POLL = 0.1
 NOT_RECOVERED = "feedback_not_recovered"
 
 
@@ -35,6 +29,7 @@ class SiteMeasurement:
         plan: Plan,
         *,
         stm: StmController,
+        sideways: Sideways,
         bias: BiasSource,
         setpoint: Setpoint,
         sweep: Sweeper,
@@ -45,6 +40,7 @@ class SiteMeasurement:
         self._plan = plan
         self._setpoint = setpoint
         self._stm = stm
+        self._sideways = sideways
         self._bias = bias
         self._sweep = sweep
         self._height = height
@@ -57,7 +53,7 @@ class SiteMeasurement:
         self._recovered = NOT_RECOVERED not in last.flags
 
     def measure(self, site: Site, attempt: int, reason: str = "") -> Spectrum:
-        """Take one spectrum; afterwards the feedback is closed at the set-point bias.
+        """Take one spectrum; afterwards the feedback is closed at the set-point between the sites.
 
         Parameters
         ----------
@@ -77,18 +73,22 @@ class SiteMeasurement:
         timing = self._plan.timing
         began = self._clock.now()
         self._require_recovered()
-        self._stm.move_to(site.x, site.y)
+        self._sideways.move_to(site.x, site.y)
+        self._setpoint.approach()
         self._clock.sleep(timing.settle)
         z, current = self._height_and_current()
         started, data = self._sweep_here()
         self._clock.sleep(timing.recover)
-        self._recovered = self._still_at_setpoint(data) or self._has_recovered()
+        self._recovered = self._still_at_setpoint(data) or self._setpoint.finds(
+            self._setpoint.current
+        )
         stage = self._temperature.latest()
         flags = data.flags + self._setpoint_flags(current)
         if not self._recovered:
             flags += (NOT_RECOVERED,)
         if self._temperature.expected and not stage.fresh:
             flags += ("stale_temperature",)
+        self._setpoint.leave()
         return Spectrum(
             site=site,
             attempt=attempt,
@@ -140,25 +140,10 @@ class SiteMeasurement:
         moved = self._sweep.start != self._setpoint.bias or self._plan.sweep.z_offset != 0.0
         return not moved and not data.flags and not self._setpoint_flags(data.closing_current)
 
-    def _has_recovered(self) -> bool:
-        """Wait until the current is that of the set-point again; return whether it is."""
-        deadline = self._clock.now() + RECOVERY_TIME
-        while self._setpoint_flags(self._stm.height_and_current()[1]):
-            if self._clock.now() >= deadline:
-                return False
-            self._clock.sleep(RECOVERY_POLL)
-        return True
-
     def _require_recovered(self) -> None:
         """Let the tip not move sideways before the feedback has found its current again."""
-        if self._recovered or self._has_recovered():
-            return
-        current = self._stm.height_and_current()[1]
-        raise FeedbackError(
-            f"after the sweep the feedback does not find the set-point again: the current is "
-            f"{show(current, 'A')} instead of {show(self._setpoint.current, 'A')}; look at tip and "
-            "feedback gains, or lower the sweep's reach"
-        )
+        if not (self._recovered or self._setpoint.confirms_moves):
+            self._setpoint.require(self._setpoint.current, "after the sweep")
 
     def _height_and_current(self) -> tuple[float, float]:
         """Return z and current under feedback, averaged as long as the plan wants."""
@@ -170,9 +155,7 @@ class SiteMeasurement:
         return z, current
 
     def _setpoint_flags(self, current: float) -> tuple[str, ...]:
-        wanted = self._setpoint.current
-        near = abs(abs(current) - wanted) <= SETPOINT_TOLERANCE * wanted
-        return () if near else ("setpoint_not_reached",)
+        return () if near(current, self._setpoint.current) else ("setpoint_not_reached",)
 
 
 def averaged(earlier: Spectrum, new: Spectrum) -> Spectrum:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from stm_daq.clock import Clock
 from stm_daq.plan import Group, Sites, strip
 from stm_daq.records import Record, TopographRows
+from stm_daq.sequencer.sideways import Sideways
 from stm_daq.station.roles import StmController
 
 
@@ -20,6 +21,7 @@ class TopographScan:
     ----------
     sites : Sites
     stm : StmController
+    sideways : Sideways
     clock : Clock
     emit : callable
     stopping : callable
@@ -30,12 +32,14 @@ class TopographScan:
         self,
         sites: Sites,
         stm: StmController,
+        sideways: Sideways,
         clock: Clock,
         emit: Callable[[Record], None],
         stopping: Callable[[], bool],
     ) -> None:
         self._sites = sites
         self._stm = stm
+        self._sideways = sideways
         self._clock = clock
         self._emit = emit
         self._stopping = stopping
@@ -56,8 +60,8 @@ class TopographScan:
         rows, columns = topograph.shape
         last = group.first_row + group.rows
         frame = strip(self._sites.frame, rows, group.first_row, last, shift)
-        self._stm.prepare_scan(frame, columns, group.rows, topograph.line_time)
-        if not self._stm.scan_rows(group.rows, self._stopping):
+        pixels = group.rows, columns
+        if not self._sideways.scan(frame, pixels, topograph.line_time, self._stopping):
             return
         z = self._stm.scan_data()
         self._emit(TopographRows(self._clock.wall(), group.first_row, z, step))

@@ -18,7 +18,7 @@ from stm_daq.station.checks import (
     check_watchdog,
 )
 from stm_daq.station.instruments import NarrowedLimit, check_instruments
-from stm_daq.station.limits import Limits, Range, nothing
+from stm_daq.station.limits import TRAVEL_CONDUCTANCE, Limits, Range, nothing
 from stm_daq.station.schema import MonitorBlock, RoleBlock, StationFile
 from stm_daq.yaml_model import ModelReader
 from stm_daq.yaml_source import KeyPath, YamlSource, read_yaml
@@ -176,4 +176,5 @@ def _limits(values: Mapping[KeyPath, Any]) -> Limits:
         z=read("z", "m"),
         microwave_power=read_or_nothing("microwave_power", "dBm"),
         temperature=read_or_nothing("temperature", "K"),
+        travel_conductance=values.get(("limits", "travel_conductance"), TRAVEL_CONDUCTANCE),
     )

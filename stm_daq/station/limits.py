@@ -9,6 +9,12 @@ from stm_daq.errors import OutOfRangeError
 from stm_daq.quantities import show
 from stm_daq.records import Frame
 
+TRAVEL_CONDUCTANCE = 1e-6
+"""Largest conductance of the junction at which the tip may move sideways, S, if the station does not say.
+
+Single atoms are pulled over metals at junctions of some 100 kohm to 1 Mohm: a tip that shall leave
+the surface as it is stays at 1 Mohm or more. Maps and topographs are taken at 10 nS to 0.3 uS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -61,6 +67,8 @@ class Limits:
     """dBm."""
     temperature: Range = field(default_factory=lambda: nothing("K"))
     """Set-point of the temperature control, K."""
+    travel_conductance: float = TRAVEL_CONDUCTANCE
+    """Largest conductance (set-point current over bias) at which the tip may move sideways, S."""
 
 
 def extent(frame: Frame) -> tuple[tuple[float, float], tuple[float, float]]:

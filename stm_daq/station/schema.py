@@ -12,6 +12,7 @@ from stm_daq.yaml_model import Block, DottedPath, Number, Text, Whole, quantity
 Volts = Annotated[float, quantity("V")]
 VoltsPerSecond = Annotated[float, quantity("V/s"), Field(gt=0)]
 Amperes = Annotated[float, quantity("A")]
+Siemens = Annotated[float, quantity("S"), Field(gt=0)]
 Metres = Annotated[float, quantity("m")]
 Dbm = Annotated[float, quantity("dBm")]
 Kelvins = Annotated[float, quantity("K"), Field(gt=0)]
@@ -127,6 +128,7 @@ class LimitsBlock(Block):
     z: LengthLimits
     microwave_power: PowerLimits | None = None
     temperature: TemperatureLimits | None = None
+    travel_conductance: Siemens | None = None
 
 
 class SimulationBlock(Block):

@@ -81,7 +81,8 @@ def act(roles: Mapping[str, Any], last: dict[str, Any], cause: str, folder: Path
     done = "the tip stays withdrawn"
     if last and not withdrawn:
         try:
-            close_loop(roles["stm"], roles["bias"], float(last["setpoint_bias"]))
+            bias, current = float(last["setpoint_bias"]), last.get("setpoint_current")
+            close_loop(roles["stm"], roles["bias"], bias, current=current)
             done = "the bias is back and the feedback is closed"
         except CleanupError as error:
             failures.extend(error.failures)

@@ -60,6 +60,8 @@ class SafetyState:
     """Whether the tip was withdrawn on purpose."""
     needs_help: bool
     """Whether the run has tried to park and could not."""
+    setpoint_current: float | None = None
+    """To be set before that, A; None: it stays as it is."""
 
 
 class Heartbeat:
@@ -99,7 +101,11 @@ class Heartbeat:
         assert self._state is not None
         while not self._end.is_set():
             state = self._state()
-            alive = {"setpoint_bias": state.setpoint_bias, "withdrawn": state.withdrawn}
+            alive = {
+                "setpoint_bias": state.setpoint_bias,
+                "setpoint_current": state.setpoint_current,
+                "withdrawn": state.withdrawn,
+            }
             if self._clock.idle() < STUCK and not self._send(alive):
                 return
             self._end.wait(BEAT)

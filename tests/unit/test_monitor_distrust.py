@@ -21,7 +21,7 @@ from stm_daq.monitor.dashboard.offers import Offers
 from stm_daq.monitor.dashboard.page import Page
 from stm_daq.monitor.dataset import dataset
 from stm_daq.monitor.messages import Message, MessageError, decode, encode
-from stm_daq.monitor.screen import render
+from stm_daq.monitor.screen import event_line, render
 from stm_daq.monitor.view import RunView
 from stm_daq.monitor.watcher import Watcher, facts
 from stm_daq.records import Axis, Event, Progress, RunEnded, Site, SiteStarted
@@ -174,3 +174,8 @@ def test_nonsense_breaks_no_viewer(run):
         json.dumps(facts(watcher), allow_nan=False)
         dataset(watcher.view)
     assert taken > 100
+
+
+def test_an_event_is_one_line_on_the_screen():
+    line = event_line(Event(1.8e9, "note", "first\n12:00:00 alert: second\t third"))
+    assert line.endswith("note: first 12:00:00 alert: second third")

@@ -375,6 +375,17 @@ def test_rubbish_on_the_sockets_disturbs_nobody(local):
     assert all(thread.is_alive() for thread in publisher._threads)
 
 
+def test_who_connects_and_says_nothing_is_shown_out(monkeypatch):
+    monkeypatch.setattr("stm_daq.monitor.publisher.HANDSHAKE", 300)
+    import socket as net
+
+    with Publisher(0) as publisher:
+        for port in range(publisher._port, publisher._port + 3):
+            with net.create_connection(("127.0.0.1", port), timeout=20) as raw:
+                while raw.recv(1000):  # its greeting; nothing more when it has hung up
+                    pass
+
+
 def test_the_same_address_may_be_tried_by_many_threads(local):
     publisher, _, _ = local
     results = []
