@@ -89,8 +89,8 @@ def _attempt(step: Any, dataset: xr.Dataset, what: str, name: str, problems: lis
     try:
         return step(dataset)
     except Exception as error:  # noqa: BLE001 - a recipe that fails must not cost the report
-        problems.append(f"The {what} of the recipe '{name}' are missing. "
-                        f"{excuse('They could not be computed', error)}")  # fmt: skip
+        why = excuse("They could not be computed", error)
+        problems.append(f"The {what} of the recipe '{name}' are missing: {why}")
         return []
 
 

@@ -109,6 +109,10 @@ def _sweep(plan: Mapping[str, Any]) -> str:
         dwell = f", {bias['dwell']} each" if "dwell" in bias else ""
         ends = f"{bias['start']} to {bias['end']}"
         return f"The bias was swept from {ends} in {bias['points']} points{dwell}."
+    if isinstance(bias, Mapping) and isinstance(bias.get("segments"), list):
+        dwell = f", {bias['dwell']} each" if "dwell" in bias else ""
+        parts = ", ".join(f"{s.get('points')} points to {s.get('end')}" for s in bias["segments"])
+        return f"The bias was swept from {bias.get('start')} in parts: {parts}{dwell}."
     power = _at(plan, "sweep", "power_sweep")
     if isinstance(power, Mapping) and {"start", "end", "points"} <= set(power):
         lines = power.get("frequencies") or ()
@@ -141,6 +145,9 @@ def _stage(dataset: xr.Dataset) -> str:
     values = values[np.isfinite(values)]
     if not len(values):
         return "The temperature of the stage was not recorded."
+    if any("temperature" in axis for axis in outer_axes(dataset)):
+        low, high = float(np.min(values)), float(np.max(values))
+        return f"The stage was between {low:.4g} K and {high:.4g} K."
     mean, std = float(np.mean(values)), float(np.std(values))
     return f"The stage was at {plus_minus(mean, std)} K (mean and standard deviation over the spectra)."
 

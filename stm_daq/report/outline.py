@@ -43,7 +43,7 @@ def chapters(
     facts, examples = facts_of(dataset), pick_examples(dataset)
     first = outer_steps(dataset)[0].dataset
     shown = []
-    if dataset["topography"].size:
+    if "topography" in dataset and dataset["topography"].size:
         shown.append(_topograph(dataset, first, examples))
     if facts.fitted and outer_axes(dataset):
         shown += _series(dataset)
@@ -125,8 +125,8 @@ def _series(dataset: xr.Dataset) -> list[Chapter]:
         shown.append(
             Chapter(
                 "Maps of the gap",
-                "The gap at each step, all in the same colours (2nd to 98th percentile). Grey: no "
-                "value to show; hatched: not measured.",
+                "The gap at each step, all in the same colours (2nd to 98th percentile); a line of sites "
+                "is a row. Grey: no value to show; hatched: not measured.",
                 "Small maps of the superconducting gap, one for each step of the outer axes.",
                 partial(figure_small_maps, dataset),
             )
@@ -178,7 +178,8 @@ def _distribution(dataset: xr.Dataset) -> Chapter:
     return Chapter(
         "Distribution of the gap",
         f"Histogram of the gap over {shown}, and the gap against tip height, "
-        "fitted temperature and barrier, one dot a site. Correlations are Spearman's.",
+        "fitted temperature and barrier, one dot a site. Correlations are Spearman's; "
+        "how significant they are is not said here, for neighbouring sites are not independent.",
         "Histogram of the gap and three scatter plots of the gap against tip height, "
         "temperature and barrier.",
         partial(figure_histogram, dataset),

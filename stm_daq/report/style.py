@@ -11,6 +11,7 @@ from stm_daq.errors import CannotTellError, StmDaqError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 WIDTH = 7.2
@@ -85,6 +86,15 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 def letter(axes: Axes, number: int, title: str = "") -> None:
     """Write the bold letter of a panel (0 is a) and what it shows above its left corner."""
     axes.set_title(rf"$\mathbf{{{ascii_lowercase[number]}}}$  {title}")
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write 2, 5, 20 along a logarithmic axis, not powers of ten; at least one number shows."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def shade_not_measured(axes: Axes) -> None:

@@ -61,6 +61,7 @@ def gap_exponent_maps(run: xr.Dataset, window: tuple[float, float] = WINDOW) -> 
     CannotTellError
         If there is no whole spectrum, no peak, or too few points in the window.
     """
+    _check_differ(run)
     derivative = differentiate(run)
     as_measured = fit_exponents(derivative, window)
     peaks = find_peaks(derivative, window[0])
@@ -73,3 +74,13 @@ def gap_exponent_maps(run: xr.Dataset, window: tuple[float, float] = WINDOW) -> 
     best = peaks.gap if gaps is None else gaps.gap
     exponents = fit_exponents(derivative, window, without_gap=best)
     return GapExponentMaps(derivative, peaks, gaps, remark, as_measured, exponents)
+
+
+def _check_differ(run: xr.Dataset) -> None:
+    """Refuse spectra that are copies of one another: they have neither noise nor a pattern."""
+    current = run["current"].transpose(..., "bias").values.reshape(-1, run.sizes["bias"])
+    current = current[np.isfinite(current).all(axis=1)]
+    if len(current) > 1 and not np.ptp(current, axis=0).any():
+        raise CannotTellError(
+            f"All {len(current)} spectra are exactly alike: this is not a measurement."
+        )

@@ -136,7 +136,9 @@ def barrier_fall(spectra: xr.Dataset, found: xr.Dataset) -> BarrierFall:
     known = np.isfinite(barrier) & np.isfinite(contact) & (std < barrier / 5)
     if "lower_limit" in found:
         known &= np.isnan(found["lower_limit"].values[cold])
-    steps = np.flatnonzero(known.mean(axis=1) > 0.5)
+    steps = np.flatnonzero(
+        known.sum(axis=1) > 0.5 * np.isfinite(contact).sum(axis=1)
+    )  # measured ones
     if len(steps) < 3:
         raise CannotTellError(
             f"the barrier is known at {len(steps)} conductance(s), needed are three: go on to higher "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from stm_daq.analysis.maps.images import check_length
 from stm_daq.analysis.spectra.linear_background import LinearBackground, divided, fit_background
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.fitting.lag import forget
@@ -150,10 +151,17 @@ def _stack(dataset: xr.Dataset) -> Array:
 
 
 def _distance(dataset: xr.Dataset, count: int) -> Array:
-    """Return where the spectra are along the line, m; NaN if nobody says."""
+    """Return where the spectra are along the line, m; NaN if nobody says.
+
+    Raises
+    ------
+    BadInputError
+        If the positions are not in m.
+    """
     for name in ("x", "y"):
         if name in dataset.coords and dataset.sizes.get(name, 0) == count > 1:
             place = np.asarray(dataset[name].values, dtype=np.float64)
+            check_length(place, f"the axis '{name}'")
             return np.asarray(place - place[0])
     return np.full(count, np.nan) if count > 1 else np.zeros(count)
 

@@ -145,10 +145,7 @@ def positions_of(data: xr.DataArray, name: str) -> Array:
     if unit != "m":
         raise BadInputError(f"the axis '{name}' is in {unit or 'no unit'}; positions are in m")
     axis = np.asarray(data[name].values, dtype=np.float64)
-    if len(axis) and abs(axis[-1] - axis[0]) > LARGEST:
-        raise BadInputError(
-            f"the axis '{name}' is {abs(axis[-1] - axis[0]):.3g} m long; positions are in m, not in nm"
-        )
+    check_length(axis, f"the axis '{name}'")
     return axis
 
 
@@ -162,6 +159,19 @@ def _axis(data: xr.DataArray, name: str) -> Array:
     if np.ptp(steps) > 2 * EVEN * steps.mean():
         raise BadInputError(f"the positions along '{name}' are not evenly spaced")
     return axis
+
+
+def check_length(positions: Array, name: str) -> None:
+    """Refuse positions that span more than any scanner does: they are not in m.
+
+    Raises
+    ------
+    BadInputError
+        If they do.
+    """
+    length = float(np.ptp(positions)) if len(positions) else 0.0
+    if length > LARGEST:
+        raise BadInputError(f"{name} is {length:.3g} m long; positions are in m, not in nm")
 
 
 def is_constant(values: Array) -> bool:

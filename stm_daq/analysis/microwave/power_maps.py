@@ -214,6 +214,17 @@ def supercurrent_map(dataset: xr.Dataset, number: int = 0) -> SupercurrentMap:
     return SupercurrentMap(cold - hot, cold, (after - before) / cold)
 
 
+def current_step(dataset: xr.Dataset) -> float:
+    """Return the smallest step between critical currents, A: the resolution of their ramp.
+
+    NaN if all are the same or none was measured.
+    """
+    different = np.unique(dataset["critical_current"].values)
+    steps = np.diff(different[np.isfinite(different)])
+    steps = steps[steps > 1e-9 * np.nanmax(np.abs(different), initial=0.0)]
+    return float(steps.min()) if len(steps) else math.nan
+
+
 def _mean(values: Array) -> Array:
     known = np.isfinite(values)
     count = known.sum(axis=-1)

@@ -19,6 +19,11 @@ from stm_daq.report.chapter import Finding
 
 MEV, NM = 1e3, 1e9
 
+OF_MAPS = ("gap_mean", "gap_peak_to_peak", "gap_relative_sigma", "gap_over_kTc", "alpha_mean",
+           "alpha_of_spectra", "alpha_sigma")  # fmt: skip
+"""Numbers whose error comes from parts of the map that are larger than its correlation length."""
+NO_ERROR = "No uncertainty: the map is hardly larger than its correlation length."
+
 type Number = Callable[[GapExponentStudy], Value]
 
 
@@ -35,6 +40,8 @@ def _finding(
         found = number(study)
     except CannotTellError as reason:
         return Finding(key, title, math.nan, unit=unit, remark=str(reason))
+    if key in OF_MAPS and math.isnan(found.std):
+        remark = f"{remark} {NO_ERROR}".lstrip()
     return Finding(key, title, found.value, found.std, unit, remark)
 
 
@@ -112,7 +119,7 @@ NUMBERS: tuple[tuple[str, str, str, Number, str], ...] = (
      lambda s: _relative_sigma(s.gap), "Without the noise of the sites."),
     ("gap_length", "Correlation length of the gap", "nm", lambda s: _length(s.gap.length, s.gap.remark),
      "Where the correlation has fallen to 1/e."),
-    ("gap_over_kTc", "Gap over critical temperature", "", _over_critical_temperature, ""),
+    ("gap_over_kTc", "Gap over kB Tc", "", _over_critical_temperature, ""),
     ("alpha_mean", "Mean exponent", "", lambda s: s.exponent.mean,
      "Of the normal state: with the superconductor's density of states divided out."),
     ("alpha_of_spectra", "Mean exponent of the spectra as they are", "", _exponent_of_spectra,

@@ -23,6 +23,7 @@ from stm_daq.report.style import (
     in_house_style,
     letter,
     new_figure,
+    plain_numbers,
 )
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ def figure_barrier(series: ContactSeries) -> Figure:
             contact[limited], limits, "^", color=FAILED, markersize=3, label="at least (95 %)"
         )
     barrier.set(xscale="log", yscale="log", xlabel=CONTACT, ylabel="Barrier $Z$ (BTK)")
+    plain_numbers(barrier.yaxis)
     barrier.legend()
     letter(barrier, 0, "one gap, one barrier")
     bias = series.spectra["bias"].values
@@ -202,6 +204,8 @@ def figure_places(series: ContactSeries) -> Figure:
         found = series.variation
     except CannotTellError as reason:
         raise NothingToShowError(f"No variation from place to place: {reason}") from reason
+    from matplotlib.ticker import MaxNLocator
+
     known = np.flatnonzero(np.isfinite(found.single))
     order = known[np.argsort(found.single[known])]
     number: Array = np.arange(1, len(order) + 1, dtype=np.float64)
@@ -213,5 +217,6 @@ def figure_places(series: ContactSeries) -> Figure:
     ):
         _bars(axes, number, values[order] * MILLI, std[order] * MILLI, colour, label, marker)
     axes.set(xlabel="Place, by its gap", ylabel="Energy (meV)", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper left")
     return figure

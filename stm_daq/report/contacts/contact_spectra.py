@@ -12,7 +12,15 @@ from stm_daq.analysis.contacts.contact_series import ContactSeries
 from stm_daq.analysis.spectra.curvature import curvature, resolution
 from stm_daq.errors import CannotTellError
 from stm_daq.records import Array
-from stm_daq.report.style import DATA, FIT, NothingToShowError, in_house_style, letter, new_figure
+from stm_daq.report.style import (
+    DATA,
+    FIT,
+    NothingToShowError,
+    in_house_style,
+    letter,
+    new_figure,
+    plain_numbers,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +77,7 @@ def figure_contact_spectra(series: ContactSeries, place: int | None = None) -> F
         norm=PowerNorm(0.5, 0, float(np.nanpercentile(spectra[:, np.abs(bias) < largest], 99))),
     )  # fmt: skip
     image.set(xlim=(-largest, largest), xlabel=BIAS, ylabel=CONTACT, yscale="log")
+    plain_numbers(image.yaxis)
     figure.colorbar(mesh, ax=image, label="dI/dV over normal")
     letter(image, 1, "the same as an image")
     return figure

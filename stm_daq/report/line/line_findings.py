@@ -88,10 +88,13 @@ def _gap_average(line: LineResults) -> Told:
 
 def _gap_online(line: LineResults) -> Told:
     gaps = line.online
-    if gaps is None or np.isfinite(gaps).sum() < 2:
-        raise CannotTellError("the run has no trusted fits of its own")
-    known = gaps[np.isfinite(gaps)]
-    std = float(np.std(known, ddof=1)) / math.sqrt(len(known))
+    known = np.empty(0) if gaps is None else gaps[np.isfinite(gaps)]
+    if len(known) < FEWEST:
+        raise CannotTellError(
+            f"{len(known)} trusted fits during the run: a mean with an error needs at least {FEWEST}"
+        )
+    # neighbours are alike here as well
+    std = float(np.std(known, ddof=1)) / math.sqrt(min(line.course.independent, len(known)))
     remark = f"{len(known)} trusted fits; sigma {MILLI * np.std(known, ddof=1):.4f} meV"
     return float(np.mean(known)) * MILLI, std * MILLI, remark
 

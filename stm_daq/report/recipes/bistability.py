@@ -23,7 +23,12 @@ from stm_daq.analysis.microwave.drives import (
     phonon_temperature,
     predicted,
 )
-from stm_daq.analysis.microwave.power_maps import SwitchMaps, supercurrent_map, switch_maps
+from stm_daq.analysis.microwave.power_maps import (
+    SwitchMaps,
+    current_step,
+    supercurrent_map,
+    switch_maps,
+)
 from stm_daq.errors import BadInputError, CannotTellError
 from stm_daq.physics.hotspot_units import MATERIALS, TipAboveFilm
 from stm_daq.records import Array
@@ -157,7 +162,7 @@ def _mean(
 
 
 def _over(mean: Mean) -> str:
-    return f"Mean over {mean.count} places." if mean.count > 1 else "One place."
+    return f"Mean over {mean.count} places, as if independent." if mean.count > 1 else "One place."
 
 
 def _model(powers: Powers, frequency: float, where: str, at: str) -> Iterator[Finding]:
@@ -212,16 +217,19 @@ def _supercurrent(dataset: xr.Dataset) -> Iterator[Finding]:
     loss = found.loss[np.isfinite(found.loss)]
     if not len(loss):
         return
+    step = current_step(dataset)
+    rounding = step / math.sqrt(12) if math.isfinite(step) else 0.0
+    # before and after are two readings; a scatter below rounding errors of numbers is none
+    error = math.hypot(_scatter(cold), rounding / math.sqrt(2)) or math.nan
+    ramp = f", and readings come in steps of {step * 1e6:.3g} µA" if rounding else ""
     yield Finding(
-        "critical_current",
-        "Critical current of the strip",
-        float(np.mean(cold)) * 1e6,
-        float(np.std(cold)) * 1e6,
-        "µA",
-        "Cold; the uncertainty is the scatter of one value.",
-    )
+        "critical_current", "Critical current of the strip", float(np.mean(cold)) * 1e6,
+        error * 1e6, "µA", f"Cold; the uncertainty is the scatter of one value{ramp}.",
+    )  # fmt: skip
     title = "Largest loss of critical current by the hot spot"
-    yield Finding("largest_loss", title, float(np.max(loss)) * 1e6, unit="µA")
+    of_loss = math.hypot(error, rounding)
+    yield Finding("largest_loss", title, float(np.max(loss)) * 1e6, of_loss * 1e6, "µA",
+                  "The largest of all sites, so rather too large than too small.")  # fmt: skip
     if "true_supercurrent" in dataset:
         yield Finding(
             "supercurrent_agreement",
@@ -229,3 +237,9 @@ def _supercurrent(dataset: xr.Dataset) -> Iterator[Finding]:
             correlation(found.loss, dataset["true_supercurrent"].values),
             remark="Of the twin; the hot spot is wider than the channels' edges.",
         )
+
+
+def _scatter(values: Array) -> float:
+    """Return the standard deviation of readings; 0 if they differ by nothing but rounding."""
+    std = float(np.std(values))
+    return std if std > 1e-9 * float(np.max(np.abs(values))) else 0.0

@@ -40,7 +40,18 @@ def suits(dataset: xr.Dataset) -> bool:
 
 
 def chapters(dataset: xr.Dataset) -> list[Chapter]:
-    """Return the figures of a contact series."""
+    """Return the figures of a contact series.
+
+    Raises
+    ------
+    CannotTellError
+        If the set-point's current is no outer axis.
+    """
+    if "set_current" not in dataset.dims:
+        raise CannotTellError(
+            "A contact series needs the set-point's current as an axis of the plan "
+            "(axes: setpoint_current), with bias sweeps; this run has none."
+        )
     series = _series(dataset)
     contact = (
         "The conductance of a contact is that of its normal state, from the outer third of dI/dV, in "
@@ -94,7 +105,9 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
 
 
 def findings(dataset: xr.Dataset) -> list[Finding]:
-    """Return what a contact series says in numbers."""
+    """Return what a contact series says in numbers; nothing where it is none."""
+    if not suits(dataset):
+        return []
     series = _series(dataset)
     return [
         *_told(_range, series, "contact_highest", "Highest contact conductance", QUANTUM),
@@ -141,6 +154,8 @@ def _range(series: ContactSeries) -> Iterator[Finding]:
 
 def _single(series: ContactSeries) -> Iterator[Finding]:
     gap, std = (series.single[n].values[series.coldest] for n in ("gap", "gap_std"))
+    if np.isfinite(gap).sum() < 2:
+        raise CannotTellError("one place tells its gap: there is no largest and smallest one")
     low, high = int(np.nanargmin(gap)), int(np.nanargmax(gap))
     for key, name, at in (("single_gap_min", "Smallest", low), ("single_gap_max", "Largest", high)):
         title = f"{name} single-particle gap"
@@ -189,7 +204,7 @@ def _critical_temperature(series: ContactSeries) -> tuple[float | None, float, s
     try:
         found = series.closing.series
     except CannotTellError:
-        return series.critical_temperature, 0.0, "With the Tc of the plan."
+        return series.critical_temperature, 0.0, "With the Tc of the plan, taken as exact."
     return found.tc, found.tc_std, "With the temperature at which it closes."
 
 
@@ -229,10 +244,7 @@ def _survival(series: ContactSeries) -> Iterator[Finding]:
     title = "Single-particle gap above Tc over cold"
     highest = float(np.max(series.temperatures))
     if not len(known):
-        yield Finding(
-            "single_gap_above_tc", title, 0.0, remark=f"No gap is seen at {highest:.3g} K."
-        )
-        return
+        raise CannotTellError(f"no fit of a gap counts at {highest:.3g} K: closed, or not resolved")
     std = float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
     remark = f"At {highest:.3g} K, {highest / critical:.2g} Tc; scatter over {len(known)} places."
     yield Finding("single_gap_above_tc", title, float(np.mean(known)), std, remark=remark)

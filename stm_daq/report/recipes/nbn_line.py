@@ -32,7 +32,7 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
     line = LineResults(dataset)
     return [
         Chapter(
-            "Spectra along the line",
+            "Spectra side by side",  # takes the place of the common figure, which shows them as measured
             "Every spectrum, the lag of the lock-in taken out, divided by its own straight line, "
             "which is fitted outside the gap (title of the right panel). Hatched: left out.",
             "All spectra as shifted curves, and as an image of bias against place.",

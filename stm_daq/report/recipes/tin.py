@@ -64,7 +64,8 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
         Chapter(
             "Grains",
             "Topograph (plane subtracted) with the boundaries of its grains, found by watershed, and the "
-            "diameters of those that lie wholly in the frame. Coloured: regions of interest.",
+            "diameters of those that lie wholly in the frame."
+            + (" Coloured: regions of interest." if film.settings.regions else ""),
             "Topograph with grain boundaries, and a histogram of grain diameters.",
             partial(_draw_grains, film),
         ),
@@ -77,9 +78,12 @@ def chapters(dataset: xr.Dataset) -> list[Chapter]:
         ),
         Chapter(
             "Gap, temperature and barrier by region",
-            "One point a site, coloured by region. Lines: BCS gap(T) with the region's gap at zero "
+            "One point a site, coloured by region"
+            + ("" if film.settings.regions else " (thirds of the gap at zero temperature)")
+            + ". Lines: BCS gap(T) with the region's gap at zero "
             "temperature; the heating model T = Tn + dT / (r / (1 + Z²) + 1), Tn and r in common, fitted "
-            "with errors in both variables; and both together.",
+            "with errors in both variables to these regions (the findings: to the grains); and both "
+            "together.",
             "Scatter plots of gap, temperature and barrier by region with model curves.",
             partial(_draw_heating, film),
         ),

@@ -86,9 +86,12 @@ def _truth(maps: xr.Dataset, dataset: xr.Dataset, height: xr.DataArray) -> Itera
 def _sites(maps: xr.Dataset) -> Iterator[Finding]:
     planned = maps["reason"].values != NOT_PLANNED
     count = int((maps["reason"].values == "").sum())
-    yield Finding(
-        "sites", "Sites that count", count, remark=f"Of {int(planned.sum())} in the plan."
-    )
+    remark = f"Of {int(planned.sum())} in the plan."
+    if 2 * count < int(planned.sum()):
+        remark += (
+            " Most are missing: what follows is of a part of the map, which may be a selection."
+        )
+    yield Finding("sites", "Sites that count", count, remark=remark)
 
 
 def _distributions(maps: xr.Dataset, resamples: int = RESAMPLES) -> Iterator[Finding]:

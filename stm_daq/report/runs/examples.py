@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -77,13 +78,22 @@ def pick_examples(dataset: xr.Dataset) -> tuple[Example, ...]:
                 choose(why, _tuple(found[len(found) // 2]))
     else:
         taken = np.argwhere(sites.measured)
-        for number in np.unique(np.linspace(0, len(taken) - 1, min(len(taken), 6)).astype(int)):
+        for number in _scattered(len(taken)):
             choose(f"Spectrum {number + 1} of {len(taken)}", _tuple(taken[number]))
     x, y = dataset["x"].values, dataset["y"].values
     return tuple(
         Example(ascii_lowercase[number], why, place, float(x[place[-1]]), float(y[place[-2]]))
         for number, (place, why) in enumerate(chosen.items())
     )
+
+
+def _scattered(count: int, wanted: int = 6) -> list[int]:
+    """Return some numbers below `count`, evenly spread but in step with no row of a map."""
+    if count < 4 * wanted:
+        return [int(k) for k in np.linspace(0, count - 1, min(count, wanted))]
+    golden = (math.sqrt(5) - 1) / 2
+    within = [(k + (k * golden) % 1) / wanted for k in range(wanted)]
+    return sorted({int(part * count) for part in within})
 
 
 def _by_misfit(dataset: xr.Dataset, mask: Mask) -> list[Place]:

@@ -17,6 +17,7 @@ from stm_daq.report.shape import (
     OuterStep,
     axis_title,
     has_return,
+    is_line,
     is_single,
     outer_axes,
     outer_steps,
@@ -26,11 +27,13 @@ from stm_daq.report.shape import (
 from stm_daq.report.style import (
     BLUE,
     DATA,
+    FAILED,
     WIDTH,
     NothingToShowError,
     in_house_style,
     letter,
     new_figure,
+    shade_not_measured,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ MOST_TRACES = 60
 """The same for spectra above one another."""
 APART = 3.0
 """Factor between the mean spectra of a series from which on each is divided by its mean."""
+MOST_ROWS = 24
+"""The same for the names of rows."""
 ACROSS = 4
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
@@ -69,11 +74,12 @@ def figure_series(dataset: xr.Dataset) -> Figure:
     for step in outer_steps(dataset):
         others.setdefault(", ".join(step.label.split(", ")[:-1]), []).append(step)
     position, label, logarithmic = _scaled_axis(dataset, last)
-    figure = new_figure(4.4)
+    colours = _in_order(len(others))
+    figure = new_figure(4.4 + 0.16 * (len(others) // 4))
     panels = figure.subplots(2, 2, sharex=True).ravel()
     for number, (axes, quantity) in enumerate(zip(panels, (*FITTED, GOODNESS), strict=True)):
-        for name, steps in others.items():
-            _draw_course(axes, quantity, position, steps, name)
+        for colour, (name, steps) in zip(colours, others.items(), strict=True):
+            _draw_course(axes, quantity, position, steps, name, colour)
         axes.set_ylabel(
             f"{quantity.symbol} ({quantity.unit})" if quantity.unit else quantity.symbol
         )
@@ -83,12 +89,18 @@ def figure_series(dataset: xr.Dataset) -> Figure:
     for axes in panels[-2:]:
         axes.set_xlabel(label)
     if len(others) > 1:
-        panels[0].legend(fontsize=6.5)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=6.5)
     return figure
 
 
 def _draw_course(
-    axes: Axes, quantity: Quantity, position: Array, steps: Sequence[OuterStep], name: str
+    axes: Axes,
+    quantity: Quantity,
+    position: Array,
+    steps: Sequence[OuterStep],
+    name: str,
+    colour: str,
 ) -> None:
     middle, low, high = np.full((3, len(steps)), np.nan)
     for number, step in enumerate(steps):
@@ -103,7 +115,19 @@ def _draw_course(
         capsize=2,
         linewidth=0.8,
         label=name,
-        color=None if name else BLUE,
+        color=colour,
+    )
+
+
+def _in_order(count: int) -> list[str]:
+    """Return colours for the steps of an axis, dark to light, so that they read without a legend."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return (
+        [BLUE]
+        if count == 1
+        else [to_hex(c) for c in colormaps["viridis"](np.linspace(0, 0.9, count))]
     )
 
 
@@ -141,7 +165,7 @@ def _scaled_axis(dataset: xr.Dataset, name: str) -> tuple[Array, str, bool]:
 def figure_small_maps(dataset: xr.Dataset) -> Figure:
     """Draw the map of the gap at each step of the outer axes, all in the same colours.
 
-    A map of one row becomes a row of the picture.
+    Maps of one row, a line of sites, become the rows of one picture.
 
     Raises
     ------
@@ -151,6 +175,8 @@ def figure_small_maps(dataset: xr.Dataset) -> Figure:
     sites = sites_of(dataset)
     if not outer_axes(dataset) or is_single(dataset) or not sites.usable.any():
         raise NothingToShowError("There are no maps of the gap to compare.")
+    if is_line(dataset):
+        return _lines_as_picture(dataset)
     every = outer_steps(dataset)
     chosen = np.unique(np.linspace(0, len(every) - 1, min(len(every), MOST_MAPS)).astype(int))
     steps = [every[k] for k in chosen]
@@ -167,10 +193,34 @@ def figure_small_maps(dataset: xr.Dataset) -> Figure:
         gap = np.where(here.usable, step.dataset["gap"].values * GAP.factor, np.nan)
         draw_image(axes, gap, extent, "viridis", GAP.unit, limits, here.measured & ~here.usable)
         axes.set(xticks=(), yticks=(), label="nm")
-        letter(axes, number, step.label)
+        letter(axes, number, step.label.replace(", ", "\n"))
         axes.title.set_fontsize(6.5)
     for unused in panels[len(steps) :]:
         unused.set_axis_off()
+    return figure
+
+
+def _lines_as_picture(dataset: xr.Dataset) -> Figure:
+    """Draw the gap with a row for each step and a column for each site of the line."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.ticker import MaxNLocator
+
+    steps, sites = outer_steps(dataset), sites_of(dataset)
+    usable = sites.usable.reshape(len(steps), -1)
+    gap = np.where(usable, dataset["gap"].values.reshape(usable.shape) * GAP.factor, np.nan)
+    low, high = robust_limits(gap)
+    figure = new_figure(float(np.clip(0.2 * len(steps) + 0.8, 1.8, 7.0)))
+    axes = figure.subplots()
+    grey = np.where(sites.measured.reshape(usable.shape) & ~usable, 1.0, np.nan)
+    across, up = np.arange(gap.shape[1] + 1) + 0.5, np.arange(len(steps) + 1)
+    shade_not_measured(axes)
+    axes.pcolormesh(across, up, grey, cmap=ListedColormap([FAILED]))
+    mesh = axes.pcolormesh(across, up, gap, cmap="viridis", vmin=low, vmax=high)
+    shown = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MOST_ROWS)).astype(int))
+    axes.set_yticks(shown + 0.5, [steps[k].label for k in shown], fontsize=6.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="Site along the line")
+    figure.colorbar(mesh, ax=axes, label=GAP.label)
     return figure
 
 

@@ -114,7 +114,7 @@ def _draw_histogram(axes: Axes, gap: Array, spread: Spread, colour: str) -> None
         fontsize=7.5,
         linespacing=1.4,
     )
-    axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.45 * np.max(counts)))
+    axes.set(xlabel=GAP.label, ylabel="Sites", xlim=shown, ylim=(0, 1.8 * np.max(counts)))
 
 
 def _draw_cloud(axes: Axes, x: Array, y: Array, colour: str) -> None:
@@ -174,10 +174,10 @@ def figure_truth(dataset: xr.Dataset) -> Figure:
     for number, (axes, agreement) in enumerate(zip(panels, agreements, strict=False)):
         _draw_agreement(axes, agreement)
         letter(axes, number, _error_text(agreement))
-    for unused in panels[len(agreements) : -1]:
+    for unused in panels[len(agreements) + 1 :]:
         unused.set_axis_off()
-    _draw_pulls(panels[-1], agreements)
-    letter(panels[-1], len(agreements), "Pulls")
+    _draw_pulls(panels[len(agreements)], agreements)
+    letter(panels[len(agreements)], len(agreements), "Pulls")
     return figure
 
 
