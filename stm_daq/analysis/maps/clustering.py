@@ -23,6 +23,8 @@ SAMPLE = 500
 """The number of clusters is chosen on so many spectra drawn at random."""
 NULLS = 39
 """Homogeneous sets of spectra that the measured one is compared with: one in forty is 2.5 %."""
+FLOOR = 1 / (NULLS + 1)
+"""The smallest p-value that so many sets can give."""
 STARTS = 4
 SEEDS = 5
 VALLEY = 0.5
@@ -64,7 +66,7 @@ class Clusters:
     @property
     def continuum(self) -> bool:
         """Whether the spectra are neither of one kind nor of several: they vary without a break."""
-        return self.count == 1 and bool(self.silhouettes) and self.p_value <= 1 / (NULLS + 1)
+        return self.count == 1 and bool(self.silhouettes) and self.p_value <= FLOOR
 
 
 def cluster_spectra(
@@ -117,7 +119,7 @@ def cluster_spectra(
     with _sklearn_alone():
         if scores.shape[1] and count is None:
             silhouettes, homogeneous, p_value = _judged(scores, most, rng)
-            if p_value <= 1 / (NULLS + 1):
+            if p_value <= FLOOR:
                 chosen = _best_separated(scores, silhouettes)
         labels, stability = _labelled(scores, chosen, rng)
     return _result(

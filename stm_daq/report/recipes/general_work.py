@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stm_daq.analysis.maps.clustering import Clusters, cluster_spectra
+from stm_daq.analysis.maps.clustering import FLOOR, Clusters, cluster_spectra
 from stm_daq.analysis.maps.images import PLANES
 from stm_daq.analysis.stability.night import Night, night_of
 from stm_daq.analysis.stability.noise import noise_of_spectra
@@ -62,10 +62,11 @@ class Work:
     def kinds(self) -> tuple[Finding, ...]:
         """How many kinds of spectra there are."""
         found = self.clusters
+        sign = "≤" if found.p_value <= FLOOR else "="  # no homogeneous set looked as clustered
         text = (
             "they vary without a break between kinds"
             if found.continuum
-            else f"p = {found.p_value:.3f} for one kind"
+            else f"p {sign} {found.p_value:.3f} for one kind"
         )
         return (Finding("clusters", "Kinds of spectra", found.count, remark=text),)
 
