@@ -49,6 +49,8 @@ HEIGHT = 2.6
 """Of a spectrum with its residuals, inch."""
 RESIDUAL = 0.29
 """Height of the residuals over that of the spectrum."""
+WIDEST = 34
+"""Letters that fit above a panel in one line."""
 
 
 @in_house_style
@@ -194,7 +196,9 @@ def _describe(dataset: xr.Dataset, example: Example) -> str:
     lines.append(f"{place}, $\\chi^2_\\nu$ = {misfit:.2f}" if math.isfinite(misfit) else place)
     known = [_value_text(site, quantity) for quantity in FITTED if _is_known(site, quantity)]
     if facts_of(dataset).fitted:
-        lines += [", ".join(known[:1]), ", ".join(known[1:])] if known else ["no values"]
+        rest = ", ".join(known[1:])
+        lines += known[:1] or ["no values"]
+        lines += [rest] if len(rest.replace("$", "")) <= WIDEST else known[1:]
     return "\n".join(lines)
 
 
