@@ -110,7 +110,7 @@ def test_numbers_that_no_journal_can_count_are_no_request():
 
 def test_a_refused_command_forges_no_line_of_log_or_journal(caplog):
     order = msgspec.json.encode(Order(2, "\x1b[2Jstop\n12:00 all is well", challenge="x"))
-    CONTROL.answer([b"peer", order], LOCAL)
+    control().answer([b"peer", order], LOCAL)  # one that has not had to be brief yet
     assert "12:00" in caplog.text
     assert all(record.message.isprintable() for record in caplog.records)
 
