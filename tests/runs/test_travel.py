@@ -169,7 +169,9 @@ def test_what_comes_too_near_is_refused_with_its_place(prepare, plan, place, say
 
 
 def test_one_place_may_be_approached_to_contact_and_left_alone(prepare):
-    prepare(travel="", sites='points: [["0 nm", "0 nm"]]')
+    prepared = prepare(travel="", sites='points: [["0 nm", "0 nm"]]')
+    assert prepared.plan.travel is None
+    assert prepared.plan.sites.count == 1
 
 
 def test_check_and_run_refuse_a_ploughing_plan(command, prepare, tmp_path):
